@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Batches: an array of operations in one call.
+ *
+ * They run in chunks. Of each, the operations are copied in; then, under one hold
+ * of the session's lock, they run, the answers are copied out, and the handles
+ * that were made are installed: reserve, do all that can fail, publish last.
+ */
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "call.h"
+
+/**
+ * struct rs_batch - a batch that runs
+ * @args: the user's struct
+ * @ops: one chunk of operations
+ * @results: what these made
+ * @handles: what the operations of earlier chunks made; NULL if there is one only
+ */
+struct rs_batch {
+	struct refstore_batch *args;
+	struct refstore_op ops[RS_BATCH_CHUNK];
+	struct rs_result results[RS_BATCH_CHUNK];
+	u64 *handles;
+};
+
+/* An operation's struct, as if it were as large as we know it. */
+static int rs_op_check(const struct rs_command *command, struct refstore_op *op)
+{
+	u32 size = op->create.size;	/* the first field of each */
+	void *body = &op->create;
+
+	if (size < command->min_size)
+		return -EINVAL;
+	if (size > sizeof(op->room))
+		return -E2BIG;
+	if (size > command->size &&
+	    memchr_inv(body + command->size, 0, size - command->size))
+		return -E2BIG;
+	if (size < command->size)
+		memset(body + size, 0, command->size - size);
+	return rs_command_check(command, body);
+}
+
+static int rs_op_run(struct rs_call *call, struct refstore_op *op)
+{
+	const struct rs_command *command = rs_command_find(op->command);
+	int err;
+
+	if (!command)
+		return -ENOTTY;
+	if (!command->batch)
+		return -EOPNOTSUPP;
+	err = rs_op_check(command, op);
+	return err ? err : command->run(call, &op->create);
+}
+
+/* Runs a chunk; returns how many operations were begun. */
+static u32 rs_chunk_run(struct rs_call *call, struct rs_batch *batch, u32 count)
+{
+	bool go_on = batch->args->flags & REFSTORE_BATCH_CONTINUE;
+	struct refstore_op *op;
+
+	memset(batch->results, 0, count * sizeof(batch->results[0]));
+	for (call->pos = 0; call->pos < count; call->pos++) {
+		op = &batch->ops[call->pos];
+		op->error = rs_op_run(call, op);
+		if (!op->error)
+			continue;
+		batch->args->failed++;
+		if (!go_on)
+			return call->pos + 1;
+	}
+	return count;
+}
+
+/* Copies the answers out and installs, or takes back, what they name. */
+static int rs_chunk_finish(struct rs_call *call, struct rs_batch *batch,
+			   u32 count)
+{
+	struct refstore_op __user *to = u64_to_user_ptr(batch->args->ops);
+	u32 i;
+
+	if (copy_to_user(to + call->base, batch->ops,
+			 count * sizeof(batch->ops[0]))) {
+		rs_call_cancel(call, count);
+		return -EFAULT;
+	}
+	rs_call_install(call, count);
+	for (i = 0; batch->handles && i < count; i++)
+		batch->handles[call->base + i] = batch->results[i].handle;
+	return 0;
+}
+
+static int rs_chunk(struct rs_call *call, struct rs_batch *batch, u32 *begun)
+{
+	struct refstore_batch *args = batch->args;
+	struct refstore_op __user *from = u64_to_user_ptr(args->ops);
+	u32 count = min_t(u32, args->nr_ops - args->done, RS_BATCH_CHUNK);
+	int err;
+
+	call->base = args->done;
+	if (copy_from_user(batch->ops, from + call->base,
+			   count * sizeof(batch->ops[0])))
+		return -EFAULT;
+	if (mutex_lock_interruptible(&call->session->lock))
+		return -EINTR;
+	*begun = rs_chunk_run(call, batch, count);
+	err = rs_chunk_finish(call, batch, *begun);
+	mutex_unlock(&call->session->lock);
+	/* Then the chunk's effects are unknown to the user: say so */
+	if (err)
+		args->done = 0;
+	return err;
+}
+
+static int rs_batch_run(struct rs_call *call, struct rs_batch *batch)
+{
+	struct refstore_batch *args = batch->args;
+	u32 begun;
+	int err;
+
+	do {
+		err = rs_chunk(call, batch, &begun);
+		if (err)
+			return args->done ? 0 : err;
+		args->done += begun;
+		cond_resched();
+	} while (args->done < args->nr_ops && !signal_pending(current) &&
+		 (!args->failed || args->flags & REFSTORE_BATCH_CONTINUE));
+	return 0;
+}
+
+static struct rs_batch *rs_batch_alloc(struct refstore_batch *args)
+{
+	struct rs_batch *batch = kmalloc(sizeof(*batch), GFP_KERNEL_ACCOUNT);
+
+	if (!batch)
+		return NULL;
+	batch->args = args;
+	batch->handles = NULL;
+	if (args->nr_ops <= RS_BATCH_CHUNK)
+		return batch;
+	batch->handles = kvmalloc_array(args->nr_ops, sizeof(u64),
+					GFP_KERNEL_ACCOUNT);
+	if (!batch->handles) {
+		kfree(batch);
+		return NULL;
+	}
+	return batch;
+}
+
+/* REFSTORE_BATCH */
+int rs_batch(struct rs_call *call, void *body)
+{
+	struct refstore_batch *args = body;
+	struct rs_batch *batch;
+	int err;
+
+	if (args->op_size != sizeof(struct refstore_op) || !args->nr_ops)
+		return -EINVAL;
+	if (args->nr_ops > RS_MAX_BATCH)
+		return -E2BIG;
+	batch = rs_batch_alloc(args);
+	if (!batch)
+		return -ENOMEM;
+	args->done = 0;
+	args->failed = 0;
+	call->results = batch->results;
+	call->earlier = batch->handles;
+	err = rs_batch_run(call, batch);
+	kvfree(batch->handles);
+	kfree(batch);
+	return err;
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A call: how operations find their operands and hand out their results.
+ */
+#include <linux/nospec.h>
+
+#include "call.h"
+#include "reclaim.h"
+
+/* What an operation before this one made: in this chunk, or by its handle. */
+static struct rs_object *rs_call_earlier(struct rs_call *call, u64 n)
+{
+	if (n >= (u64)call->base + call->pos)
+		return NULL;
+	if (n >= call->base) {
+		n = array_index_nospec(n - call->base, call->pos);
+		return call->results[n].obj;
+	}
+	n = array_index_nospec(n, call->base);
+	return rs_handle_lookup(&call->session->handles, call->earlier[n]);
+}
+
+/**
+ * rs_call_object - what an operand stands for
+ * @call: the call
+ * @handle: a handle, or REFSTORE_RESULT()
+ * @obj: where the object goes; kept while the session's lock is held
+ *
+ * Return: 0 or -EBADF.
+ */
+int rs_call_object(struct rs_call *call, u64 handle, struct rs_object **obj)
+{
+	lockdep_assert_held(&call->session->lock);
+	if (unlikely(handle & RS_RESULT_BIT))
+		*obj = rs_call_earlier(call, handle & ~RS_RESULT_BIT);
+	else
+		*obj = rs_handle_lookup(&call->session->handles, handle);
+	return *obj ? 0 : -EBADF;
+}
+
+/* The same; 0 stands for no object. */
+int rs_call_object_or_null(struct rs_call *call, u64 handle,
+			   struct rs_object **obj)
+{
+	*obj = NULL;
+	return handle ? rs_call_object(call, handle, obj) : 0;
+}
+
+/**
+ * rs_call_result - reserve a handle for what an operation made
+ * @call: the call
+ * @obj: the object; the caller's reference is gone afterwards, in any case
+ * @handle: where the handle goes
+ *
+ * Return: 0, -EDQUOT or -ENOMEM.
+ */
+int rs_call_result(struct rs_call *call, struct rs_object *obj, u64 *handle)
+{
+	struct rs_result *result = &call->results[call->pos];
+	int err = rs_handle_reserve(&call->session->handles, handle);
+
+	if (err) {
+		*handle = 0;
+		rs_put(call->heap, obj);
+		return err;
+	}
+	result->handle = *handle;
+	result->obj = obj;
+	return 0;
+}
+
+static void rs_call_drop(struct rs_call *call, struct rs_result *result)
+{
+	rs_handle_remove(&call->session->handles, result->handle);
+	rs_put(call->heap, result->obj);
+	result->obj = NULL;
+	result->handle = 0;
+}
+
+/* Gives a handle back: one that is installed, or of this chunk. */
+int rs_call_release(struct rs_call *call, u64 handle)
+{
+	struct rs_object *obj;
+	u64 n = handle & ~RS_RESULT_BIT;
+	int err = rs_call_object(call, handle, &obj);
+
+	if (err)
+		return err;
+	if (handle & RS_RESULT_BIT && n >= call->base) {
+		rs_call_drop(call, &call->results[n - call->base]);
+		return 0;
+	}
+	if (handle & RS_RESULT_BIT)
+		handle = call->earlier[n];
+	obj = rs_handle_remove(&call->session->handles, handle);
+	rs_put(call->heap, obj);
+	return 0;
+}
+
+/* The answers of the chunk's first @count operations are out: now it counts. */
+void rs_call_install(struct rs_call *call, u32 count)
+{
+	struct rs_result *result;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		result = &call->results[i];
+		if (result->obj)
+			rs_handle_install(&call->session->handles,
+					  result->handle, result->obj);
+	}
+}
+
+/* They could not be copied out: takes back what they made. */
+void rs_call_cancel(struct rs_call *call, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		if (call->results[i].obj)
+			rs_call_drop(call, &call->results[i]);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A call: how operations find their operands and hand out their results.
+ *
+ * An operation runs under its session's lock. What its handles name stays as long
+ * as that is held. A handle that it makes is reserved, and installed only after
+ * the answer was copied out; if that fails it is taken back.
+ */
+#ifndef RS_CALL_H
+#define RS_CALL_H
+
+#include "session.h"
+
+#define RS_BATCH_CHUNK	64	/* operations between two copies */
+#define RS_MAX_BATCH	(1U << 16)
+#define RS_RESULT_BIT	BIT_ULL(63)
+
+/**
+ * struct rs_result - a handle that is not installed yet
+ * @handle: reserved in the session; 0 for none
+ * @obj: what it will name; the reference is ours until it is installed
+ */
+struct rs_result {
+	u64 handle;
+	struct rs_object *obj;
+};
+
+/**
+ * struct rs_call - operations that run under one hold of the session's lock
+ * @session: the session
+ * @heap: its heap
+ * @results: of the operations of this chunk
+ * @earlier: handles of the operations before this chunk; NULL if there are none
+ * @base: number of the chunk's first operation
+ * @pos: which operation of the chunk runs
+ * @file: for REFSTORE_CMD_SESSION_NEW: to be installed as @fd
+ * @fd: reserved descriptor
+ */
+struct rs_call {
+	struct rs_session *session;
+	struct rs_heap *heap;
+	struct rs_result *results;
+	const u64 *earlier;
+	u32 base;
+	u32 pos;
+	struct file *file;
+	int fd;
+};
+
+/**
+ * struct rs_command - how a command is run
+ * @run: does it; @body is the command's struct, in kernel memory
+ * @size: of the struct
+ * @min_size: of its first version
+ * @flags: those that the command knows
+ * @reserved: offset of the field that must be zero
+ * @reserved_size: its size; 0 if there is none
+ * @batch: it may be part of a batch, and runs under the session's lock
+ * @mute: it has no answer to copy out
+ * @probe: it cannot be undone when the answer cannot be copied out, so that is
+ *         tried first
+ */
+struct rs_command {
+	int (*run)(struct rs_call *call, void *body);
+	u16 size;
+	u16 min_size;
+	u32 flags;
+	u16 reserved;
+	u16 reserved_size;
+	bool batch;
+	bool mute;
+	bool probe;
+};
+
+const struct rs_command *rs_command_find(u32 number);
+int rs_command_check(const struct rs_command *command, const void *body);
+
+int rs_call_object(struct rs_call *call, u64 handle, struct rs_object **obj);
+int rs_call_object_or_null(struct rs_call *call, u64 handle,
+			   struct rs_object **obj);
+int rs_call_result(struct rs_call *call, struct rs_object *obj, u64 *handle);
+int rs_call_release(struct rs_call *call, u64 handle);
+void rs_call_install(struct rs_call *call, u32 count);
+void rs_call_cancel(struct rs_call *call, u32 count);
+
+int rs_batch(struct rs_call *call, void *body);
+int rs_walk(struct rs_call *call, void *body);
+struct file *rs_device_file(struct rs_session *session);
+
+#endif /* RS_CALL_H */

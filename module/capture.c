@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Capturing what candidates reach, and deducing what of it may be garbage: the
+ * first half of a scan. See scan.c.
+ */
+#include <linux/prefetch.h>
+#include <linux/sched.h>
+
+#include "candidate.h"
+#include "object.h"
+#include "scan.h"
+#include "slot.h"
+
+#define RS_AHEAD_HEADER	16	/* entries from here to the header prefetched */
+#define RS_AHEAD_SLOTS	8	/* and to the targets of slots */
+
+/* Puts a captured object on the list; false if that is full. */
+static bool rs_capture_push(struct rs_scan *scan, struct rs_slotted *slotted,
+			    u32 state, u32 edges)
+{
+	/* Pairs with the release in rs_vec_grow() */
+	if (scan->len >= smp_load_acquire(&scan->heap->work.len))
+		return false;
+	WRITE_ONCE(slotted->epoch, rs_epoch(scan, state));
+	slotted->edges = edges;
+	*rs_scan_at(scan, scan->len++) = slotted;
+	return true;
+}
+
+static bool rs_drain_one(struct rs_scan *scan, u32 pos)
+{
+	struct rs_heap *heap = scan->heap;
+	struct rs_object *obj;
+
+	if (pos >= heap->queue_len)
+		return true;
+	if (scan->len >= smp_load_acquire(&heap->work.len))
+		return false;
+	obj = rs_candidate_take(heap, pos);
+	if (obj)
+		rs_capture_push(scan, rs_slotted(obj),
+				RS_EPOCH_CAPTURED | RS_EPOCH_DRAINED, 0);
+	return true;
+}
+
+/*
+ * Rule R15: every candidate is drained before anything is traced. Downwards: the
+ * last candidate takes the place of one that leaves, so what was there when we
+ * began is taken or moves to a place that we have yet to come to.
+ */
+static bool rs_drain(struct rs_scan *scan)
+{
+	struct rs_heap *heap = scan->heap;
+	u32 pos = rs_candidates(heap);
+	bool room = true;
+	u32 n;
+
+	while (pos && room) {
+		spin_lock(&heap->queue_lock);
+		for (n = 0; n < RS_SLICE && pos && room; n++)
+			room = rs_drain_one(scan, --pos);
+		spin_unlock(&heap->queue_lock);
+		if (!rs_scan_slice(scan, 0))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Captures one target of a slot. Its memory stays: it had a count when the slot
+ * was read, so its last put comes after the scan's number was set (R13). The
+ * word is captured before its slots are read, which is when it is popped (R3).
+ */
+static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
+			  unsigned long slot)
+{
+	struct rs_slotted *child;
+	u64 word;
+
+	if (!slot || slot & RS_SLOT_LEAF)
+		return true;
+	child = rs_slotted(rs_slot_object(slot));
+	if (READ_ONCE(child->epoch) >> RS_EPOCH_SHIFT == scan->number) {
+		child->edges++;
+		return true;
+	}
+	word = atomic64_read_acquire(&child->obj.ref.word);
+	if (!rs_word_alive(word)) {
+		/* The slot was overwritten: somebody has the parent */
+		rs_scan_set(parent, RS_EPOCH_KEPT);
+		return true;
+	}
+	child->capture = word;
+	return rs_capture_push(scan, child, RS_EPOCH_CAPTURED, 1);
+}
+
+static bool rs_trace_slots(struct rs_scan *scan, struct rs_slotted *slotted)
+{
+	unsigned long slots[RS_PEEK];
+	u32 i, n, first = 0;
+
+	while ((n = rs_slots_peek(slotted, first, slots))) {
+		for (i = 0; i < n; i++)
+			if (!rs_trace_slot(scan, slotted, slots[i]))
+				return false;
+		first += n;
+		if (n < RS_PEEK)
+			break;
+		if (!rs_scan_slice(scan, first))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Cache misses rule a scan. Fetches the header of an object that is some way
+ * ahead on the list, and for one nearer, whose header is here by now, the
+ * headers that its first slots refer to.
+ */
+static void rs_trace_prefetch(struct rs_scan *scan, u32 i)
+{
+	struct rs_slotted *slotted;
+	unsigned long slots[RS_PEEK];
+	u32 n;
+
+	if (i + RS_AHEAD_HEADER < scan->len)
+		prefetchw(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
+	if (i + RS_AHEAD_SLOTS >= scan->len)
+		return;
+	slotted = *rs_scan_at(scan, i + RS_AHEAD_SLOTS);
+	n = rs_slots_peek(slotted, 0, slots);
+	while (n--)
+		if (!(slots[n] & RS_SLOT_LEAF))
+			prefetchw(rs_slot_object(slots[n]));
+}
+
+/* Breadth first: the list is the queue. */
+static bool rs_trace(struct rs_scan *scan)
+{
+	u32 i;
+
+	for (i = 0; i < scan->len; i++) {
+		if (!rs_scan_slice(scan, i))
+			return false;
+		if (i % RS_SLICE == 0)
+			rs_scan_step(scan, RS_STEP_TRACING);
+		rs_trace_prefetch(scan, i);
+		if (!rs_trace_slots(scan, *rs_scan_at(scan, i)))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * rs_capture - capture the candidates and everything that they reach
+ * @scan: a scan that began
+ *
+ * Return: false if the scan must give up. What is on the list was captured in
+ * either case.
+ */
+bool rs_capture(struct rs_scan *scan)
+{
+	if (!rs_drain(scan))
+		return false;
+	rs_scan_step(scan, RS_STEP_DRAINED);
+	if (!rs_trace(scan))
+		return false;
+	rs_scan_step(scan, RS_STEP_TRACED);
+	return true;
+}
+
+/*
+ * Whether an object is referred to from outside of what was captured, or was
+ * changed while that was done. It is alive, then, and so is what it reaches.
+ */
+static bool rs_external(struct rs_scan *scan, struct rs_slotted *slotted)
+{
+	u32 count = rs_word_count(slotted->capture);
+
+	return count != slotted->edges || count == RS_REF_SATURATED ||
+	       rs_scan_is(scan, slotted, RS_EPOCH_KEPT);
+}
+
+enum rs_verdict {
+	RS_ALL_LIVE,
+	RS_ALL_DEAD,
+	RS_MIXED,
+	RS_GIVE_UP,
+};
+
+/*
+ * Often nothing needs to be propagated. If every candidate is referred to from
+ * outside, everything is alive, since candidates reach it all; if nothing is,
+ * everything may be dead.
+ */
+static enum rs_verdict rs_deduce_quickly(struct rs_scan *scan)
+{
+	bool live = true, dead = true;
+	struct rs_slotted *slotted;
+	u32 i;
+
+	for (i = 0; i < scan->len; i++) {
+		if (!rs_scan_slice(scan, i))
+			return RS_GIVE_UP;
+		if (i + RS_AHEAD_HEADER < scan->len)
+			prefetch(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
+		slotted = *rs_scan_at(scan, i);
+		if (rs_external(scan, slotted))
+			dead = false;
+		else if (slotted->epoch & RS_EPOCH_DRAINED)
+			live = false;
+		if (!live && !dead)
+			return RS_MIXED;
+	}
+	return dead ? RS_ALL_DEAD : RS_ALL_LIVE;
+}
+
+/*
+ * A stack of live objects whose slots are to be followed, linked through their
+ * capture, which nobody needs of a live object any more.
+ */
+static void rs_restore_push(struct rs_slotted **stack,
+			    struct rs_slotted *slotted)
+{
+	rs_scan_set(slotted, RS_EPOCH_LIVE);
+	slotted->capture = (u64)(unsigned long)*stack;
+	*stack = slotted;
+}
+
+static bool rs_restore_slots(struct rs_scan *scan, struct rs_slotted **stack,
+			     struct rs_slotted *slotted)
+{
+	unsigned long slots[RS_PEEK];
+	struct rs_slotted *child;
+	u32 i, n, first = 0;
+
+	while ((n = rs_slots_peek(slotted, first, slots))) {
+		for (i = 0; i < n; i++) {
+			if (!slots[i] || slots[i] & RS_SLOT_LEAF)
+				continue;
+			child = rs_slotted(rs_slot_object(slots[i]));
+			if (rs_scan_is(scan, child, RS_EPOCH_CAPTURED) ||
+			    rs_scan_is(scan, child, RS_EPOCH_KEPT))
+				rs_restore_push(stack, child);
+		}
+		first += n;
+		if (n < RS_PEEK)
+			break;
+		if (!rs_scan_slice(scan, first))
+			return false;
+	}
+	return true;
+}
+
+/* Marks what a live object reaches. */
+static bool rs_restore(struct rs_scan *scan, struct rs_slotted *slotted)
+{
+	struct rs_slotted *stack = NULL;
+	u32 i = 0;
+
+	rs_restore_push(&stack, slotted);
+	while (stack) {
+		slotted = stack;
+		stack = (struct rs_slotted *)(unsigned long)slotted->capture;
+		if (!rs_restore_slots(scan, &stack, slotted) ||
+		    !rs_scan_slice(scan, ++i))
+			return false;
+	}
+	return true;
+}
+
+static bool rs_restore_all(struct rs_scan *scan)
+{
+	struct rs_slotted *slotted;
+	u32 i;
+
+	for (i = 0; i < scan->len; i++) {
+		if (!rs_scan_slice(scan, i))
+			return false;
+		slotted = *rs_scan_at(scan, i);
+		if (rs_scan_is(scan, slotted, RS_EPOCH_LIVE))
+			continue;
+		if (rs_external(scan, slotted) && !rs_restore(scan, slotted))
+			return false;
+	}
+	return true;
+}
+
+/* Keeps on the list what is not known to be alive. */
+static void rs_keep_suspects(struct rs_scan *scan)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < scan->len; i++) {
+		struct rs_slotted *slotted = *rs_scan_at(scan, i);
+
+		if (rs_scan_is(scan, slotted, RS_EPOCH_CAPTURED))
+			*rs_scan_at(scan, n++) = slotted;
+		if (i % RS_SLICE == 0)
+			cond_resched();
+	}
+	scan->len = n;
+}
+
+/**
+ * rs_deduce - find out what of the captured objects may be garbage
+ * @scan: a scan that captured
+ *
+ * A filter only: slots are read again here, and may have changed. Safety rests on
+ * rs_decide() (rule R8).
+ *
+ * Return: false if the scan must give up; else the suspects alone are on the
+ * list.
+ */
+bool rs_deduce(struct rs_scan *scan)
+{
+	switch (rs_deduce_quickly(scan)) {
+	case RS_GIVE_UP:
+		return false;
+	case RS_ALL_LIVE:
+		scan->len = 0;
+		break;
+	case RS_ALL_DEAD:
+		break;
+	case RS_MIXED:
+		if (!rs_restore_all(scan))
+			return false;
+		rs_keep_suspects(scan);
+	}
+	rs_scan_step(scan, RS_STEP_DEDUCED);
+	return true;
+}

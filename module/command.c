@@ -1,0 +1,619 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Commands: what each does with its struct, and the table of them.
+ *
+ * Those that can be part of a batch run under the session's lock. A struct is in
+ * kernel memory; its size, flags and reserved field were checked. What a user
+ * gets to see of it is what a command writes to it.
+ */
+#include <linux/file.h>
+#include <linux/sched/signal.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "call.h"
+#include "data.h"
+#include "proc.h"
+#include "reclaim.h"
+#include "scan.h"
+#include "slot.h"
+#include "trace.h"
+
+static int rs_cmd_query(struct rs_call *call, void *body)
+{
+	struct refstore_query *query = body;
+
+	query->version = REFSTORE_VERSION;
+	query->max_types = RS_MAX_TYPES;
+	query->features = 0;
+	query->max_data = RS_MAX_DATA;
+	query->max_slots = RS_MAX_SLOTS;
+	query->max_batch = RS_MAX_BATCH;
+	query->max_refs = RS_REF_MAX;
+	query->max_objects = rs_heap_max_objects();
+	query->max_bytes = rs_heap_max_bytes();
+	query->max_handles = rs_handles_max();
+	query->heap = call->heap->number;
+	query->session = call->session->number;
+	return 0;
+}
+
+static int rs_create_check(struct rs_heap *heap,
+			   const struct refstore_create *create)
+{
+	if (create->nr_slots > RS_MAX_SLOTS || create->data_len > RS_MAX_DATA)
+		return -E2BIG;
+	return rs_type_valid(heap, create->type) ? 0 : -EINVAL;
+}
+
+/* Fills slots of a new object from an array of handles in user memory. */
+static int rs_create_fill(struct rs_call *call, struct rs_object *obj,
+			  const u64 __user *handles, u32 first, u32 count)
+{
+	u64 chunk[RS_SLOT_CHUNK];
+	struct rs_object *value;
+	int err = 0;
+	u32 i;
+
+	if (copy_from_user(chunk, handles + first, count * sizeof(u64)))
+		return -EFAULT;
+	for (i = 0; i < count && !err; i++) {
+		err = rs_call_object_or_null(call, chunk[i], &value);
+		if (!err && value)
+			err = rs_ref_get(&value->ref);
+		if (!err)
+			rs_slots_fill(obj, first + i, value);
+	}
+	return err;
+}
+
+static int rs_create_slots(struct rs_call *call, struct rs_object *obj,
+			   const struct refstore_create *create)
+{
+	const u64 __user *handles = u64_to_user_ptr(create->slots);
+	u32 i, n;
+	int err = 0;
+
+	if (!handles)
+		return 0;
+	for (i = 0; i < create->nr_slots && !err; i += n) {
+		n = min_t(u32, create->nr_slots - i, RS_SLOT_CHUNK);
+		err = rs_create_fill(call, obj, handles, i, n);
+		cond_resched();
+		if (!err && i && signal_pending(current))
+			err = -EINTR;
+	}
+	return err;
+}
+
+/* Undoes an object that is in no table yet. */
+static void rs_create_undo(struct rs_heap *heap, struct rs_object *obj)
+{
+	struct rs_object *child;
+	u32 n = 0;
+
+	while (rs_slots_nr(obj)) {
+		child = rs_slots_pop(rs_slotted(obj));
+		if (child)
+			rs_put(heap, child);
+		if (++n % RS_SLICE == 0)
+			cond_resched();
+	}
+	rs_object_free(obj);
+}
+
+static int rs_cmd_create(struct rs_call *call, void *body)
+{
+	struct refstore_create *create = body;
+	struct rs_spec spec = {
+		.heap = call->heap,
+		.type = create->type,
+		.nr_slots = create->nr_slots,
+		.data_len = create->data_len,
+		.slotted = create->nr_slots ||
+			   create->flags & REFSTORE_CREATE_SLOTTED,
+		.seals = create->flags & (RS_SEALED_DATA | RS_SEALED_SLOTS),
+	};
+	struct rs_object *obj;
+	int err = rs_create_check(call->heap, create);
+
+	if (err)
+		return err;
+	obj = rs_object_create(&spec, u64_to_user_ptr(create->data), &err);
+	if (!obj)
+		return err;
+	err = rs_create_slots(call, obj, create);
+	if (!err)
+		err = rs_heap_insert(call->heap, obj);
+	if (err) {
+		rs_create_undo(call->heap, obj);
+		return err;
+	}
+	create->id = obj->id;
+	trace_refstore_create(call->heap, obj);
+	return rs_call_result(call, obj, &create->result);
+}
+
+static int rs_cmd_dup(struct rs_call *call, void *body)
+{
+	struct refstore_dup *dup = body;
+	struct rs_object *obj;
+	int err = rs_call_object(call, dup->object, &obj);
+
+	if (!err)
+		err = rs_ref_get(&obj->ref);
+	if (err)
+		return err;
+	return rs_call_result(call, obj, &dup->result);
+}
+
+static int rs_cmd_release(struct rs_call *call, void *body)
+{
+	struct refstore_release *release = body;
+
+	return rs_call_release(call, release->object);
+}
+
+static int rs_cmd_get_slot(struct rs_call *call, void *body)
+{
+	struct refstore_get_slot *get = body;
+	struct rs_object *obj, *value;
+	int err = rs_call_object(call, get->object, &obj);
+
+	if (err)
+		return err;
+	err = rs_slots_read(call->heap, obj, get->index, 1, &value);
+	if (err < 0)
+		return err;
+	get->result = 0;
+	return value ? rs_call_result(call, value, &get->result) : 0;
+}
+
+static int rs_cmd_set_slot(struct rs_call *call, void *body)
+{
+	struct refstore_set_slot *set = body;
+	struct rs_object *obj, *value;
+	int err = rs_call_object(call, set->object, &obj);
+
+	if (!err)
+		err = rs_call_object_or_null(call, set->value, &value);
+	if (err)
+		return err;
+	return rs_slot_set(call->heap, obj, set->index, value);
+}
+
+static int rs_cmd_cas_slot(struct rs_call *call, void *body)
+{
+	struct refstore_cas_slot *cas = body;
+	struct rs_object *obj, *value, *expected;
+	int err = rs_call_object(call, cas->object, &obj);
+
+	if (!err)
+		err = rs_call_object_or_null(call, cas->value, &value);
+	if (!err)
+		err = rs_call_object_or_null(call, cas->expected, &expected);
+	if (err)
+		return err;
+	return rs_slot_cas(call->heap, obj, cas->index, expected, value);
+}
+
+static void rs_slots_unread(struct rs_call *call, const u64 *handles,
+			    struct rs_object **values, u32 reserved, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < reserved; i++)
+		if (handles[i])
+			rs_handle_remove(&call->session->handles, handles[i]);
+	for (i = 0; i < count; i++)
+		if (values[i])
+			rs_put(call->heap, values[i]);
+}
+
+/* Reserves a handle for each value, and copies them out. */
+static int rs_slots_copy_out(struct rs_call *call, u64 __user *to,
+			     struct rs_object **values, u32 count)
+{
+	struct rs_handles *table = &call->session->handles;
+	u64 handles[RS_SLOT_CHUNK] = {};
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < count && !err; i++)
+		if (values[i])
+			err = rs_handle_reserve(table, &handles[i]);
+	if (!err && copy_to_user(to, handles, count * sizeof(u64)))
+		err = -EFAULT;
+	if (err) {
+		rs_slots_unread(call, handles, values, i, count);
+		return err;
+	}
+	for (i = 0; i < count; i++)
+		if (values[i])
+			rs_handle_install(table, handles[i], values[i]);
+	return 0;
+}
+
+static int rs_slots_read_chunk(struct rs_call *call, struct rs_object *obj,
+			       const struct refstore_slots *slots)
+{
+	u64 __user *to = u64_to_user_ptr(slots->handles);
+	struct rs_object *values[RS_SLOT_CHUNK];
+	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
+	int n, err;
+
+	n = rs_slots_read(call->heap, obj, slots->first + slots->done, count,
+			  values);
+	if (n < 0)
+		return n;
+	err = rs_slots_copy_out(call, to + slots->done, values, n);
+	return err ? err : n;
+}
+
+static int rs_slots_write_chunk(struct rs_call *call, struct rs_object *obj,
+				const struct refstore_slots *slots)
+{
+	const u64 __user *from = u64_to_user_ptr(slots->handles);
+	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
+	u64 handles[RS_SLOT_CHUNK];
+	struct rs_object *value;
+	int err = 0;
+	u32 i;
+
+	if (copy_from_user(handles, from + slots->done, count * sizeof(u64)))
+		return -EFAULT;
+	for (i = 0; i < count; i++) {
+		err = rs_call_object_or_null(call, handles[i], &value);
+		if (!err)
+			err = rs_slot_set(call->heap, obj,
+					  slots->first + slots->done + i,
+					  value);
+		if (err)
+			break;
+	}
+	return i ? i : err;
+}
+
+/* Many slots, in chunks; an error counts only before the first slot. */
+static int rs_slots_run(struct rs_call *call, struct refstore_slots *slots,
+			int (*chunk)(struct rs_call *call,
+				     struct rs_object *obj,
+				     const struct refstore_slots *slots))
+{
+	struct rs_object *obj;
+	int n, err = rs_call_object(call, slots->object, &obj);
+
+	if (!err && !slots->count)
+		err = -EINVAL;
+	if (!err)
+		err = rs_slots_check(obj, slots->first, slots->count);
+	if (err)
+		return err;
+	slots->done = 0;
+	do {
+		n = chunk(call, obj, slots);
+		if (n <= 0)
+			return slots->done ? 0 : n;
+		slots->done += n;
+		cond_resched();
+	} while (slots->done < slots->count && !signal_pending(current));
+	return 0;
+}
+
+static int rs_cmd_read_slots(struct rs_call *call, void *body)
+{
+	return rs_slots_run(call, body, rs_slots_read_chunk);
+}
+
+static int rs_cmd_write_slots(struct rs_call *call, void *body)
+{
+	return rs_slots_run(call, body, rs_slots_write_chunk);
+}
+
+static int rs_cmd_resize_slots(struct rs_call *call, void *body)
+{
+	struct refstore_resize_slots *resize = body;
+	struct rs_object *obj;
+	int err = rs_call_object(call, resize->object, &obj);
+
+	return err ? err : rs_slots_resize(call->heap, obj, resize->nr_slots);
+}
+
+static int rs_cmd_read(struct rs_call *call, void *body)
+{
+	struct refstore_data *data = body;
+	struct rs_object *obj;
+	int err = rs_call_object(call, data->object, &obj);
+
+	if (err)
+		return err;
+	return rs_data_read(call->heap, obj, data->offset, data->length,
+			    u64_to_user_ptr(data->buffer), &data->done);
+}
+
+static int rs_cmd_write(struct rs_call *call, void *body)
+{
+	struct refstore_data *data = body;
+	struct rs_object *obj;
+	int err = rs_call_object(call, data->object, &obj);
+
+	if (!err)
+		err = rs_data_write(call->heap, obj, data->offset,
+				    data->length,
+				    u64_to_user_ptr(data->buffer));
+	if (!err)
+		data->done = data->length;
+	return err;
+}
+
+static int rs_cmd_seal(struct rs_call *call, void *body)
+{
+	struct refstore_seal *seal = body;
+	struct rs_object *obj;
+	int err = rs_call_object(call, seal->object, &obj);
+
+	if (!err && !seal->flags)
+		err = -EINVAL;
+	if (!err)
+		rs_data_seal(call->heap, obj, seal->flags);
+	return err;
+}
+
+static int rs_cmd_stat(struct rs_call *call, void *body)
+{
+	struct refstore_stat *stat = body;
+	struct rs_object *obj;
+	int err = rs_call_object(call, stat->object, &obj);
+
+	if (err)
+		return err;
+	stat->id = obj->id;
+	stat->type = obj->type;
+	stat->state = rs_object_state(obj);
+	stat->nr_slots = rs_slots_nr(obj);
+	stat->data_len = rs_object_data_len(obj);
+	stat->refs = rs_ref_count(&obj->ref);
+	stat->bytes = rs_object_bytes(obj);
+	return 0;
+}
+
+static int rs_cmd_get_root(struct rs_call *call, void *body)
+{
+	struct refstore_get_root *get = body;
+	struct rs_object *root;
+	int err = rs_root_get(call->heap, &root);
+
+	if (err)
+		return err;
+	get->result = 0;
+	return root ? rs_call_result(call, root, &get->result) : 0;
+}
+
+static int rs_cmd_set_root(struct rs_call *call, void *body)
+{
+	struct refstore_set_root *set = body;
+	struct rs_object *value;
+	int err = rs_call_object_or_null(call, set->value, &value);
+
+	if (!err && set->expected)
+		err = -EINVAL;
+	return err ? err : rs_root_set(call->heap, value);
+}
+
+static int rs_cmd_cas_root(struct rs_call *call, void *body)
+{
+	struct refstore_set_root *set = body;
+	struct rs_object *expected, *value;
+	int err = rs_call_object_or_null(call, set->value, &value);
+
+	if (!err)
+		err = rs_call_object_or_null(call, set->expected, &expected);
+	return err ? err : rs_root_cas(call->heap, expected, value);
+}
+
+/* The session's descriptor is installed by the caller, after the answer. */
+static int rs_cmd_session_new(struct rs_call *call, void *body)
+{
+	struct refstore_session_new *new = body;
+	struct rs_session *session;
+
+	if (new->flags & REFSTORE_SESSION_CLONE)
+		session = rs_session_clone(call->session);
+	else
+		session = rs_session_create(call->heap);
+	if (IS_ERR_OR_NULL(session))
+		return session ? PTR_ERR(session) : -ENOMEM;
+	call->file = rs_device_file(session);
+	if (IS_ERR(call->file)) {
+		int err = PTR_ERR(call->file);
+
+		call->file = NULL;
+		rs_session_close(session);
+		return err;
+	}
+	call->fd = get_unused_fd_flags(O_CLOEXEC);
+	if (call->fd < 0) {
+		fput(call->file);	/* closes the session */
+		call->file = NULL;
+		return call->fd;
+	}
+	new->fd = call->fd;
+	return 0;
+}
+
+static int rs_cmd_type_register(struct rs_call *call, void *body)
+{
+	struct refstore_type *type = body;
+
+	return rs_type_register(call->heap, type->name, &type->type);
+}
+
+static int rs_cmd_type_name(struct rs_call *call, void *body)
+{
+	struct refstore_type *type = body;
+
+	return rs_type_name(call->heap, type->type, type->name);
+}
+
+static int rs_cmd_collect(struct rs_call *call, void *body)
+{
+	struct refstore_collect *collect = body;
+	struct rs_scan_figures figures;
+	int err = rs_scan_collect(call->heap, &figures);
+
+	if (err)
+		return err;
+	collect->visited = figures.visited;
+	collect->reclaimed = figures.reclaimed;
+	collect->bytes = figures.bytes;
+	collect->aborted = figures.aborted;
+	collect->nanoseconds = figures.nanoseconds;
+	collect->scans = figures.scans;
+	return 0;
+}
+
+#define RS_COMMAND(name, struct_name, last, known_flags, in_batch)	\
+	.run = name,							\
+	.size = sizeof(struct struct_name),				\
+	.min_size = offsetofend(struct struct_name, last),		\
+	.flags = known_flags,						\
+	.batch = in_batch
+
+#define RS_RESERVED(struct_name)					\
+	.reserved = offsetof(struct struct_name, reserved),		\
+	.reserved_size = sizeof_field(struct struct_name, reserved)
+
+static const struct rs_command rs_commands[] = {
+	[REFSTORE_CMD_QUERY - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_query, refstore_query, session, 0, false),
+	},
+	[REFSTORE_CMD_CREATE - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_create, refstore_create, id,
+			   REFSTORE_SEAL_DATA | REFSTORE_SEAL_SLOTS |
+			   REFSTORE_CREATE_SLOTTED, true),
+		RS_RESERVED(refstore_create),
+	},
+	[REFSTORE_CMD_DUP - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_dup, refstore_dup, result, 0, true),
+	},
+	[REFSTORE_CMD_RELEASE - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_release, refstore_release, object, 0, true),
+		.mute = true,
+	},
+	[REFSTORE_CMD_GET_SLOT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_get_slot, refstore_get_slot, reserved, 0,
+			   true),
+		RS_RESERVED(refstore_get_slot),
+	},
+	[REFSTORE_CMD_SET_SLOT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_set_slot, refstore_set_slot, reserved, 0,
+			   true),
+		RS_RESERVED(refstore_set_slot),
+		.mute = true,
+	},
+	[REFSTORE_CMD_CAS_SLOT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_cas_slot, refstore_cas_slot, reserved, 0,
+			   true),
+		RS_RESERVED(refstore_cas_slot),
+		.mute = true,
+	},
+	[REFSTORE_CMD_READ_SLOTS - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_read_slots, refstore_slots, reserved, 0,
+			   true),
+		RS_RESERVED(refstore_slots),
+		.probe = true,
+	},
+	[REFSTORE_CMD_WRITE_SLOTS - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_write_slots, refstore_slots, reserved, 0,
+			   true),
+		RS_RESERVED(refstore_slots),
+		.probe = true,
+	},
+	[REFSTORE_CMD_RESIZE_SLOTS - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_resize_slots, refstore_resize_slots,
+			   reserved, 0, true),
+		RS_RESERVED(refstore_resize_slots),
+		.mute = true,
+	},
+	[REFSTORE_CMD_READ - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_read, refstore_data, reserved, 0, true),
+		RS_RESERVED(refstore_data),
+	},
+	[REFSTORE_CMD_WRITE - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_write, refstore_data, reserved, 0, true),
+		RS_RESERVED(refstore_data),
+		.probe = true,
+	},
+	[REFSTORE_CMD_SEAL - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_seal, refstore_seal, object,
+			   REFSTORE_SEAL_DATA | REFSTORE_SEAL_SLOTS, true),
+		.mute = true,
+	},
+	[REFSTORE_CMD_STAT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_stat, refstore_stat, bytes, 0, true),
+		RS_RESERVED(refstore_stat),
+	},
+	[REFSTORE_CMD_GET_ROOT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_get_root, refstore_get_root, result, 0,
+			   true),
+		RS_RESERVED(refstore_get_root),
+	},
+	[REFSTORE_CMD_SET_ROOT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_set_root, refstore_set_root, value, 0, true),
+		.mute = true,
+	},
+	[REFSTORE_CMD_CAS_ROOT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_cas_root, refstore_set_root, value, 0, true),
+		.mute = true,
+	},
+	[REFSTORE_CMD_SESSION_NEW - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_session_new, refstore_session_new, reserved,
+			   REFSTORE_SESSION_CLONE, false),
+		RS_RESERVED(refstore_session_new),
+	},
+	[REFSTORE_CMD_TYPE_REGISTER - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_type_register, refstore_type, name, 0,
+			   false),
+		RS_RESERVED(refstore_type),
+	},
+	[REFSTORE_CMD_COLLECT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_collect, refstore_collect, scans, 0, false),
+	},
+	[REFSTORE_CMD_WALK - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_walk, refstore_walk, end, REFSTORE_WALK_MINT,
+			   false),
+		.probe = true,
+	},
+	[REFSTORE_CMD_BATCH - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_batch, refstore_batch, failed,
+			   REFSTORE_BATCH_CONTINUE, false),
+		.probe = true,
+	},
+	[REFSTORE_CMD_TYPE_NAME - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_type_name, refstore_type, name, 0, false),
+		RS_RESERVED(refstore_type),
+	},
+};
+
+/* The command of a number, or NULL. */
+const struct rs_command *rs_command_find(u32 number)
+{
+	u32 i = number - REFSTORE_CMD_QUERY;
+
+	if (i >= ARRAY_SIZE(rs_commands))
+		return NULL;
+	i = array_index_nospec(i, ARRAY_SIZE(rs_commands));
+	return &rs_commands[i];
+}
+
+/* What every command asks of its struct; 0 or -EINVAL. */
+int rs_command_check(const struct rs_command *command, const void *body)
+{
+	const u32 *head = body;		/* size, flags */
+
+	if (head[1] & ~command->flags)
+		return -EINVAL;
+	if (memchr_inv(body + command->reserved, 0, command->reserved_size))
+		return -EINVAL;
+	return 0;
+}

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Deciding about suspects: the second half of a scan. See scan.c.
+ *
+ * A component is condemned in these steps, each of which may find that somebody
+ * has touched it, and then keeps it:
+ *
+ *   count    each member's slots are read once, and the edges inside of the
+ *            component counted. The captured count must be those edges and the
+ *            credits that condemned components before it gave (rule R8)
+ *   suspect  the descriptor says pending; each member's word goes, by
+ *            compare-and-swap, from the captured one to the same with SUSPECT.
+ *            So nobody has taken a reference since the capture, and nobody
+ *            outside holds one
+ *   commit   the descriptor goes from pending to committed, unless somebody who
+ *            needed to know has aborted it. This is the one point at which all
+ *            members die
+ *   death    SUSPECT becomes DEAD in each, and the descriptor is retired (R11)
+ *
+ * First all suspects are taken for one component: that is enough when nobody
+ * touches garbage, which is the rule, and needs no more than the list. Only
+ * after that was touched are strong components worked out, by Tarjan's
+ * algorithm ("Depth-first search and linear graph algorithms", 1972), made
+ * iterative, in arrays. It emits them referred-to first; they are decided in the
+ * reverse order (R7), so that all credits of a component are known before it.
+ */
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "object.h"
+#include "scan.h"
+#include "slot.h"
+#include "trace.h"
+
+#define RS_DECIDED	BIT(31)	/* in comp[]: a component's number, not a visit's */
+
+/**
+ * struct rs_tarjan - strong components of the suspects
+ * @low: least visit reachable; later the edges counted inside of the component
+ * @comp: number of the visit; then of the component, with RS_DECIDED
+ * @parent: where the search came from
+ * @cursor: the slot where it goes on
+ * @order: from the front the members of finished components, one after the
+ *         other; from the back the search's stack
+ * @credit: edges from condemned components
+ * @visits: visits so far
+ * @comps: components so far
+ * @emitted: entries in use at the front of @order
+ * @stacked: and at its back
+ *
+ * All arrays are indexed by an object's place on the scan's list, which stands
+ * in its @edges meanwhile.
+ */
+struct rs_tarjan {
+	u32 *low;
+	u32 *comp;
+	u32 *parent;
+	u32 *cursor;
+	u32 *order;
+	u32 *credit;
+	u32 visits;
+	u32 comps;
+	u32 emitted;
+	u32 stacked;
+};
+
+/**
+ * struct rs_component - suspects that live or die together
+ * @scan: the scan
+ * @tarjan: NULL if they are all the suspects
+ * @first: the first of them in the list, or in @tarjan's order
+ * @end: behind the last of them
+ */
+struct rs_component {
+	struct rs_scan *scan;
+	struct rs_tarjan *tarjan;
+	u32 first;
+	u32 end;
+};
+
+static struct rs_slotted *rs_member(struct rs_component *comp, u32 i)
+{
+	if (comp->tarjan)
+		i = comp->tarjan->order[i];
+	return *rs_scan_at(comp->scan, i);
+}
+
+/* Calls @fn for each target of @slotted's slots that is a suspect. */
+#define rs_for_each_suspect(scan, slotted, child, slots, first, i, n)	\
+	for (first = 0; (n = rs_slots_peek(slotted, first, slots));	\
+	     first += n)						\
+		for (i = 0; i < n; i++)					\
+			if (!(child = rs_suspect(scan, slots[i])))	\
+				continue;				\
+			else
+
+/* The suspect that a slot refers to, or NULL. */
+static struct rs_slotted *rs_suspect(struct rs_scan *scan, unsigned long slot)
+{
+	struct rs_slotted *child;
+
+	if (!slot || slot & RS_SLOT_LEAF)
+		return NULL;
+	child = rs_slotted(rs_slot_object(slot));
+	return rs_scan_is(scan, child, RS_EPOCH_CAPTURED) ? child : NULL;
+}
+
+static void rs_count_edge(struct rs_tarjan *tarjan, struct rs_slotted *from,
+			  struct rs_slotted *to)
+{
+	if (!tarjan)
+		to->edges++;
+	else if (tarjan->comp[from->edges] == tarjan->comp[to->edges])
+		tarjan->low[to->edges]++;
+}
+
+static void rs_count_edges_of(struct rs_component *comp,
+			      struct rs_slotted *slotted)
+{
+	unsigned long slots[RS_PEEK];
+	struct rs_slotted *child;
+	u32 first, i, n;
+
+	rs_for_each_suspect(comp->scan, slotted, child, slots, first, i, n)
+		rs_count_edge(comp->tarjan, slotted, child);
+}
+
+/* Edges inside of the component, and credits. */
+static u32 rs_counted(struct rs_component *comp, struct rs_slotted *slotted)
+{
+	struct rs_tarjan *tarjan = comp->tarjan;
+
+	if (!tarjan)
+		return slotted->edges;
+	return tarjan->low[slotted->edges] + tarjan->credit[slotted->edges];
+}
+
+static void rs_count_reset(struct rs_component *comp)
+{
+	struct rs_slotted *slotted;
+	u32 i;
+
+	for (i = comp->first; i < comp->end; i++) {
+		slotted = rs_member(comp, i);
+		if (comp->tarjan)
+			comp->tarjan->low[slotted->edges] = 0;
+		else
+			slotted->edges = 0;
+		rs_scan_slice(comp->scan, i);
+	}
+}
+
+/* Whether every reference to a member comes from inside, or was condemned. */
+static bool rs_component_count(struct rs_component *comp)
+{
+	struct rs_slotted *slotted;
+	u32 i;
+
+	rs_count_reset(comp);
+	for (i = comp->first; i < comp->end; i++) {
+		if (!rs_scan_slice(comp->scan, i))
+			return false;
+		rs_count_edges_of(comp, rs_member(comp, i));
+	}
+	rs_scan_step(comp->scan, RS_STEP_COUNTED);
+	for (i = comp->first; i < comp->end; i++) {
+		slotted = rs_member(comp, i);
+		if (!rs_scan_slice(comp->scan, i) ||
+		    rs_word_count(slotted->capture) != rs_counted(comp, slotted))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The descriptor. Its generation tells one component from the next (R10). Only
+ * the scanner writes it, but for the one step from pending to aborted.
+ */
+static void rs_desc_set(struct rs_heap *heap, enum rs_desc_state state)
+{
+	s64 desc = atomic64_read(&heap->desc);
+
+	if (state == RS_DESC_PENDING)
+		desc += RS_DESC_GENERATION;
+	/* A full barrier on either side: see rs_suspect_alive() */
+	atomic64_xchg(&heap->desc, (desc & ~(s64)RS_DESC_STATE) | state);
+}
+
+static bool rs_desc_commit(struct rs_heap *heap)
+{
+	s64 desc = atomic64_read(&heap->desc);
+
+	if ((desc & RS_DESC_STATE) != RS_DESC_PENDING)
+		return false;
+	return atomic64_cmpxchg(&heap->desc, desc, desc - RS_DESC_PENDING +
+				RS_DESC_COMMITTED) == desc;
+}
+
+static bool rs_suspect_mark(struct rs_slotted *slotted)
+{
+	u64 word = slotted->capture;
+
+	/* The version moves on as well (R4) */
+	return rs_ref_cmpxchg(&slotted->obj.ref, &word,
+			      (word | RS_REF_SUSPECT) + RS_REF_VERSION_ONE);
+}
+
+/* Marks members, up to the first that was touched; returns where it came. */
+static u32 rs_component_suspect(struct rs_component *comp)
+{
+	u32 i;
+
+	for (i = comp->first; i < comp->end; i++)
+		if (!rs_scan_slice(comp->scan, i) ||
+		    !rs_suspect_mark(rs_member(comp, i)))
+			break;
+	return i;
+}
+
+/* Takes the marks back: by an AND, since counts may have changed (R10). */
+static void rs_component_clear(struct rs_component *comp, u32 end)
+{
+	u32 i;
+
+	rs_desc_set(comp->scan->heap, RS_DESC_ABORTED);
+	for (i = comp->first; i < end; i++) {
+		atomic64_andnot(RS_REF_SUSPECT,
+				&rs_member(comp, i)->obj.ref.word);
+		rs_scan_slice(comp->scan, i);
+	}
+	smp_mb__after_atomic();
+	rs_desc_set(comp->scan->heap, RS_DESC_NONE);
+}
+
+/* Rule R11: all members are dead before the descriptor is retired. */
+static void rs_component_kill(struct rs_component *comp)
+{
+	u32 i;
+
+	for (i = comp->first; i < comp->end; i++) {
+		atomic64_xor(RS_REF_SUSPECT | RS_REF_DEAD,
+			     &rs_member(comp, i)->obj.ref.word);
+		rs_scan_slice(comp->scan, i);
+	}
+	smp_mb__after_atomic();
+	rs_desc_set(comp->scan->heap, RS_DESC_NONE);
+}
+
+/* Rule R6: the clock is read after the last compare-and-swap. */
+static bool rs_scan_too_old(struct rs_scan *scan)
+{
+	return ktime_get_ns() - scan->started > RS_SCAN_MAX_NS;
+}
+
+/* Condemns a component; false if it was touched, or the scan shall give up. */
+static bool rs_component_condemn(struct rs_component *comp)
+{
+	struct rs_scan *scan = comp->scan;
+	u32 end;
+
+	if (!rs_component_count(comp))
+		return false;
+	rs_desc_set(scan->heap, RS_DESC_PENDING);
+	end = rs_component_suspect(comp);
+	rs_scan_step(scan, RS_STEP_SUSPECTED);
+	if (end != comp->end || rs_scan_too_old(scan) ||
+	    !rs_desc_commit(scan->heap)) {
+		rs_component_clear(comp, end);
+		return false;
+	}
+	rs_scan_step(scan, RS_STEP_COMMITTED);
+	rs_component_kill(comp);
+	trace_refstore_scan_commit(scan->heap, scan->number,
+				   comp->end - comp->first);
+	return true;
+}
+
+static void rs_component_abort(struct rs_component *comp)
+{
+	struct rs_scan *scan = comp->scan;
+
+	scan->figures.aborted++;
+	trace_refstore_scan_abort(scan->heap, scan->number,
+				  comp->end - comp->first);
+}
+
+static void rs_tarjan_free(struct rs_tarjan *tarjan)
+{
+	kvfree(tarjan->low);
+	kvfree(tarjan->comp);
+	kvfree(tarjan->parent);
+	kvfree(tarjan->cursor);
+	kvfree(tarjan->order);
+	kvfree(tarjan->credit);
+}
+
+/* All zero; a scan that gets no memory keeps what it has, and is tried again. */
+static bool rs_tarjan_alloc(struct rs_tarjan *tarjan, u32 n)
+{
+	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+
+	tarjan->low = kvcalloc(n, sizeof(u32), gfp);
+	tarjan->comp = kvcalloc(n, sizeof(u32), gfp);
+	tarjan->parent = kvcalloc(n, sizeof(u32), gfp);
+	tarjan->cursor = kvcalloc(n, sizeof(u32), gfp);
+	tarjan->order = kvcalloc(n, sizeof(u32), gfp);
+	tarjan->credit = kvcalloc(n, sizeof(u32), gfp);
+	return tarjan->low && tarjan->comp && tarjan->parent &&
+	       tarjan->cursor && tarjan->order && tarjan->credit;
+}
+
+static void rs_tarjan_visit(struct rs_tarjan *t, u32 size, u32 v, u32 parent)
+{
+	t->comp[v] = ++t->visits;
+	t->low[v] = t->visits;
+	t->parent[v] = parent;
+	t->order[size - ++t->stacked] = v;
+}
+
+/* The next suspect that slots of @slotted refer to, from *@cursor on. */
+static struct rs_slotted *rs_tarjan_next(struct rs_scan *scan,
+					 struct rs_slotted *slotted, u32 *cursor)
+{
+	unsigned long slots[RS_PEEK];
+	struct rs_slotted *child;
+	u32 i, n;
+
+	while ((n = rs_slots_peek(slotted, *cursor, slots))) {
+		for (i = 0; i < n; i++) {
+			++*cursor;
+			child = rs_suspect(scan, slots[i]);
+			if (child)
+				return child;
+		}
+	}
+	return NULL;
+}
+
+/* @v is finished: if it is a component's root, that is on top of the stack. */
+static void rs_tarjan_leave(struct rs_tarjan *t, u32 size, u32 v)
+{
+	u32 p = t->parent[v], w;
+
+	if (p != U32_MAX)
+		t->low[p] = min(t->low[p], t->low[v]);
+	if (t->low[v] != t->comp[v])
+		return;
+	do {
+		w = t->order[size - t->stacked--];
+		t->comp[w] = RS_DECIDED | t->comps;
+		t->order[t->emitted++] = w;
+	} while (w != v);
+	t->comps++;
+}
+
+static bool rs_tarjan_search(struct rs_scan *scan, struct rs_tarjan *t, u32 v)
+{
+	struct rs_slotted *child;
+	u32 w, step = 0;
+
+	rs_tarjan_visit(t, scan->len, v, U32_MAX);
+	while (v != U32_MAX) {
+		if (!rs_scan_slice(scan, ++step))
+			return false;
+		child = rs_tarjan_next(scan, *rs_scan_at(scan, v),
+				       &t->cursor[v]);
+		if (!child) {
+			rs_tarjan_leave(t, scan->len, v);
+			v = t->parent[v];
+			continue;
+		}
+		w = child->edges;
+		if (!t->comp[w]) {
+			rs_tarjan_visit(t, scan->len, w, v);
+			v = w;
+		} else if (!(t->comp[w] & RS_DECIDED)) {
+			t->low[v] = min(t->low[v], t->comp[w]);
+		}
+	}
+	return true;
+}
+
+static bool rs_tarjan_run(struct rs_scan *scan, struct rs_tarjan *t)
+{
+	u32 i;
+
+	for (i = 0; i < scan->len; i++) {
+		(*rs_scan_at(scan, i))->edges = i;
+		if (!rs_scan_slice(scan, i))
+			return false;
+	}
+	for (i = 0; i < scan->len; i++) {
+		if (!t->comp[i] && !rs_tarjan_search(scan, t, i))
+			return false;
+		if (!rs_scan_slice(scan, i))
+			return false;
+	}
+	return true;
+}
+
+/* A condemned component's slots are frozen: each edge out of it is a credit. */
+static void rs_component_credit(struct rs_component *comp)
+{
+	struct rs_tarjan *t = comp->tarjan;
+	unsigned long slots[RS_PEEK];
+	struct rs_slotted *slotted, *child;
+	u32 m, first, i, n;
+
+	for (m = comp->first; m < comp->end; m++) {
+		slotted = rs_member(comp, m);
+		rs_for_each_suspect(comp->scan, slotted, child, slots, first,
+				    i, n)
+			if (t->comp[child->edges] != t->comp[slotted->edges])
+				t->credit[child->edges]++;
+		rs_scan_slice(comp->scan, m);
+	}
+}
+
+/* An aborted component gives no credit, so what it refers to fails by itself. */
+static void rs_component_keep(struct rs_component *comp)
+{
+	u32 i;
+
+	rs_component_abort(comp);
+	for (i = comp->first; i < comp->end; i++) {
+		rs_scan_set(rs_member(comp, i), RS_EPOCH_KEPT);
+		rs_scan_slice(comp->scan, i);
+	}
+}
+
+static void rs_decide_components(struct rs_scan *scan, struct rs_tarjan *t)
+{
+	struct rs_component comp = { .scan = scan, .tarjan = t };
+	u32 at = t->emitted;
+
+	while (at) {
+		comp.end = at--;
+		while (at && t->comp[t->order[at - 1]] == t->comp[t->order[at]])
+			at--;
+		comp.first = at;
+		if (rs_component_condemn(&comp))
+			rs_component_credit(&comp);
+		else
+			rs_component_keep(&comp);
+	}
+}
+
+/**
+ * rs_decide - condemn what of the suspects nobody refers to or has touched
+ * @scan: a scan with its suspects on the list
+ *
+ * Those condemned are dead afterwards, their slots as they were.
+ */
+void rs_decide(struct rs_scan *scan)
+{
+	struct rs_component all = { .scan = scan, .end = scan->len };
+	struct rs_tarjan tarjan = {};
+
+	if (!scan->len || rs_component_condemn(&all))
+		return;
+	if (rs_tarjan_alloc(&tarjan, scan->len) && rs_tarjan_run(scan, &tarjan))
+		rs_decide_components(scan, &tarjan);
+	else
+		rs_component_abort(&all);
+	rs_tarjan_free(&tarjan);
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Data: the bytes of an object.
+ *
+ * A write is atomic, and none comes after a seal: data is copied under the
+ * object's slot lock, at most RS_MAX_DATA of it. Users' memory cannot be touched
+ * there, so it goes through a buffer; but for data that is sealed, which can be
+ * copied out as it is.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "data.h"
+#include "slot.h"
+
+#define RS_SMALL_DATA	128	/* goes through the stack */
+
+struct rs_bounce {
+	void *data;
+	u8 small[RS_SMALL_DATA];
+};
+
+static int rs_bounce_init(struct rs_bounce *bounce, u32 length)
+{
+	bounce->data = bounce->small;
+	if (length > sizeof(bounce->small))
+		bounce->data = kvmalloc(length, GFP_KERNEL_ACCOUNT);
+	return bounce->data ? 0 : -ENOMEM;
+}
+
+static void rs_bounce_free(struct rs_bounce *bounce)
+{
+	if (bounce->data != bounce->small)
+		kvfree(bounce->data);
+}
+
+/**
+ * rs_object_create - make an object with its data, in no table yet
+ * @spec: what it shall be; its figures are within the limits
+ * @data: the data, or NULL for zeroes
+ * @err: where -EDQUOT, -EINTR, -ENOMEM or -EFAULT goes
+ *
+ * Return: the object, or NULL.
+ */
+struct rs_object *rs_object_create(const struct rs_spec *spec,
+				   const void __user *data, int *err)
+{
+	struct rs_object *obj;
+
+	*err = rs_heap_may_grow(spec->heap, rs_spec_bytes(spec));
+	if (*err)
+		return NULL;
+	obj = rs_object_alloc(spec);
+	if (!obj) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	if (!spec->data_len)
+		return obj;
+	if (!data) {
+		memset(rs_object_data(obj), 0, spec->data_len);
+	} else if (copy_from_user(rs_object_data(obj), data, spec->data_len)) {
+		rs_object_free(obj);
+		*err = -EFAULT;
+		return NULL;
+	}
+	return obj;
+}
+
+static int rs_data_copy_out(struct rs_heap *heap, struct rs_object *obj,
+			    u32 offset, u32 length, void __user *buffer)
+{
+	struct rs_bounce bounce;
+	int err = rs_bounce_init(&bounce, length);
+
+	if (err)
+		return err;
+	spin_lock(rs_slot_lock(heap, obj));
+	memcpy(bounce.data, rs_object_data(obj) + offset, length);
+	spin_unlock(rs_slot_lock(heap, obj));
+	if (copy_to_user(buffer, bounce.data, length))
+		err = -EFAULT;
+	rs_bounce_free(&bounce);
+	return err;
+}
+
+/**
+ * rs_data_read - read data
+ * @heap: the heap
+ * @obj: the object, on which the caller has a reference
+ * @offset: first byte
+ * @length: number of bytes; those behind the end are left out
+ * @buffer: where they go
+ * @done: where the number of bytes read goes
+ *
+ * Return: 0, -ERANGE, -EFAULT or -ENOMEM.
+ */
+int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u32 offset,
+		 u32 length, void __user *buffer, u32 *done)
+{
+	u32 size = rs_object_data_len(obj);
+	int err = 0;
+
+	if (offset > size)
+		return -ERANGE;
+	length = min(length, size - offset);
+	if (length && smp_load_acquire(&obj->flags) & RS_SEALED_DATA) {
+		if (copy_to_user(buffer, rs_object_data(obj) + offset, length))
+			err = -EFAULT;
+	} else if (length) {
+		err = rs_data_copy_out(heap, obj, offset, length, buffer);
+	}
+	if (!err)
+		*done = length;
+	return err;
+}
+
+/**
+ * rs_data_write - write data
+ * @heap: the heap
+ * @obj: the object, on which the caller has a reference
+ * @offset: first byte
+ * @length: number of bytes
+ * @buffer: where they come from
+ *
+ * Return: 0, -ERANGE, -EPERM, -EFAULT or -ENOMEM.
+ */
+int rs_data_write(struct rs_heap *heap, struct rs_object *obj, u32 offset,
+		  u32 length, const void __user *buffer)
+{
+	u32 size = rs_object_data_len(obj);
+	struct rs_bounce bounce;
+	int err;
+
+	if (offset > size || length > size - offset)
+		return -ERANGE;
+	err = rs_bounce_init(&bounce, length);
+	if (err)
+		return err;
+	if (copy_from_user(bounce.data, buffer, length)) {
+		rs_bounce_free(&bounce);
+		return -EFAULT;
+	}
+	spin_lock(rs_slot_lock(heap, obj));
+	if (obj->flags & RS_SEALED_DATA)
+		err = -EPERM;
+	else if (length)
+		memcpy(rs_object_data(obj) + offset, bounce.data, length);
+	spin_unlock(rs_slot_lock(heap, obj));
+	rs_bounce_free(&bounce);
+	return err;
+}
+
+/* Seals for good. The release pairs with the unlocked look in rs_data_read(). */
+void rs_data_seal(struct rs_heap *heap, struct rs_object *obj, u32 seals)
+{
+	spin_lock(rs_slot_lock(heap, obj));
+	smp_store_release(&obj->flags, obj->flags | seals);
+	spin_unlock(rs_slot_lock(heap, obj));
+}

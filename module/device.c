@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The character device: how calls come in.
+ *
+ * open makes a private heap and a session on it; ioctl copies a command's struct
+ * in, runs it, copies the answer out, and only then publishes what was made.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "call.h"
+#include "compat.h"
+#include "device.h"
+
+union rs_body {
+	u32 size;
+	struct refstore_query query;
+	struct refstore_create create;
+	struct refstore_slots slots;
+	struct refstore_data data;
+	struct refstore_stat stat;
+	struct refstore_type type;
+	struct refstore_collect collect;
+	struct refstore_walk walk;
+	struct refstore_batch batch;
+};
+
+static int rs_body_get(const struct rs_command *command, union rs_body *body,
+		       const void __user *from)
+{
+	u32 size;
+	int err;
+
+	BUILD_BUG_ON(sizeof(union rs_body) > 128);
+	if (get_user(size, (const u32 __user *)from))
+		return -EFAULT;
+	if (size < command->min_size)
+		return -EINVAL;
+	err = copy_struct_from_user(body, command->size, from, size);
+	if (err)
+		return err;
+	/* The user may have changed it since; we work with what we checked */
+	body->size = size;
+	return rs_command_check(command, body);
+}
+
+static int rs_body_put(const struct rs_command *command,
+		       const union rs_body *body, void __user *to)
+{
+	size_t size = min_t(size_t, body->size, command->size);
+
+	if (command->mute)
+		return 0;
+	return copy_to_user(to, body, size) ? -EFAULT : 0;
+}
+
+/* A command that works on objects: under the session's lock to the end. */
+static int rs_run_locked(const struct rs_command *command, struct rs_call *call,
+			 union rs_body *body, void __user *user)
+{
+	struct rs_result result = {};
+	int err;
+
+	call->results = &result;
+	if (mutex_lock_interruptible(&call->session->lock))
+		return -EINTR;
+	err = command->run(call, body);
+	if (!err)
+		err = rs_body_put(command, body, user);
+	if (err)
+		rs_call_cancel(call, 1);
+	else
+		rs_call_install(call, 1);
+	mutex_unlock(&call->session->lock);
+	return err;
+}
+
+static int rs_run(const struct rs_command *command, struct rs_call *call,
+		  union rs_body *body, void __user *user)
+{
+	int err = command->run(call, body);
+
+	if (!err)
+		err = rs_body_put(command, body, user);
+	if (!call->file)
+		return err;
+	if (err) {
+		put_unused_fd(call->fd);
+		fput(call->file);
+	} else {
+		fd_install(call->fd, call->file);
+	}
+	return err;
+}
+
+static long rs_ioctl(struct file *file, unsigned int nr, unsigned long arg)
+{
+	struct rs_session *session = file->private_data;
+	struct rs_call call = { .session = session, .heap = session->heap };
+	void __user *user = (void __user *)arg;
+	const struct rs_command *command;
+	union rs_body body;
+	int err;
+
+	if (_IOC_TYPE(nr) != REFSTORE_IOC_MAGIC || nr != _IO(_IOC_TYPE(nr),
+							     _IOC_NR(nr)))
+		return -ENOTTY;
+	command = rs_command_find(_IOC_NR(nr));
+	if (!command)
+		return -ENOTTY;
+	err = rs_body_get(command, &body, user);
+	if (!err && command->probe)
+		err = rs_body_put(command, &body, user);
+	if (err)
+		return err;
+	if (command->batch)
+		return rs_run_locked(command, &call, &body, user);
+	return rs_run(command, &call, &body, user);
+}
+
+static int rs_open(struct inode *inode, struct file *file)
+{
+	struct rs_heap *heap = rs_heap_create(current_fsuid());
+	struct rs_session *session;
+
+	if (!heap)
+		return -ENOMEM;
+	session = rs_session_create(heap);
+	rs_heap_put(heap);
+	if (!session)
+		return -ENOMEM;
+	file->private_data = session;
+	return stream_open(inode, file);
+}
+
+static int rs_release(struct inode *inode, struct file *file)
+{
+	rs_session_close(file->private_data);
+	return 0;
+}
+
+/* Nothing was ever asked for: the end, so that cat and backups do not hang. */
+static ssize_t rs_read(struct file *file, char __user *buf, size_t count,
+		       loff_t *pos)
+{
+	return 0;
+}
+
+static void rs_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct rs_session *session = file->private_data;
+
+	seq_printf(m, "heap:\t%llu\n", session->heap->number);
+	seq_printf(m, "session:\t%llu\n", session->number);
+	seq_printf(m, "handles:\t%u\n", READ_ONCE(session->handles.nr));
+}
+
+static const struct file_operations rs_fops = {
+	.owner = THIS_MODULE,
+	.open = rs_open,
+	.release = rs_release,
+	.read = rs_read,
+	.unlocked_ioctl = rs_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = rs_show_fdinfo,
+	RS_NO_LLSEEK
+};
+
+/* A file for a session that was not opened by name; it closes the session. */
+struct file *rs_device_file(struct rs_session *session)
+{
+	return anon_inode_getfile("[refstore]", &rs_fops, session, O_RDWR);
+}
+
+static struct miscdevice rs_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "refstore",
+	.fops = &rs_fops,
+};
+
+int __init rs_device_init(void)
+{
+	return misc_register(&rs_device);
+}
+
+void rs_device_exit(void)
+{
+	misc_deregister(&rs_device);
+}

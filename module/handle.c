@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Handles: 64-bit names for counted references, valid in one session.
+ *
+ *   63 62                        26 25                0
+ *  +--+----------------------------+-------------------+
+ *  | 0|         generation         |       index       |
+ *  +--+----------------------------+-------------------+
+ *
+ * The table is an array of 16-byte entries. An entry's generation moves on when
+ * its handle is released, so a stale handle does not match. Generations begin at
+ * a number drawn for the session and go in strides that are drawn as well, so
+ * that another session's handle does not match either, nor what a session and its
+ * clone mint after they part. The stride is odd: all 2^37 generations come
+ * before one comes again, and then the entry is not used any more.
+ *
+ * A handle that is being made is reserved first, shown to the user, and installed
+ * last; until then it names nothing.
+ *
+ * Everything here is called under the session's lock. That lock is also what
+ * makes looking up cheap: as long as it is held a handle keeps its object, so no
+ * reference needs to be taken for an operation.
+ */
+#include <linux/moduleparam.h>
+#include <linux/nospec.h>
+#include <linux/random.h>
+
+#include "handle.h"
+#include "reclaim.h"
+
+static unsigned long rs_max_handles = RS_HANDLE_MAX;
+module_param_named(max_handles, rs_max_handles, ulong, 0644);
+MODULE_PARM_DESC(max_handles, "Handles of a session at most (up to 2^26 - 1)");
+
+#define RS_TAG_MASK	GENMASK_ULL(62, RS_HANDLE_INDEX_BITS)
+#define RS_TAG_ONE	BIT_ULL(RS_HANDLE_INDEX_BITS)
+
+u64 rs_handles_max(void)
+{
+	return min_t(u64, READ_ONCE(rs_max_handles), RS_HANDLE_MAX);
+}
+
+/* No generation is zero, so no handle is. */
+static u64 rs_tag_next(const struct rs_handles *handles, u64 tag)
+{
+	tag = (tag + handles->stride) & RS_TAG_MASK;
+	return tag ? tag : handles->stride;
+}
+
+void rs_handles_init(struct rs_handles *handles)
+{
+	handles->free = RS_HANDLE_NONE;
+	handles->stride = (get_random_u64() & RS_TAG_MASK) | RS_TAG_ONE;
+	handles->first_tag = rs_tag_next(handles, get_random_u64());
+}
+
+void rs_handles_free(struct rs_handles *handles)
+{
+	rs_vec_free(&handles->vec, sizeof(struct rs_handle));
+}
+
+/* The entry at an index below @used; under the lock, or by /proc under RCU. */
+struct rs_handle *rs_handle_at(struct rs_handles *handles, u32 index)
+{
+	return rs_vec_at(&handles->vec, index, sizeof(struct rs_handle));
+}
+
+static struct rs_handle *rs_handle_find(struct rs_handles *handles, u64 handle)
+{
+	u32 index = handle & RS_HANDLE_INDEX_MASK;
+	struct rs_handle *entry;
+
+	if (unlikely(index >= handles->used))
+		return NULL;
+	index = array_index_nospec(index, handles->used);
+	entry = rs_dir_at(rcu_dereference_protected(handles->vec.dir, true),
+			  index, sizeof(*entry));
+	return (entry->tag ^ handle) >> RS_HANDLE_INDEX_BITS ? NULL : entry;
+}
+
+/**
+ * rs_handle_lookup - what a handle stands for
+ * @handles: the session's table
+ * @handle: any number
+ *
+ * Return: the object, kept by the handle while the session's lock is held; NULL
+ * for a handle that is stale, foreign or zero.
+ */
+struct rs_object *rs_handle_lookup(struct rs_handles *handles, u64 handle)
+{
+	struct rs_handle *entry = rs_handle_find(handles, handle);
+
+	return entry ? entry->obj : NULL;
+}
+
+static int rs_handle_new(struct rs_handles *handles, u32 *index)
+{
+	int err;
+
+	if (handles->used == handles->vec.len) {
+		if (handles->used == RS_HANDLE_MAX)
+			return -EDQUOT;
+		err = rs_vec_grow(&handles->vec, sizeof(struct rs_handle));
+		if (err)
+			return err;
+	}
+	*index = handles->used;
+	rs_handle_at(handles, *index)->tag = handles->first_tag;
+	/* Pairs with the acquire in rs_walk_handles() */
+	smp_store_release(&handles->used, *index + 1);
+	return 0;
+}
+
+/**
+ * rs_handle_reserve - make a handle that names nothing yet
+ * @handles: the session's table
+ * @handle: where it goes
+ *
+ * Undo with rs_handle_remove().
+ *
+ * Return: 0, -EDQUOT or -ENOMEM.
+ */
+int rs_handle_reserve(struct rs_handles *handles, u64 *handle)
+{
+	struct rs_handle *entry;
+	u32 index = handles->free;
+	int err;
+
+	if (unlikely(handles->nr >= rs_handles_max()))
+		return -EDQUOT;
+	if (index == RS_HANDLE_NONE) {
+		err = rs_handle_new(handles, &index);
+		if (err)
+			return err;
+		entry = rs_handle_at(handles, index);
+	} else {
+		entry = rs_handle_at(handles, index);
+		handles->free = entry->tag & RS_HANDLE_INDEX_MASK;
+	}
+	WRITE_ONCE(handles->nr, handles->nr + 1);
+	*handle = (entry->tag & RS_TAG_MASK) | index;
+	return 0;
+}
+
+/* Lets a reserved handle name @obj; the caller's reference is the handle's now. */
+void rs_handle_install(struct rs_handles *handles, u64 handle,
+		       struct rs_object *obj)
+{
+	struct rs_handle *entry;
+
+	entry = rs_handle_at(handles, handle & RS_HANDLE_INDEX_MASK);
+	WRITE_ONCE(entry->obj, obj);
+}
+
+/**
+ * rs_handle_remove - take back a handle, installed or reserved
+ * @handles: the session's table
+ * @handle: any number
+ *
+ * Return: the object, whose reference is the caller's now; NULL if the handle
+ * named none.
+ */
+struct rs_object *rs_handle_remove(struct rs_handles *handles, u64 handle)
+{
+	struct rs_handle *entry = rs_handle_find(handles, handle);
+	struct rs_object *obj;
+	u64 tag;
+
+	if (!entry)
+		return NULL;
+	obj = entry->obj;
+	WRITE_ONCE(entry->obj, NULL);
+	WRITE_ONCE(handles->nr, handles->nr - 1);
+	tag = rs_tag_next(handles, entry->tag);
+	if (unlikely(tag == handles->first_tag)) {
+		entry->tag = 0;	/* used up: matches no handle, is not free */
+		return obj;
+	}
+	entry->tag = tag | handles->free;
+	handles->free = handle & RS_HANDLE_INDEX_MASK;
+	return obj;
+}
+
+static int rs_handle_clone(struct rs_handles *to, struct rs_handles *from,
+			   u32 index)
+{
+	struct rs_handle *entry = rs_handle_at(from, index), *copy;
+	u32 fresh;
+	int err = rs_handle_new(to, &fresh);
+
+	if (err)
+		return err;
+	copy = rs_handle_at(to, fresh);
+	copy->tag = entry->tag;
+	if (!entry->obj) {
+		/* Free, and so it stays; or used up, then that stays too */
+		if (entry->tag)
+			copy->tag = rs_tag_next(to, entry->tag) |
+				    (entry->tag & RS_HANDLE_INDEX_MASK);
+		return 0;
+	}
+	err = rs_ref_get(&entry->obj->ref);
+	if (err)
+		return err;
+	WRITE_ONCE(copy->obj, entry->obj);
+	WRITE_ONCE(to->nr, to->nr + 1);
+	return 0;
+}
+
+/**
+ * rs_handles_clone - copy a part of a table, each handle counted anew
+ * @to: a table into which everything below @first was copied, and nothing else
+ * @from: the table; its session's lock is held since the first part
+ * @first: the first entry of the part
+ * @count: how many entries
+ *
+ * Return: 0, -ENOMEM or -EOVERFLOW.
+ */
+int rs_handles_clone(struct rs_handles *to, struct rs_handles *from,
+		     u32 first, u32 count)
+{
+	u32 i;
+	int err = 0;
+
+	for (i = first; i < first + count && !err; i++)
+		err = rs_handle_clone(to, from, i);
+	to->free = from->free;
+	return err;
+}

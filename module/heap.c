@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Heaps: a table of objects, what is accounted, and the root. See heap.h.
+ */
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+
+#include "candidate.h"
+#include "heap.h"
+#include "proc.h"
+#include "reclaim.h"
+#include "scan.h"
+#include "slot.h"
+#include "trace.h"
+
+#define RS_INDEX_MAX	(1U << 30)	/* objects of a heap, at the most */
+
+static unsigned long rs_max_objects;
+module_param_named(max_objects, rs_max_objects, ulong, 0644);
+MODULE_PARM_DESC(max_objects,
+		 "Objects of a heap at most (0: one for each 128 bytes of memory)");
+
+static unsigned long rs_max_bytes;
+module_param_named(max_bytes, rs_max_bytes, ulong, 0644);
+MODULE_PARM_DESC(max_bytes,
+		 "Bytes of a heap at most (0: half of the memory)");
+
+LIST_HEAD(rs_heaps);
+DEFINE_MUTEX(rs_heaps_lock);
+
+static struct kmem_cache *rs_heap_cache __ro_after_init;
+struct workqueue_struct *rs_queue __ro_after_init;
+static u64 rs_last_heap;	/* number; rs_heaps_lock */
+
+u64 rs_heap_max_objects(void)
+{
+	unsigned long max = READ_ONCE(rs_max_objects);
+
+	if (!max)
+		max = totalram_pages() * (PAGE_SIZE / 128);
+	return min_t(u64, max, RS_INDEX_MAX);
+}
+
+u64 rs_heap_max_bytes(void)
+{
+	unsigned long max = READ_ONCE(rs_max_bytes);
+
+	return max ? max : (u64)totalram_pages() * (PAGE_SIZE / 2);
+}
+
+/* The cell of an index; below table.len. */
+static unsigned long *rs_table_cell(struct rs_heap *heap, u32 index)
+{
+	return rs_vec_at(&heap->table, index, sizeof(unsigned long));
+}
+
+/**
+ * rs_heap_at - the object at an index
+ * @heap: the heap, whose table_lock the caller holds
+ * @index: any number
+ *
+ * Return: the object, kept by the lock, not counted; NULL if there is none.
+ */
+struct rs_object *rs_heap_at(struct rs_heap *heap, u32 index)
+{
+	unsigned long cell;
+
+	lockdep_assert_held(&heap->table_lock);
+	if (index >= heap->table_used)
+		return NULL;
+	cell = *rs_table_cell(heap, index);
+	return cell & 1 ? NULL : (struct rs_object *)cell;
+}
+
+static bool rs_heap_has_room(struct rs_heap *heap, bool tracked)
+{
+	if (heap->table_free == RS_NO_INDEX &&
+	    heap->table_used == heap->table.len)
+		return false;
+	return !tracked || (heap->slotted < heap->queue.len &&
+			    heap->slotted < heap->work.len);
+}
+
+static int rs_heap_grow_vec(struct rs_heap *heap, struct rs_vec *vec, u64 used)
+{
+	return used < vec->len ? 0 : rs_vec_grow(vec, sizeof(unsigned long));
+}
+
+/*
+ * Grows the arrays for one more object: its place in the table, and in those of
+ * candidates and of the scanner, which must not allocate when they need it.
+ */
+static int rs_heap_grow(struct rs_heap *heap, bool tracked)
+{
+	u64 slotted = READ_ONCE(heap->slotted);
+	int err = 0;
+
+	if (mutex_lock_killable(&heap->grow_lock))
+		return -EINTR;
+	if (READ_ONCE(heap->table_free) == RS_NO_INDEX)
+		err = rs_heap_grow_vec(heap, &heap->table,
+				       READ_ONCE(heap->table_used));
+	if (!err && tracked)
+		err = rs_heap_grow_vec(heap, &heap->queue, slotted);
+	if (!err && tracked)
+		err = rs_heap_grow_vec(heap, &heap->work, slotted);
+	mutex_unlock(&heap->grow_lock);
+	return err;
+}
+
+static u32 rs_table_pop(struct rs_heap *heap)
+{
+	u32 index = heap->table_free;
+
+	if (index == RS_NO_INDEX)
+		return heap->table_used++;
+	heap->table_free = *rs_table_cell(heap, index) >> 1;
+	return index;
+}
+
+static void rs_heap_account(struct rs_heap *heap, struct rs_object *obj,
+			    s64 objects, s64 bytes)
+{
+	struct rs_type *type = &heap->types.type[obj->type];
+
+	lockdep_assert_held(&heap->table_lock);
+	heap->objects += objects;
+	heap->bytes += bytes;
+	type->objects += objects;
+	type->bytes += bytes;
+	if (rs_object_tracked(obj))
+		heap->slotted += objects;
+}
+
+static bool rs_heap_full(struct rs_heap *heap, u64 objects, u64 bytes)
+{
+	return READ_ONCE(heap->objects) + objects > rs_heap_max_objects() ||
+	       READ_ONCE(heap->bytes) + bytes > rs_heap_max_bytes();
+}
+
+/**
+ * rs_heap_may_grow - whether there is quota, before memory is allocated
+ * @heap: the heap
+ * @bytes: memory of a new object
+ *
+ * What waits in the backlog is still charged; so before we refuse, wait for it.
+ *
+ * Return: 0, -EDQUOT or -EINTR.
+ */
+int rs_heap_may_grow(struct rs_heap *heap, size_t bytes)
+{
+	int err;
+
+	if (likely(!rs_heap_full(heap, 1, bytes)))
+		return 0;
+	err = rs_reap_wait(heap);
+	if (err)
+		return err;
+	return rs_heap_full(heap, 1, bytes) ? -EDQUOT : 0;
+}
+
+static void rs_table_store(struct rs_heap *heap, struct rs_object *obj)
+{
+	obj->id = heap->next_id++;
+	obj->index = rs_table_pop(heap);
+	*rs_table_cell(heap, obj->index) = (unsigned long)obj;
+	heap->created++;
+	rs_heap_account(heap, obj, 1, rs_object_bytes(obj));
+}
+
+/**
+ * rs_heap_insert - publish a new object
+ * @heap: the heap
+ * @obj: complete: whoever looks at the table may see it
+ *
+ * Return: 0, -EDQUOT, -ENOMEM or -EINTR; then the object is still the caller's.
+ */
+int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj)
+{
+	bool tracked = rs_object_tracked(obj);
+	bool done = false;
+	int err = 0;
+
+	while (!done && !err) {
+		spin_lock(&heap->table_lock);
+		if (rs_heap_full(heap, 1, rs_object_bytes(obj))) {
+			err = -EDQUOT;
+		} else if (rs_heap_has_room(heap, tracked)) {
+			rs_table_store(heap, obj);
+			done = true;
+		}
+		spin_unlock(&heap->table_lock);
+		if (!done && !err)
+			err = rs_heap_grow(heap, tracked);
+	}
+	return err;
+}
+
+/**
+ * rs_heap_remove - take an object out of the table: nobody finds it any more
+ * @heap: the heap
+ * @obj: dying, or dead; its slots are all there still
+ *
+ * Return: the memory that was charged for it, in bytes.
+ */
+size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj)
+{
+	size_t bytes = rs_object_bytes(obj);
+
+	spin_lock(&heap->table_lock);
+	*rs_table_cell(heap, obj->index) =
+		(unsigned long)heap->table_free << 1 | 1;
+	heap->table_free = obj->index;
+	rs_heap_account(heap, obj, -1, -(s64)bytes);
+	spin_unlock(&heap->table_lock);
+	return bytes;
+}
+
+/* Charges more memory of an object to its heap; 0, -EDQUOT or -EINTR. */
+int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes)
+{
+	int err = rs_heap_may_grow(heap, bytes);
+
+	if (err)
+		return err;
+	spin_lock(&heap->table_lock);
+	if (rs_heap_full(heap, 0, bytes))
+		err = -EDQUOT;
+	else
+		rs_heap_account(heap, obj, 0, bytes);
+	spin_unlock(&heap->table_lock);
+	return err;
+}
+
+void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
+		      size_t bytes)
+{
+	spin_lock(&heap->table_lock);
+	rs_heap_account(heap, obj, 0, -(s64)bytes);
+	spin_unlock(&heap->table_lock);
+}
+
+/*
+ * The root: one counted reference, under root_lock.
+ */
+
+/**
+ * rs_root_get - a reference to the root
+ * @heap: the heap
+ * @root: where it goes, NULL if there is none
+ *
+ * Return: 0 or -EOVERFLOW.
+ */
+int rs_root_get(struct rs_heap *heap, struct rs_object **root)
+{
+	int err = 0;
+
+	spin_lock(&heap->root_lock);
+	*root = heap->root;
+	if (*root)
+		err = rs_ref_get(&(*root)->ref);
+	spin_unlock(&heap->root_lock);
+	return err;
+}
+
+static int rs_root_store(struct rs_heap *heap, struct rs_object **expected,
+			 struct rs_object *value)
+{
+	struct rs_object *drop;
+	int err = value ? rs_ref_get(&value->ref) : 0;
+
+	if (err)
+		return err;
+	spin_lock(&heap->root_lock);
+	if (expected && heap->root != *expected) {
+		err = -EAGAIN;
+		drop = value;
+	} else {
+		drop = heap->root;
+		WRITE_ONCE(heap->root, value);
+	}
+	spin_unlock(&heap->root_lock);
+	if (drop)
+		rs_put(heap, drop);
+	return err;
+}
+
+/* Makes @value, on which the caller has a reference, or nothing, the root. */
+int rs_root_set(struct rs_heap *heap, struct rs_object *value)
+{
+	return rs_root_store(heap, NULL, value);
+}
+
+/* The same if @expected is the root now; -EAGAIN if not. */
+int rs_root_cas(struct rs_heap *heap, struct rs_object *expected,
+		struct rs_object *value)
+{
+	return rs_root_store(heap, &expected, value);
+}
+
+/*
+ * Nobody is left: frees every object, whatever its count. What is in the table
+ * is complete, and slots are all that objects hold.
+ */
+static void rs_heap_free_objects(struct rs_heap *heap)
+{
+	unsigned long cell;
+	u32 i;
+
+	for (i = 0; i < heap->table_used; i++) {
+		cell = *rs_table_cell(heap, i);
+		if (!(cell & 1))
+			rs_object_free((struct rs_object *)cell);
+		if (i % RS_SLICE == RS_SLICE - 1)
+			cond_resched();
+	}
+}
+
+static void rs_heap_free(struct rs_heap *heap)
+{
+	rs_vec_free(&heap->table, sizeof(unsigned long));
+	rs_vec_free(&heap->queue, sizeof(unsigned long));
+	rs_vec_free(&heap->work, sizeof(unsigned long));
+	rs_types_free(&heap->types);
+	kmem_cache_free(rs_heap_cache, heap);
+}
+
+/*
+ * The last session is gone. Scans start nothing any more, since the heap is
+ * dying; but the backlog's work may have looked at that flag before it was set,
+ * and have queued one.
+ */
+static void rs_heap_free_work(struct work_struct *work)
+{
+	struct rs_heap *heap = container_of(work, struct rs_heap, free_work);
+
+	cancel_delayed_work_sync(&heap->scan_work);
+	flush_work(&heap->reap_work);
+	cancel_delayed_work_sync(&heap->scan_work);
+	flush_work(&heap->reap_work);
+	mutex_lock(&rs_heaps_lock);
+	list_del(&heap->node);
+	rs_proc_add_heap(heap);
+	mutex_unlock(&rs_heaps_lock);
+	rs_heap_free_objects(heap);
+	rs_heap_free(heap);
+}
+
+static void rs_heap_init_scan(struct rs_heap *heap)
+{
+	spin_lock_init(&heap->queue_lock);
+	spin_lock_init(&heap->deferred_lock);
+	spin_lock_init(&heap->report_lock);
+	INIT_DELAYED_WORK(&heap->scan_work, rs_scan_work);
+	init_waitqueue_head(&heap->waiters);
+	spin_lock_init(&heap->backlog_lock);
+	INIT_WORK(&heap->reap_work, rs_reap_work);
+	INIT_WORK(&heap->free_work, rs_heap_free_work);
+}
+
+static void rs_heap_init_locks(struct rs_heap *heap)
+{
+	int i;
+
+	spin_lock_init(&heap->table_lock);
+	mutex_init(&heap->types_lock);
+	mutex_init(&heap->grow_lock);
+	mutex_init(&heap->resize_lock);
+	spin_lock_init(&heap->root_lock);
+	spin_lock_init(&heap->sessions_lock);
+	for (i = 0; i < RS_SLOT_LOCKS; i++)
+		spin_lock_init(&heap->slot_lock[i]);
+}
+
+/**
+ * rs_heap_create - an empty heap
+ * @owner: whose it is
+ *
+ * Return: the heap, with one reference, the caller's; or NULL.
+ */
+struct rs_heap *rs_heap_create(kuid_t owner)
+{
+	struct rs_heap *heap = kmem_cache_zalloc(rs_heap_cache, GFP_KERNEL);
+
+	if (!heap)
+		return NULL;
+	if (rs_types_init(&heap->types)) {
+		kmem_cache_free(rs_heap_cache, heap);
+		return NULL;
+	}
+	refcount_set(&heap->refs, 1);
+	heap->owner = owner;
+	heap->table_free = RS_NO_INDEX;
+	heap->next_id = 1;
+	heap->next_session = 1;
+	INIT_LIST_HEAD(&heap->sessions);
+	rs_heap_init_locks(heap);
+	rs_heap_init_scan(heap);
+	mutex_lock(&rs_heaps_lock);
+	heap->number = ++rs_last_heap;
+	list_add_tail(&heap->node, &rs_heaps);
+	mutex_unlock(&rs_heaps_lock);
+	return heap;
+}
+
+void rs_heap_get(struct rs_heap *heap)
+{
+	refcount_inc(&heap->refs);
+}
+
+void rs_heap_put(struct rs_heap *heap)
+{
+	if (!refcount_dec_and_test(&heap->refs))
+		return;
+	/* Before the work: who sees the flag starts no scan */
+	WRITE_ONCE(heap->dying, true);
+	WRITE_ONCE(heap->scan_stop, true);
+	queue_work(rs_queue, &heap->free_work);
+}
+
+int __init rs_heap_init(void)
+{
+	rs_heap_cache = KMEM_CACHE(rs_heap, SLAB_ACCOUNT);
+	if (!rs_heap_cache)
+		return -ENOMEM;
+	rs_queue = alloc_workqueue("refstore", WQ_UNBOUND, 0);
+	if (!rs_queue) {
+		kmem_cache_destroy(rs_heap_cache);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Waits for every heap that is being freed; no session is left. */
+void rs_heap_exit(void)
+{
+	destroy_workqueue(rs_queue);
+	rcu_barrier();
+	kmem_cache_destroy(rs_heap_cache);
+}

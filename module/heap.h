@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Heaps, and how everything in refstore is protected.
+ *
+ * A heap is a set of objects that may refer to each other: the unit of
+ * collection, accounting and permission.
+ *
+ * Where references are, and what protects each kind of cell (invariant I2: to
+ * read a reference out of a cell, hold the cell's lock across the load and the
+ * get; there is no other way, but for rs_object_tryget() under the table's
+ * lock):
+ *
+ *   a slot              the owner's slot lock (one of RS_SLOT_LOCKS spinlocks,
+ *                       by the owner's index), taken by a holder of the owner
+ *   a handle's entry    the session's mutex
+ *   the root            heap->root_lock
+ *   the table           heap->table_lock; its cells are not counted, an object
+ *                       leaves the table before anything of it goes
+ *   the queue           heap->queue_lock; not counted either
+ *
+ * The table's lock keeps memory: an object that is seen in the table, or in any
+ * counted cell, by a holder of table_lock is not freed before that is dropped,
+ * since its last put goes through table_lock after it emptied the cell and
+ * before it frees.
+ *
+ * Lock order, outermost first. Each spinlock is held for a bounded number of
+ * steps.
+ *
+ *   session->lock        mutex: a chunk of a batch, copies from and to the user
+ *                        included; so nobody but the session's own users may
+ *                        wait for it (no /proc file, no other session, no work
+ *                        item does)
+ *     heap->resize_lock  mutex: resizing slots
+ *     heap->grow_lock    mutex: growing the arrays
+ *     heap->types_lock   mutex: registering types
+ *     rs_heaps_lock      mutex: the list of heaps, for /proc
+ *       heap->sessions_lock  the list of sessions
+ *         heap->table_lock   the table, ids, counters of objects and types
+ *           slot lock        slots, data and seals of one object; never two
+ *       heap->queue_lock     candidates
+ *       heap->backlog_lock   dying objects that wait for the queue
+ *       heap->deferred_lock  memory that waits for the end of a scan
+ *       heap->root_lock      the root
+ *       heap->report_lock    figures of the scans, and who waits for one
+ *
+ * The scanner holds none of them for longer than RS_SLICE objects, and takes no
+ * mutex, so no mutator waits for a scan.
+ *
+ * How an object dies. In each case the memory of a slotted object is kept until
+ * a running scan has ended, see reclaim.c.
+ *
+ *   - its count falls to zero (rs_reap_put): the putter takes it out of queue
+ *     and table, drops what its slots held, and frees it. What is more than a
+ *     bounded slice goes to heap->backlog and heap->reap_work;
+ *   - a scan condemns it (scan.c): the scanner does the same for the whole
+ *     component;
+ *   - its heap dies (rs_heap_free_objects): nobody is left to see it, and
+ *     everything in the table is freed without counting.
+ *
+ * How a heap dies (invariant I4): each session holds a reference on it. The last
+ * one to go queues heap->free_work, which stops the scanner, works off the
+ * backlog and frees the rest. The module's exit destroys the workqueue, and so
+ * waits for it; an open session pins the module through its file.
+ */
+#ifndef RS_HEAP_H
+#define RS_HEAP_H
+
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "object.h"
+#include "type.h"
+#include "vec.h"
+
+#define RS_SLOT_LOCKS	64
+#define RS_SLICE	256	/* objects or slots between two chances to run */
+
+/**
+ * struct rs_scan_figures - what scans did
+ * @scans: how many
+ * @visited: objects that they captured
+ * @reclaimed: objects that they condemned
+ * @bytes: memory of these
+ * @aborted: components that were touched and kept
+ * @stopped: scans that gave up
+ * @nanoseconds: how long they took
+ */
+struct rs_scan_figures {
+	u64 scans;
+	u64 visited;
+	u64 reclaimed;
+	u64 bytes;
+	u64 aborted;
+	u64 stopped;
+	u64 nanoseconds;
+};
+
+/**
+ * struct rs_heap - a heap
+ * @refs: sessions, and work that outlives them
+ * @node: in the list of heaps; rs_heaps_lock
+ * @number: never reused
+ * @owner: who opened it
+ * @dying: no session is left; set once
+ *
+ * @table_lock: protects the fields to @created
+ * @table: objects by index: an address, or 2 * next free index + 1; grows under
+ *         @grow_lock
+ * @table_free: first free index, or RS_NO_INDEX
+ * @table_used: indexes ever used
+ * @next_id: id of the next object
+ * @objects: in the table
+ * @slotted: those of them that have slots
+ * @bytes: memory of them
+ * @created: objects ever made
+ * @types: types and their counters; see type.h
+ * @types_lock: serializes registrations
+ * @grow_lock: protects the growth of @table, @queue and @work
+ * @resize_lock: lets one object of the heap be resized at a time
+ *
+ * @queue_lock: protects the next two
+ * @queue: candidates
+ * @queue_len: how many
+ *
+ * @work: the scanner's list; has room for every slotted object
+ * @scan: number of the running scan, or 0; written by the scanner, under
+ *        @deferred_lock when it ends
+ * @last_scan: number of the last one; the scanner's
+ * @scan_stop: the scan shall give up
+ * @desc: the descriptor of the component that is being decided, see scan.c
+ * @deferred_lock: protects the next three
+ * @deferred: memory that waits for the end of the scan
+ * @deferred_bytes: how much
+ * @deferred_limit: when to ask the scan to stop
+ * @scan_work: runs scans
+ * @report_lock: protects the next three
+ * @scans_asked: number of the last scan that somebody waits for
+ * @scans_begun: number of scans begun
+ * @figures: of all scans
+ * @waiters: for the end of a scan, or of the backlog
+ *
+ * @backlog_lock: protects the next two
+ * @backlog: objects with count zero whose slots are not all dropped
+ * @backlog_len: how many; read without the lock
+ * @reap_work: works the backlog off
+ *
+ * @root_lock: protects @root
+ * @root: a counted reference, or NULL
+ * @sessions_lock: protects @sessions and @next_session
+ * @sessions: by number, ascending
+ * @next_session: number of the next session
+ * @saturated: objects whose count saturated
+ * @free_work: frees the heap
+ * @slot_lock: for slots and data
+ * @hook: called between the steps of a scan, by the KUnit tests
+ * @hook_data: for @hook
+ */
+struct rs_heap {
+	refcount_t refs;
+	struct list_head node;
+	u64 number;
+	kuid_t owner;
+	bool dying;
+
+	spinlock_t table_lock;
+	struct rs_vec table;
+	u32 table_free;
+	u32 table_used;
+	u64 next_id;
+	u64 objects;
+	u64 slotted;
+	u64 bytes;
+	u64 created;
+	struct rs_types types;
+	struct mutex types_lock;
+	struct mutex grow_lock;
+	struct mutex resize_lock;
+
+	spinlock_t queue_lock;
+	struct rs_vec queue;
+	u32 queue_len;
+
+	struct rs_vec work;
+	u32 scan;
+	u32 last_scan;
+	bool scan_stop;
+	atomic64_t desc;
+	spinlock_t deferred_lock;
+	struct rs_object *deferred;
+	u64 deferred_bytes;
+	u64 deferred_limit;
+	struct delayed_work scan_work;
+	spinlock_t report_lock;
+	u64 scans_asked;
+	u64 scans_begun;
+	struct rs_scan_figures figures;
+	wait_queue_head_t waiters;
+
+	spinlock_t backlog_lock;
+	struct rs_object *backlog;
+	atomic_long_t backlog_len;
+	struct work_struct reap_work;
+
+	spinlock_t root_lock;
+	struct rs_object *root;
+	spinlock_t sessions_lock;
+	struct list_head sessions;
+	u64 next_session;
+	atomic64_t saturated;
+	struct work_struct free_work;
+	spinlock_t slot_lock[RS_SLOT_LOCKS];
+#ifdef REFSTORE_KUNIT
+	void (*hook)(struct rs_heap *heap, int step);
+	void *hook_data;
+#endif
+};
+
+extern struct workqueue_struct *rs_queue;
+extern struct list_head rs_heaps;
+extern struct mutex rs_heaps_lock;
+
+int rs_heap_init(void);
+void rs_heap_exit(void);
+
+struct rs_heap *rs_heap_create(kuid_t owner);
+void rs_heap_get(struct rs_heap *heap);
+void rs_heap_put(struct rs_heap *heap);
+u64 rs_heap_max_objects(void);
+u64 rs_heap_max_bytes(void);
+
+int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj);
+size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj);
+int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes);
+void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
+		      size_t bytes);
+int rs_heap_may_grow(struct rs_heap *heap, size_t bytes);
+struct rs_object *rs_heap_at(struct rs_heap *heap, u32 index);
+
+int rs_root_get(struct rs_heap *heap, struct rs_object **root);
+int rs_root_set(struct rs_heap *heap, struct rs_object *value);
+int rs_root_cas(struct rs_heap *heap, struct rs_object *expected,
+		struct rs_object *value);
+
+static inline spinlock_t *rs_slot_lock(struct rs_heap *heap,
+				       const struct rs_object *obj)
+{
+	return &heap->slot_lock[obj->index % RS_SLOT_LOCKS];
+}
+
+#endif /* RS_HEAP_H */

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * refstore: a store of reference-counted objects, shared by processes.
+ *
+ * Start and stop; nothing else. The design is described at the head of heap.h.
+ */
+#include <linux/module.h>
+
+#include "device.h"
+#include "heap.h"
+#include "object.h"
+#include "proc.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+static int __init rs_init(void)
+{
+	int err;
+
+	err = rs_object_init_caches();
+	if (err)
+		return err;
+	err = rs_heap_init();
+	if (err)
+		goto caches;
+	err = rs_proc_init();
+	if (err)
+		goto heap;
+	err = rs_device_init();
+	if (err)
+		goto proc;
+	return 0;
+
+proc:
+	rs_proc_exit();
+heap:
+	rs_heap_exit();
+caches:
+	rs_object_destroy_caches();
+	return err;
+}
+
+static void __exit rs_exit(void)
+{
+	rs_device_exit();
+	rs_proc_exit();
+	rs_heap_exit();
+	rs_object_destroy_caches();
+}
+
+module_init(rs_init);
+module_exit(rs_exit);
+
+MODULE_DESCRIPTION("Store of reference-counted objects, shared by processes");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Objects: their layout, making and unmaking them. See object.h.
+ */
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "heap.h"
+#include "object.h"
+#include "slot.h"
+#include "scan.h"
+
+/* Sizes of the leaf caches, header included, and words of tail of the others. */
+static const u16 rs_leaf_sizes[] = {
+	32, 40, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096,
+};
+
+static const u8 rs_tail_words[] = { 1, 2, 3, 4, 6, 8, 12, 18, 26 };
+
+#define RS_LEAF_CLASSES		ARRAY_SIZE(rs_leaf_sizes)
+#define RS_BLOCK_CLASS		RS_LEAF_CLASSES
+#define RS_SLOTTED_CLASS	(RS_BLOCK_CLASS + 1)
+#define RS_CLASSES		(RS_SLOTTED_CLASS + ARRAY_SIZE(rs_tail_words))
+#define RS_MAX_LEAF_DATA	(4096 - sizeof(struct rs_object))
+#define RS_DATA_WORDS		2
+
+static struct kmem_cache *rs_caches[RS_CLASSES] __ro_after_init;
+static u8 rs_leaf_class[RS_MAX_LEAF_DATA / 8 + 2] __ro_after_init;
+static u8 rs_tail_class[RS_MAX_TAIL + 1] __ro_after_init;
+
+static void __init rs_object_init_classes(void)
+{
+	u32 i, class = 0;
+
+	for (i = 0; i <= RS_MAX_LEAF_DATA / 8; i++) {
+		if (sizeof(struct rs_object) + i * 8 > rs_leaf_sizes[class])
+			class++;
+		rs_leaf_class[i] = class;
+	}
+	for (i = 1, class = 0; i <= RS_MAX_TAIL; i++) {
+		if (i > rs_tail_words[class])
+			class++;
+		rs_tail_class[i] = RS_SLOTTED_CLASS + class;
+	}
+	rs_tail_class[0] = rs_tail_class[1];
+}
+
+/* A leaf's data, and nothing else of any object, may be copied to users. */
+static struct kmem_cache * __init rs_object_create_cache(u32 class)
+{
+	size_t head = sizeof(struct rs_object);
+	char name[24];
+	u32 size;
+
+	if (class < RS_LEAF_CLASSES) {
+		size = rs_leaf_sizes[class];
+		snprintf(name, sizeof(name), "refstore_leaf_%u", size);
+		return kmem_cache_create_usercopy(name, size, 8, SLAB_ACCOUNT,
+						  size > head ? head : 0,
+						  size - head, NULL);
+	}
+	if (class == RS_BLOCK_CLASS) {
+		size = sizeof(struct rs_leaf_block);
+		snprintf(name, sizeof(name), "refstore_block");
+	} else {
+		size = rs_tail_words[class - RS_SLOTTED_CLASS];
+		size = sizeof(struct rs_slotted) + size * sizeof(long);
+		snprintf(name, sizeof(name), "refstore_slotted_%u", size);
+	}
+	return kmem_cache_create(name, size, 8, SLAB_ACCOUNT, NULL);
+}
+
+void rs_object_destroy_caches(void)
+{
+	u32 class;
+
+	for (class = 0; class < RS_CLASSES; class++)
+		kmem_cache_destroy(rs_caches[class]);
+}
+
+int __init rs_object_init_caches(void)
+{
+	u32 class;
+
+	BUILD_BUG_ON(RS_CLASSES > U8_MAX);
+	rs_object_init_classes();
+	for (class = 0; class < RS_CLASSES; class++) {
+		rs_caches[class] = rs_object_create_cache(class);
+		if (!rs_caches[class]) {
+			rs_object_destroy_caches();
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static u32 rs_spec_words(const struct rs_spec *spec)
+{
+	return spec->nr_slots + (spec->data_len ? RS_DATA_WORDS : 0);
+}
+
+static u8 rs_spec_class(const struct rs_spec *spec)
+{
+	u32 words = rs_spec_words(spec);
+
+	if (!spec->slotted && spec->data_len > RS_MAX_LEAF_DATA)
+		return RS_BLOCK_CLASS;
+	if (!spec->slotted)
+		return rs_leaf_class[DIV_ROUND_UP(spec->data_len, 8)];
+	if (words > RS_MAX_TAIL)
+		words = spec->data_len ? RS_DATA_WORDS + 1 : 1;
+	return rs_tail_class[words];
+}
+
+static size_t rs_class_bytes(u8 class)
+{
+	if (class < RS_LEAF_CLASSES)
+		return rs_leaf_sizes[class];
+	if (class == RS_BLOCK_CLASS)
+		return sizeof(struct rs_leaf_block);
+	return sizeof(struct rs_slotted) +
+	       rs_tail_words[class - RS_SLOTTED_CLASS] * sizeof(long);
+}
+
+static size_t rs_array_bytes(u32 nr_slots)
+{
+	return struct_size((struct rs_slots *)NULL, slot, nr_slots);
+}
+
+/**
+ * rs_spec_bytes - the memory that an object will take
+ * @spec: the object
+ *
+ * Return: bytes, the same as rs_object_bytes() of the object.
+ */
+size_t rs_spec_bytes(const struct rs_spec *spec)
+{
+	size_t bytes = rs_class_bytes(rs_spec_class(spec));
+
+	if (spec->slotted || spec->data_len > RS_MAX_LEAF_DATA)
+		bytes += spec->data_len;
+	if (spec->slotted && rs_spec_words(spec) > RS_MAX_TAIL)
+		bytes += rs_array_bytes(spec->nr_slots);
+	return bytes;
+}
+
+/* What users may know of an object's state: REFSTORE_STATE_*. */
+u32 rs_object_state(const struct rs_object *obj)
+{
+	u64 word = rs_ref_read(&obj->ref);
+	u32 state = READ_ONCE(obj->flags) & (RS_SEALED_DATA | RS_SEALED_SLOTS);
+
+	if (word & RS_REF_TRACKED)
+		state |= REFSTORE_STATE_SLOTTED;
+	if (word & RS_REF_CANDIDATE)
+		state |= REFSTORE_STATE_CANDIDATE;
+	if (rs_word_count(word) == RS_REF_SATURATED)
+		state |= REFSTORE_STATE_SATURATED;
+	return state;
+}
+
+/* Slots that fit the tail. */
+u32 rs_object_tail_room(const struct rs_object *obj)
+{
+	u32 words = rs_tail_words[obj->class - RS_SLOTTED_CLASS];
+
+	return words - (READ_ONCE(obj->flags) & RS_BLOCK_DATA ?
+			RS_DATA_WORDS : 0);
+}
+
+/* Memory of an object, in bytes; the caller holds the object or its lock. */
+size_t rs_object_bytes(struct rs_object *obj)
+{
+	size_t bytes = rs_class_bytes(obj->class);
+
+	if (READ_ONCE(obj->flags) & RS_BLOCK_DATA)
+		bytes += rs_object_data_len(obj);
+	if (rs_object_tracked(obj) && READ_ONCE(obj->shape) & RS_SHAPE_ARRAY)
+		bytes += rs_array_bytes(READ_ONCE(obj->shape) & RS_SHAPE_NR);
+	return bytes;
+}
+
+u32 rs_object_data_len(const struct rs_object *obj)
+{
+	const struct rs_slotted *slotted;
+
+	if (!rs_object_tracked(obj))
+		return obj->data_len;
+	if (!(READ_ONCE(obj->flags) & RS_BLOCK_DATA))
+		return 0;
+	slotted = container_of(obj, struct rs_slotted, obj);
+	return slotted->tail[1];
+}
+
+void *rs_object_data(struct rs_object *obj)
+{
+	if (rs_object_tracked(obj))
+		return (void *)rs_slotted(obj)->tail[0];
+	if (obj->class == RS_BLOCK_CLASS)
+		return container_of(obj, struct rs_leaf_block, obj)->data;
+	return container_of(obj, struct rs_leaf, obj)->data;
+}
+
+static int rs_leaf_init(struct rs_object *obj, const struct rs_spec *spec)
+{
+	struct rs_leaf_block *leaf;
+
+	obj->data_len = spec->data_len;
+	obj->queue_pos = 0;
+	if (obj->class != RS_BLOCK_CLASS)
+		return 0;
+	leaf = container_of(obj, struct rs_leaf_block, obj);
+	leaf->data = kvmalloc(spec->data_len, GFP_KERNEL_ACCOUNT);
+	if (!leaf->data)
+		return -ENOMEM;
+	obj->flags |= RS_BLOCK_DATA;
+	return 0;
+}
+
+static int rs_slotted_init_array(struct rs_slotted *slotted, u32 nr,
+				 unsigned long *where)
+{
+	struct rs_slots *slots = rs_slots_alloc(nr);
+
+	if (!slots)
+		return -ENOMEM;
+	*where = (unsigned long)slots;
+	slotted->obj.shape = RS_SHAPE_ARRAY | nr;
+	return 0;
+}
+
+static int rs_slotted_init(struct rs_object *obj, const struct rs_spec *spec)
+{
+	struct rs_slotted *slotted = rs_slotted(obj);
+	unsigned long *tail = slotted->tail;
+	void *data = NULL;
+
+	memset(&slotted->capture, 0,
+	       rs_class_bytes(obj->class) - sizeof(struct rs_object));
+	slotted->epoch = rs_scan_birth(spec->heap);
+	obj->queue_pos = 0;
+	obj->shape = spec->nr_slots;
+	if (spec->data_len) {
+		data = kvmalloc(spec->data_len, GFP_KERNEL_ACCOUNT);
+		if (!data)
+			return -ENOMEM;
+		obj->flags |= RS_BLOCK_DATA;
+		*tail++ = (unsigned long)data;
+		*tail++ = spec->data_len;
+	}
+	if (rs_spec_words(spec) <= RS_MAX_TAIL)
+		return 0;
+	if (rs_slotted_init_array(slotted, spec->nr_slots, tail)) {
+		kvfree(data);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * rs_object_alloc - memory for an object, all but its data set up
+ * @spec: what it shall be; its figures are within the limits
+ *
+ * The object has one reference, the caller's, empty slots and no id: it is in no
+ * table yet. Undo with rs_object_free().
+ *
+ * Return: the object, or NULL.
+ */
+struct rs_object *rs_object_alloc(const struct rs_spec *spec)
+{
+	u8 class = rs_spec_class(spec);
+	struct rs_object *obj;
+	int err;
+
+	obj = kmem_cache_alloc(rs_caches[class], GFP_KERNEL);
+	if (!obj)
+		return NULL;
+	rs_ref_init(&obj->ref, spec->slotted);
+	obj->id = 0;
+	obj->index = RS_NO_INDEX;
+	obj->type = spec->type;
+	obj->class = class;
+	obj->flags = spec->seals;
+	if (spec->slotted)
+		err = rs_slotted_init(obj, spec);
+	else
+		err = rs_leaf_init(obj, spec);
+	if (err) {
+		kmem_cache_free(rs_caches[class], obj);
+		return NULL;
+	}
+	return obj;
+}
+
+/* Frees the memory, whatever the slots hold: they were dropped before. */
+void rs_object_free(struct rs_object *obj)
+{
+	if (obj->flags & RS_BLOCK_DATA)
+		kvfree(rs_object_data(obj));
+	if (rs_object_tracked(obj) && obj->shape & RS_SHAPE_ARRAY)
+		kvfree(rs_slots_array(rs_slotted(obj)));
+	kmem_cache_free(rs_caches[obj->class], obj);
+}
+
+/*
+ * Rule R10: a suspect is neither dead nor alive until its component's descriptor
+ * says so. The scanner does not wait for us, nor we for it: a component that is
+ * still pending is aborted. Returns true if the object was alive as long as its
+ * word is @word.
+ */
+static bool rs_suspect_alive(struct rs_heap *heap, struct rs_object *obj,
+			     u64 word)
+{
+	s64 desc;
+
+	for (;;) {
+		/*
+		 * The word, the descriptor, the word again: if that is still
+		 * the same, the descriptor was this component's. Pairs with the
+		 * full barriers of the scanner's updates, which come in the
+		 * order pending, suspects, commit, deaths, retirement.
+		 */
+		smp_rmb();
+		desc = atomic64_read(&heap->desc);
+		smp_rmb();
+		if (rs_ref_read(&obj->ref) != word)
+			return true;	/* the caller's exchange will fail */
+		if ((desc & RS_DESC_STATE) != RS_DESC_PENDING)
+			return (desc & RS_DESC_STATE) != RS_DESC_COMMITTED;
+		atomic64_cmpxchg(&heap->desc, desc,
+				 desc - RS_DESC_PENDING + RS_DESC_ABORTED);
+	}
+}
+
+/**
+ * rs_object_tryget - a reference to an object that may be dead or dying
+ * @heap: its heap
+ * @obj: seen in the table; the caller holds the table's lock, which keeps its
+ *       memory
+ *
+ * Rule R10. A suspect is neither dead nor alive until its component's
+ * descriptor says so: the scanner does not wait, and nor do we, so we abort a
+ * component that is still pending.
+ *
+ * Return: 0 if the caller has a reference now, -ENOENT if the object is dead or
+ * dying, -EOVERFLOW if it has as many references as it can have.
+ */
+int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj)
+{
+	u64 word = rs_ref_read(&obj->ref);
+
+	lockdep_assert_held(&heap->table_lock);
+	do {
+		if (!rs_word_alive(word))
+			return -ENOENT;
+		if (rs_word_count(word) >= RS_REF_MAX)
+			return -EOVERFLOW;
+		if (!(word & RS_REF_SUSPECT))
+			continue;
+		if (!rs_suspect_alive(heap, obj, word))
+			return -ENOENT;
+	} while (!rs_ref_cmpxchg(&obj->ref, &word,
+				 word + 1 + RS_REF_VERSION_ONE));
+	return 0;
+}
+
+/**
+ * rs_object_expose - before a reference to an object is stored in a slot
+ * @obj: the object; the caller holds a reference
+ *
+ * An object that was made during a scan is freed at once when it dies, since the
+ * scanner cannot have seen it (rule R18). From its first slot on the scanner
+ * can, so it loses that privilege before. The compare-and-swap is a full
+ * barrier: who reads the slot sees the new epoch.
+ */
+void rs_object_expose(struct rs_object *obj)
+{
+	struct rs_slotted *slotted;
+	u32 epoch;
+
+	if (!rs_object_tracked(obj))
+		return;
+	slotted = rs_slotted(obj);
+	epoch = READ_ONCE(slotted->epoch);
+	if ((epoch & RS_EPOCH_STATE) == RS_EPOCH_BORN)
+		cmpxchg(&slotted->epoch, epoch, 0);
+}

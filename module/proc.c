@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /proc/refstore: what there is, and what scans did.
+ *
+ * Each file begins with its name and version; columns are only ever added, at the
+ * end. A reader sees the heaps of its own user; with CAP_SYS_PTRACE in the
+ * initial namespace, all of them.
+ *
+ * Nothing here waits for a session's lock, which its users can hold for long;
+ * counters are read as they are.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/proc_fs.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/timekeeping.h>
+
+#include "candidate.h"
+#include "proc.h"
+#include "session.h"
+
+#define RS_SCANS_KEPT	64
+
+/**
+ * struct rs_scan_record - a scan that ended
+ * @heap: number of its heap
+ * @owner: whose that is
+ * @number: of the scan in its heap
+ * @trigger: why it ran
+ * @ended: CLOCK_MONOTONIC, in ns
+ * @figures: what it did
+ */
+struct rs_scan_record {
+	u64 heap;
+	kuid_t owner;
+	u32 number;
+	enum rs_trigger trigger;
+	u64 ended;
+	struct rs_scan_figures figures;
+};
+
+static struct rs_scan_record rs_scans[RS_SCANS_KEPT];
+static u64 rs_scans_seen;
+static DEFINE_SPINLOCK(rs_scans_lock);	/* protects the two above */
+
+/* Of heaps that are gone: so that totals never fall. Protected by rs_heaps_lock. */
+static struct rs_scan_figures rs_past;
+static u64 rs_past_created;
+static u64 rs_past_saturated;
+
+static const char *const rs_triggers[] = {
+	[RS_TRIGGER_THRESHOLD]	= "threshold",
+	[RS_TRIGGER_DELAY]	= "delay",
+	[RS_TRIGGER_COLLECT]	= "collect",
+};
+
+static bool rs_may_see(struct seq_file *m, kuid_t owner)
+{
+	return uid_eq(m->file->f_cred->fsuid, owner) ||
+	       file_ns_capable(m->file, &init_user_ns, CAP_SYS_PTRACE);
+}
+
+static void rs_figures_add(struct rs_scan_figures *sum,
+			   const struct rs_scan_figures *figures)
+{
+	sum->scans += figures->scans;
+	sum->visited += figures->visited;
+	sum->reclaimed += figures->reclaimed;
+	sum->bytes += figures->bytes;
+	sum->aborted += figures->aborted;
+	sum->stopped += figures->stopped;
+	sum->nanoseconds += figures->nanoseconds;
+}
+
+/* Remembers a scan for /proc/refstore/scans. */
+void rs_proc_add_scan(struct rs_heap *heap,
+		      const struct rs_scan_figures *figures, u32 number,
+		      enum rs_trigger trigger)
+{
+	struct rs_scan_record *record;
+
+	spin_lock(&rs_scans_lock);
+	record = &rs_scans[rs_scans_seen++ % RS_SCANS_KEPT];
+	record->heap = heap->number;
+	record->owner = heap->owner;
+	record->number = number;
+	record->trigger = trigger;
+	record->ended = ktime_get_ns();
+	record->figures = *figures;
+	spin_unlock(&rs_scans_lock);
+}
+
+/* Remembers the totals of a heap that goes; the caller holds rs_heaps_lock. */
+void rs_proc_add_heap(struct rs_heap *heap)
+{
+	lockdep_assert_held(&rs_heaps_lock);
+	rs_figures_add(&rs_past, &heap->figures);
+	rs_past_created += heap->created;
+	rs_past_saturated += atomic64_read(&heap->saturated);
+}
+
+/* Counters of one heap, or of several. */
+struct rs_heap_state {
+	u64 heaps;
+	u64 sessions;
+	u64 handles;
+	u64 objects;
+	u64 bytes;
+	u64 candidates;
+	u64 backlog;
+	u64 created;
+	u64 saturated;
+	struct rs_scan_figures figures;
+};
+
+static void rs_heap_read(struct rs_heap *heap, struct rs_heap_state *state)
+{
+	struct rs_session *session;
+
+	state->heaps++;
+	spin_lock(&heap->sessions_lock);
+	list_for_each_entry(session, &heap->sessions, node) {
+		state->sessions++;
+		state->handles += READ_ONCE(session->handles.nr);
+	}
+	spin_unlock(&heap->sessions_lock);
+	spin_lock(&heap->table_lock);
+	state->objects += heap->objects;
+	state->bytes += heap->bytes;
+	state->created += heap->created;
+	spin_unlock(&heap->table_lock);
+	spin_lock(&heap->report_lock);
+	rs_figures_add(&state->figures, &heap->figures);
+	spin_unlock(&heap->report_lock);
+	state->candidates += rs_candidates(heap);
+	state->backlog += atomic_long_read(&heap->backlog_len);
+	state->saturated += atomic64_read(&heap->saturated);
+}
+
+static void rs_stats_past(struct seq_file *m, struct rs_heap_state *state)
+{
+	if (!file_ns_capable(m->file, &init_user_ns, CAP_SYS_PTRACE))
+		return;
+	rs_figures_add(&state->figures, &rs_past);
+	state->created += rs_past_created;
+	state->saturated += rs_past_saturated;
+}
+
+static int rs_stats_show(struct seq_file *m, void *v)
+{
+	struct rs_heap_state state = {};
+	struct rs_heap *heap;
+
+	mutex_lock(&rs_heaps_lock);
+	list_for_each_entry(heap, &rs_heaps, node)
+		if (rs_may_see(m, heap->owner))
+			rs_heap_read(heap, &state);
+	rs_stats_past(m, &state);
+	mutex_unlock(&rs_heaps_lock);
+
+	seq_puts(m, "refstore-stats 1\n");
+	seq_printf(m, "heaps %llu\n", state.heaps);
+	seq_printf(m, "sessions %llu\n", state.sessions);
+	seq_printf(m, "handles %llu\n", state.handles);
+	seq_printf(m, "objects %llu\n", state.objects);
+	seq_printf(m, "bytes %llu\n", state.bytes);
+	seq_printf(m, "candidates %llu\n", state.candidates);
+	seq_printf(m, "backlog %llu\n", state.backlog);
+	seq_printf(m, "created %llu\n", state.created);
+	seq_printf(m, "freed %llu\n", state.created - state.objects);
+	seq_printf(m, "saturated %llu\n", state.saturated);
+	seq_printf(m, "scans %llu\n", state.figures.scans);
+	seq_printf(m, "scan_visited %llu\n", state.figures.visited);
+	seq_printf(m, "scan_reclaimed %llu\n", state.figures.reclaimed);
+	seq_printf(m, "scan_bytes %llu\n", state.figures.bytes);
+	seq_printf(m, "scan_aborted %llu\n", state.figures.aborted);
+	seq_printf(m, "scan_stopped %llu\n", state.figures.stopped);
+	seq_printf(m, "scan_nanoseconds %llu\n", state.figures.nanoseconds);
+	return 0;
+}
+
+/* The list of heaps, for the files with a line or more for each. */
+static void *rs_heaps_start(struct seq_file *m, loff_t *pos)
+{
+	mutex_lock(&rs_heaps_lock);
+	return seq_list_start_head(&rs_heaps, *pos);
+}
+
+static void *rs_heaps_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	return seq_list_next(v, &rs_heaps, pos);
+}
+
+static void rs_heaps_stop(struct seq_file *m, void *v)
+{
+	mutex_unlock(&rs_heaps_lock);
+}
+
+static int rs_heaps_show(struct seq_file *m, void *v)
+{
+	struct rs_heap *heap = list_entry(v, struct rs_heap, node);
+	struct rs_heap_state state = {};
+
+	if (v == &rs_heaps) {
+		seq_puts(m, "refstore-heaps 1\n");
+		seq_puts(m, "# heap uid sessions handles objects bytes candidates backlog scans reclaimed\n");
+		return 0;
+	}
+	if (!rs_may_see(m, heap->owner))
+		return 0;
+	rs_heap_read(heap, &state);
+	seq_printf(m, "%llu %u %llu %llu %llu %llu %llu %llu %llu %llu\n",
+		   heap->number,
+		   from_kuid_munged(seq_user_ns(m), heap->owner),
+		   state.sessions, state.handles, state.objects, state.bytes,
+		   state.candidates, state.backlog, state.figures.scans,
+		   state.figures.reclaimed);
+	return 0;
+}
+
+static void rs_type_show(struct seq_file *m, struct rs_heap *heap, u32 number)
+{
+	struct rs_type type;
+
+	spin_lock(&heap->table_lock);
+	type = heap->types.type[number];
+	spin_unlock(&heap->table_lock);
+	if (type.objects)
+		seq_printf(m, "%llu %u %s %llu %llu\n", heap->number, number,
+			   type.name, type.objects, type.bytes);
+}
+
+static int rs_types_show(struct seq_file *m, void *v)
+{
+	struct rs_heap *heap = list_entry(v, struct rs_heap, node);
+	u32 i;
+
+	if (v == &rs_heaps) {
+		seq_puts(m, "refstore-types 1\n");
+		seq_puts(m, "# heap type name objects bytes\n");
+		return 0;
+	}
+	if (!rs_may_see(m, heap->owner))
+		return 0;
+	for (i = 0; i < READ_ONCE(heap->types.nr); i++) {
+		rs_type_show(m, heap, i);
+		cond_resched();
+	}
+	return 0;
+}
+
+static void *rs_scans_start(struct seq_file *m, loff_t *pos)
+{
+	return *pos <= RS_SCANS_KEPT ? pos : NULL;
+}
+
+static void *rs_scans_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return rs_scans_start(m, pos);
+}
+
+static void rs_scans_stop(struct seq_file *m, void *v)
+{
+}
+
+/* The scan that is @back scans ago; false if there was none. */
+static bool rs_scan_recall(u32 back, struct rs_scan_record *record)
+{
+	bool found = false;
+
+	spin_lock(&rs_scans_lock);
+	if (rs_scans_seen >= back) {
+		*record = rs_scans[(rs_scans_seen - back) % RS_SCANS_KEPT];
+		found = true;
+	}
+	spin_unlock(&rs_scans_lock);
+	return found;
+}
+
+static int rs_scans_show(struct seq_file *m, void *v)
+{
+	u32 pos = *(loff_t *)v;
+	struct rs_scan_record record;
+
+	if (!pos) {
+		seq_puts(m, "refstore-scans 1\n");
+		seq_puts(m, "# heap scan trigger visited reclaimed bytes aborted nanoseconds ended\n");
+		return 0;
+	}
+	if (!rs_scan_recall(RS_SCANS_KEPT + 1 - pos, &record) ||
+	    !rs_may_see(m, record.owner))
+		return 0;
+	seq_printf(m, "%llu %u %s %llu %llu %llu %llu %llu %llu\n",
+		   record.heap, record.number, rs_triggers[record.trigger],
+		   record.figures.visited, record.figures.reclaimed,
+		   record.figures.bytes, record.figures.aborted,
+		   record.figures.nanoseconds, record.ended);
+	return 0;
+}
+
+static const struct seq_operations rs_heaps_ops = {
+	.start = rs_heaps_start,
+	.next = rs_heaps_next,
+	.stop = rs_heaps_stop,
+	.show = rs_heaps_show,
+};
+
+static const struct seq_operations rs_types_ops = {
+	.start = rs_heaps_start,
+	.next = rs_heaps_next,
+	.stop = rs_heaps_stop,
+	.show = rs_types_show,
+};
+
+static const struct seq_operations rs_scans_ops = {
+	.start = rs_scans_start,
+	.next = rs_scans_next,
+	.stop = rs_scans_stop,
+	.show = rs_scans_show,
+};
+
+int __init rs_proc_init(void)
+{
+	struct proc_dir_entry *dir = proc_mkdir("refstore", NULL);
+
+	if (!dir)
+		return -ENOMEM;
+	if (proc_create_single("stats", 0444, dir, rs_stats_show) &&
+	    proc_create_seq("heaps", 0444, dir, &rs_heaps_ops) &&
+	    proc_create_seq("types", 0444, dir, &rs_types_ops) &&
+	    proc_create_seq("scans", 0444, dir, &rs_scans_ops))
+		return 0;
+	proc_remove(dir);
+	return -ENOMEM;
+}
+
+void rs_proc_exit(void)
+{
+	remove_proc_subtree("refstore", NULL);
+}

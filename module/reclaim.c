@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reclaiming: what happens when a count falls.
+ *
+ * The thread whose put was the last one takes the object out of everything:
+ * the queue of candidates, then the table (with that its quota is back). A leaf
+ * is freed at once. A slotted object goes on the thread's list of dying ones,
+ * each of whose slots is emptied and its target put, which may add to the list.
+ * There is no recursion, and no more than a slice of the list is worked off in
+ * the caller; the rest is the heap's backlog, for heap->reap_work.
+ *
+ * Memory and the scanner (rules R13, R14). A scan that runs may hold pointers to
+ * objects that it captured, so the memory of a slotted object that dies
+ * meanwhile waits for its end. The last putter reads the number of the running
+ * scan after its own decrement to zero, which is a full barrier:
+ *
+ *   scanner                        last putter
+ *     heap->scan = number            slot = NULL  (or queue: unlinked)
+ *     full barrier                   word: count to zero, full barrier
+ *     read slot, or drain            read heap->scan
+ *
+ * If the scanner saw the slot still set, the putter sees the number. If it sees
+ * none, the scan that starts next cannot reach the object any more. Set, the
+ * putter looks again under deferred_lock, where the scanner clears it; so either
+ * the memory is on the list before the scanner empties that, or it is freed by
+ * the putter after the scanner is done.
+ *
+ * An object that was made during the running scan and never stored in a slot is
+ * unknown to the scanner and freed at once (R18). Leaves the scanner never
+ * touches at all: a reference in a slot says that it is one.
+ */
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "candidate.h"
+#include "object.h"
+#include "reclaim.h"
+#include "scan.h"
+#include "slot.h"
+#include "trace.h"
+
+static void rs_reap_push(struct rs_reap *reap, struct rs_object *obj)
+{
+	obj->next = reap->first;
+	if (!reap->first)
+		reap->last = obj;
+	reap->first = obj;
+	reap->count++;
+}
+
+static struct rs_object *rs_reap_pop(struct rs_reap *reap)
+{
+	struct rs_object *obj = reap->first;
+
+	reap->first = obj->next;
+	reap->count--;
+	return obj;
+}
+
+/* Returns false if no scan runs (any more): then the caller frees. */
+static bool rs_reap_defer(struct rs_heap *heap, struct rs_object *obj)
+{
+	bool deferred = false;
+
+	spin_lock(&heap->deferred_lock);
+	if (heap->scan) {
+		obj->next = heap->deferred;
+		heap->deferred = obj;
+		heap->deferred_bytes += rs_object_bytes(obj);
+		/* Rule R17: putters never wait, the scan gives up instead */
+		if (heap->deferred_bytes > heap->deferred_limit)
+			WRITE_ONCE(heap->scan_stop, true);
+		deferred = true;
+	}
+	spin_unlock(&heap->deferred_lock);
+	return deferred;
+}
+
+/* Frees a slotted object that was taken out of everything. */
+static void rs_reap_free(struct rs_heap *heap, struct rs_object *obj)
+{
+	/* After the decrement to zero; see the head of the file */
+	u32 birth = rs_scan_birth(heap);
+
+	if (birth && READ_ONCE(rs_slotted(obj)->epoch) != birth &&
+	    rs_reap_defer(heap, obj))
+		return;
+	rs_object_free(obj);
+}
+
+/* Frees what waited for the end of a scan: for the scanner, then. */
+void rs_reap_deferred(struct rs_heap *heap)
+{
+	struct rs_object *obj, *next;
+	u32 n = 0;
+
+	spin_lock(&heap->deferred_lock);
+	WRITE_ONCE(heap->scan, 0);
+	obj = heap->deferred;
+	heap->deferred = NULL;
+	heap->deferred_bytes = 0;
+	spin_unlock(&heap->deferred_lock);
+	for (; obj; obj = next) {
+		next = obj->next;
+		rs_object_free(obj);
+		if (++n % RS_SLICE == 0)
+			cond_resched();
+	}
+}
+
+/* The count of @obj is zero: take it out of everything. */
+static void rs_reap_bury(struct rs_reap *reap, struct rs_object *obj, u64 word)
+{
+	trace_refstore_free(reap->heap, obj);
+	if (word & RS_REF_CANDIDATE)
+		rs_candidate_remove(reap->heap, obj);
+	reap->bytes += rs_heap_remove(reap->heap, obj);
+	reap->freed++;
+	if (word & RS_REF_TRACKED)
+		rs_reap_push(reap, obj);
+	else
+		rs_object_free(obj);
+}
+
+static void rs_reap_saturated(struct rs_heap *heap, struct rs_object *obj)
+{
+	atomic64_inc(&heap->saturated);
+	WARN_ONCE(1, "refstore: a reference too many was dropped, object %llu of heap %llu leaks\n",
+		  obj->id, heap->number);
+}
+
+/**
+ * rs_reap_put - drop a reference
+ * @reap: where to put what dies of it
+ * @obj: the object; the caller's reference is gone afterwards
+ */
+void rs_reap_put(struct rs_reap *reap, struct rs_object *obj)
+{
+	u64 word;
+
+	for (;;) {
+		switch (rs_ref_put(&obj->ref, &word)) {
+		case RS_PUT_QUEUE:
+			rs_candidate_add(reap->heap, obj);
+			continue;
+		case RS_PUT_LAST:
+			rs_reap_bury(reap, obj, word);
+			return;
+		case RS_PUT_BAD:
+			rs_reap_saturated(reap->heap, obj);
+			return;
+		case RS_PUT_ALIVE:
+			return;
+		}
+	}
+}
+
+/* Drops what the slots of one object hold; false when the budget ran out. */
+static bool rs_reap_slots(struct rs_reap *reap, struct rs_slotted *slotted,
+			  u32 *budget)
+{
+	struct rs_object *child;
+
+	while (slotted->obj.shape & RS_SHAPE_NR) {
+		if (!*budget)
+			return false;
+		--*budget;
+		child = rs_slots_pop(slotted);
+		if (child)
+			rs_reap_put(reap, child);
+	}
+	return true;
+}
+
+/**
+ * rs_reap_run - work off dying objects
+ * @reap: the objects
+ * @budget: objects and slots at most
+ *
+ * Return: true if nothing is left.
+ */
+bool rs_reap_run(struct rs_reap *reap, u32 budget)
+{
+	struct rs_object *obj;
+
+	while (reap->first && budget) {
+		budget--;
+		obj = rs_reap_pop(reap);
+		if (rs_reap_slots(reap, rs_slotted(obj), &budget))
+			rs_reap_free(reap->heap, obj);
+		else
+			rs_reap_push(reap, obj);
+	}
+	return !reap->first;
+}
+
+/* Leaves what is left to heap->reap_work. */
+static void rs_reap_leave(struct rs_reap *reap)
+{
+	struct rs_heap *heap = reap->heap;
+
+	atomic_long_add(reap->count, &heap->backlog_len);
+	spin_lock(&heap->backlog_lock);
+	reap->last->next = heap->backlog;
+	heap->backlog = reap->first;
+	spin_unlock(&heap->backlog_lock);
+	queue_work(rs_queue, &heap->reap_work);
+}
+
+/**
+ * rs_put - drop a reference, and a bounded part of what dies of it
+ * @heap: the heap
+ * @obj: the object
+ */
+void rs_put(struct rs_heap *heap, struct rs_object *obj)
+{
+	struct rs_reap reap = { .heap = heap };
+
+	rs_reap_put(&reap, obj);
+	if (reap.first && !rs_reap_run(&reap, RS_SLICE))
+		rs_reap_leave(&reap);
+}
+
+/* Takes the whole backlog; false if there is none. */
+static bool rs_reap_take(struct rs_reap *reap, struct rs_heap *heap)
+{
+	struct rs_object *obj;
+
+	spin_lock(&heap->backlog_lock);
+	reap->first = heap->backlog;
+	heap->backlog = NULL;
+	spin_unlock(&heap->backlog_lock);
+	reap->count = 0;
+	for (obj = reap->first; obj; obj = obj->next) {
+		reap->last = obj;
+		reap->count++;
+	}
+	return reap->first;
+}
+
+/**
+ * rs_reap_work - work a heap's backlog off
+ * @work: the heap's reap_work
+ *
+ * backlog_len falls when all that was taken is gone, with everything below it,
+ * so that zero means that nothing waits anywhere.
+ */
+void rs_reap_work(struct work_struct *work)
+{
+	struct rs_heap *heap = container_of(work, struct rs_heap, reap_work);
+	struct rs_reap reap = { .heap = heap };
+	long taken;
+
+	while (rs_reap_take(&reap, heap)) {
+		taken = reap.count;
+		while (!rs_reap_run(&reap, RS_SLICE))
+			cond_resched();
+		atomic_long_sub(taken, &heap->backlog_len);
+	}
+	wake_up_all(&heap->waiters);
+}
+
+/**
+ * rs_reap_wait - wait until the backlog is worked off
+ * @heap: the heap
+ *
+ * Return: 0, or -EINTR.
+ */
+int rs_reap_wait(struct rs_heap *heap)
+{
+	int err;
+
+	err = wait_event_interruptible(heap->waiters,
+				       !atomic_long_read(&heap->backlog_len));
+	return err ? -EINTR : 0;
+}

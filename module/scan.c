@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The cycle scanner.
+ *
+ * It runs on an unbound workqueue, one scan of a heap at a time, and never stops
+ * anybody. Mutators reach objects through handles only, so true garbage can
+ * neither change nor be touched; the scanner captures what it sees, finds out
+ * what of it nobody outside refers to, and then checks that what it captured
+ * still holds, all at one instant. A live object that was moved about meanwhile
+ * fails the check and is kept. The protocol is in the tradition of Bacon and
+ * Rajan's concurrent cycle collection (2001).
+ *
+ *   queue     a put that leaves an object alive makes it a candidate
+ *             (candidate.c): only there can a cycle have become garbage
+ *   capture   candidates are drained; from them everything that they reach is
+ *             captured: first the word, then the slots (capture.c)
+ *   deduce    what is referred to from outside of the captured graph, or
+ *             reachable from such, is alive: a filter (capture.c)
+ *   decide    what is left is condemned, component by component, if it was not
+ *             touched (component.c)
+ *   reclaim   the condemned are taken out of everything and freed (here)
+ *
+ * What a scan gives up by itself and had taken from the queue it puts back
+ * (rule R12), so it can give up at any time: when its heap dies, when too much
+ * memory waits for it (R17), when it is too old (R6), when it gets no memory.
+ *
+ * Memory of captured objects: heap->scan holds the number of the running scan, and
+ * whoever drops the last reference to a slotted object meanwhile leaves its
+ * memory to the end of the scan (R13, R14; see reclaim.c). Slots that were
+ * replaced stay for an RCU grace period (slot.c).
+ */
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+
+#include "candidate.h"
+#include "object.h"
+#include "proc.h"
+#include "reclaim.h"
+#include "scan.h"
+#include "slot.h"
+#include "trace.h"
+
+#define RS_DEFERRED_MIN	(16ULL << 20)	/* bytes that may wait for a scan */
+
+static unsigned int rs_scan_threshold = 10000;
+module_param_named(scan_threshold, rs_scan_threshold, uint, 0644);
+MODULE_PARM_DESC(scan_threshold,
+		 "Candidates of a heap that start a scan at once (10000)");
+
+static unsigned int rs_scan_delay = 1000;
+module_param_named(scan_delay_ms, rs_scan_delay, uint, 0644);
+MODULE_PARM_DESC(scan_delay_ms,
+		 "Milliseconds from the first candidate to a scan (1000)");
+
+/**
+ * rs_scan_kick - there are candidates
+ * @heap: the heap
+ * @candidates: how many
+ */
+void rs_scan_kick(struct rs_heap *heap, u32 candidates)
+{
+	if (READ_ONCE(heap->dying))
+		return;
+	if (candidates == READ_ONCE(rs_scan_threshold))
+		mod_delayed_work(rs_queue, &heap->scan_work, 0);
+	else if (candidates == 1)
+		queue_delayed_work(rs_queue, &heap->scan_work,
+				   msecs_to_jiffies(READ_ONCE(rs_scan_delay)));
+}
+
+/*
+ * From here on, last puts leave memory to us. The barrier orders the number
+ * before anything that we read of the graph, and pairs with every last put's and
+ * with the one in rs_slots_retire().
+ */
+static void rs_scan_begin(struct rs_scan *scan)
+{
+	struct rs_heap *heap = scan->heap;
+
+	heap->last_scan = (heap->last_scan + 1) % RS_SCAN_NUMBERS;
+	if (!heap->last_scan)
+		heap->last_scan = 1;
+	scan->number = heap->last_scan;
+	scan->started = ktime_get_ns();
+	heap->deferred_limit = max(heap->deferred_limit, RS_DEFERRED_MIN +
+				   READ_ONCE(heap->bytes) / 8);
+	WRITE_ONCE(heap->scan_stop, false);
+	WRITE_ONCE(heap->scan, scan->number);
+	smp_mb();
+	rs_scan_step(scan, RS_STEP_BEGIN);
+}
+
+static bool rs_dead(struct rs_slotted *slotted)
+{
+	return rs_ref_read(&slotted->obj.ref) & RS_REF_DEAD;
+}
+
+/* Takes the condemned out of everything; puts the others back in the queue. */
+static void rs_scan_sort(struct rs_scan *scan, struct rs_reap *reap)
+{
+	struct rs_slotted *slotted;
+	u32 i, dead = 0;
+
+	for (i = 0; i < scan->len; i++) {
+		slotted = *rs_scan_at(scan, i);
+		if (i % RS_SLICE == 0)
+			cond_resched();
+		if (!rs_dead(slotted)) {
+			if (slotted->epoch & RS_EPOCH_DRAINED)
+				rs_candidate_add(scan->heap, &slotted->obj);
+			continue;
+		}
+		if (rs_ref_read(&slotted->obj.ref) & RS_REF_CANDIDATE)
+			rs_candidate_remove(scan->heap, &slotted->obj);
+		reap->bytes += rs_heap_remove(scan->heap, &slotted->obj);
+		reap->freed++;
+		*rs_scan_at(scan, dead++) = slotted;
+	}
+	scan->len = dead;
+}
+
+/*
+ * Drops what a condemned object's slots hold. Targets that are condemned as well
+ * need no put: their memory goes with ours.
+ */
+static void rs_scan_drop(struct rs_reap *reap, struct rs_slotted *slotted)
+{
+	struct rs_object *child;
+	u32 n = 0;
+
+	while (slotted->obj.shape & RS_SHAPE_NR) {
+		child = rs_slots_pop(slotted);
+		if (child && !(rs_ref_read(&child->ref) & RS_REF_DEAD))
+			rs_reap_put(reap, child);
+		if (++n % RS_SLICE == 0) {
+			rs_reap_run(reap, RS_SLICE);
+			cond_resched();
+		}
+	}
+}
+
+/* Frees the condemned, once every decision is made (rule R7). */
+static void rs_scan_reclaim(struct rs_scan *scan)
+{
+	struct rs_reap reap = { .heap = scan->heap };
+	u32 i;
+
+	rs_scan_sort(scan, &reap);
+	for (i = 0; i < scan->len; i++) {
+		rs_scan_drop(&reap, *rs_scan_at(scan, i));
+		if (i % RS_SLICE == 0)
+			cond_resched();
+		rs_reap_run(&reap, RS_SLICE);
+	}
+	while (!rs_reap_run(&reap, RS_SLICE))
+		cond_resched();
+	for (i = 0; i < scan->len; i++) {
+		rs_object_free(&(*rs_scan_at(scan, i))->obj);
+		if (i % RS_SLICE == 0)
+			cond_resched();
+	}
+	scan->figures.reclaimed = reap.freed;
+	scan->figures.bytes = reap.bytes;
+}
+
+/*
+ * Rule R17: putters never wait; when too much memory waits for us we give up. The
+ * next scan may keep twice as much, so that some scan gets through.
+ */
+static void rs_scan_set_limit(struct rs_scan *scan)
+{
+	struct rs_heap *heap = scan->heap;
+
+	spin_lock(&heap->deferred_lock);
+	heap->deferred_limit = scan->figures.stopped ?
+			       heap->deferred_limit * 2 : 0;
+	spin_unlock(&heap->deferred_lock);
+}
+
+/* Which of the reasons for a scan there was. */
+static enum rs_trigger rs_scan_trigger(struct rs_heap *heap)
+{
+	if (READ_ONCE(heap->scans_asked) > READ_ONCE(heap->scans_begun))
+		return RS_TRIGGER_COLLECT;
+	if (rs_candidates(heap) >= READ_ONCE(rs_scan_threshold))
+		return RS_TRIGGER_THRESHOLD;
+	return RS_TRIGGER_DELAY;
+}
+
+static void rs_scan_report(struct rs_scan *scan, enum rs_trigger trigger)
+{
+	struct rs_scan_figures *sum = &scan->heap->figures;
+	struct rs_scan_figures *figures = &scan->figures;
+
+	figures->nanoseconds = ktime_get_ns() - scan->started;
+	spin_lock(&scan->heap->report_lock);
+	sum->scans++;
+	sum->visited += figures->visited;
+	sum->reclaimed += figures->reclaimed;
+	sum->bytes += figures->bytes;
+	sum->aborted += figures->aborted;
+	sum->stopped += figures->stopped;
+	sum->nanoseconds += figures->nanoseconds;
+	spin_unlock(&scan->heap->report_lock);
+	rs_proc_add_scan(scan->heap, figures, scan->number, trigger);
+	trace_refstore_scan_end(scan->heap, scan->number, figures);
+}
+
+static void rs_scan_run(struct rs_heap *heap)
+{
+	struct rs_scan scan = { .heap = heap };
+	enum rs_trigger trigger = rs_scan_trigger(heap);
+	bool done;
+
+	spin_lock(&heap->report_lock);
+	heap->scans_begun++;
+	spin_unlock(&heap->report_lock);
+	rs_scan_begin(&scan);
+	trace_refstore_scan_begin(heap, scan.number, trigger);
+	done = rs_capture(&scan);
+	scan.figures.visited = scan.len;
+	done = done && rs_deduce(&scan);
+	if (done)
+		rs_decide(&scan);
+	else
+		scan.figures.stopped = 1;
+	rs_scan_step(&scan, RS_STEP_DECIDED);
+	rs_scan_reclaim(&scan);
+	rs_scan_set_limit(&scan);
+	rs_reap_deferred(heap);
+	rs_scan_report(&scan, trigger);
+	rs_scan_step(&scan, RS_STEP_END);
+}
+
+static bool rs_scan_wanted(struct rs_heap *heap)
+{
+	return READ_ONCE(heap->scans_asked) > READ_ONCE(heap->scans_begun);
+}
+
+/**
+ * rs_scan_work - scan a heap
+ * @work: the heap's scan_work
+ */
+void rs_scan_work(struct work_struct *work)
+{
+	struct rs_heap *heap = container_of(to_delayed_work(work),
+					    struct rs_heap, scan_work);
+
+	do {
+		if (!READ_ONCE(heap->dying))
+			rs_scan_run(heap);
+		wake_up_all(&heap->waiters);
+	} while (rs_scan_wanted(heap) && !READ_ONCE(heap->dying));
+	/* What came while we scanned, or was put back: not at once again */
+	if (rs_candidates(heap) && !READ_ONCE(heap->dying))
+		rs_scan_kick(heap, 1);
+}
+
+static void rs_figures_subtract(struct rs_scan_figures *from,
+				const struct rs_scan_figures *what)
+{
+	from->scans -= what->scans;
+	from->visited -= what->visited;
+	from->reclaimed -= what->reclaimed;
+	from->bytes -= what->bytes;
+	from->aborted -= what->aborted;
+	from->stopped -= what->stopped;
+	from->nanoseconds -= what->nanoseconds;
+}
+
+static bool rs_scan_ended(struct rs_heap *heap, u64 number)
+{
+	bool ended;
+
+	spin_lock(&heap->report_lock);
+	ended = heap->figures.scans >= number;
+	spin_unlock(&heap->report_lock);
+	return ended;
+}
+
+/* Asks for a scan that begins from now on; returns its number. */
+static u64 rs_scan_ask(struct rs_heap *heap, struct rs_scan_figures *before)
+{
+	u64 number;
+
+	spin_lock(&heap->report_lock);
+	number = heap->scans_begun + 1;
+	WRITE_ONCE(heap->scans_asked, number);
+	*before = heap->figures;
+	spin_unlock(&heap->report_lock);
+	mod_delayed_work(rs_queue, &heap->scan_work, 0);
+	return number;
+}
+
+/**
+ * rs_scan_collect - scan a heap now, and wait until that is done
+ * @heap: the heap, on which the caller has a reference
+ * @figures: what the scans that ended meanwhile did
+ *
+ * Return: 0 or -EINTR.
+ */
+int rs_scan_collect(struct rs_heap *heap, struct rs_scan_figures *figures)
+{
+	struct rs_scan_figures before;
+	u64 number;
+	int err;
+
+	err = rs_reap_wait(heap);
+	if (err)
+		return err;
+	number = rs_scan_ask(heap, &before);
+	err = wait_event_interruptible(heap->waiters,
+				       rs_scan_ended(heap, number));
+	if (err)
+		return -EINTR;
+	spin_lock(&heap->report_lock);
+	*figures = heap->figures;
+	spin_unlock(&heap->report_lock);
+	rs_figures_subtract(figures, &before);
+	return rs_reap_wait(heap);
+}

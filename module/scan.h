@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The cycle scanner. The protocol is described at the head of scan.c.
+ */
+#ifndef RS_SCAN_H
+#define RS_SCAN_H
+
+#include "heap.h"
+
+/*
+ * An object's epoch: the number of the scan that wrote it, and what that scan
+ * knows of the object. It proves nothing alone (rule R16): only what is on the
+ * scan's list is ever condemned.
+ */
+#define RS_EPOCH_STATE		0x3U
+#define RS_EPOCH_CAPTURED	0x0U	/* not known to be alive */
+#define RS_EPOCH_LIVE		0x1U	/* alive, or touched by somebody */
+#define RS_EPOCH_KEPT		0x2U	/* given up: its component was touched */
+#define RS_EPOCH_BORN		0x3U	/* made during the scan, in no slot yet */
+#define RS_EPOCH_DRAINED	0x4U	/* was taken from the queue */
+#define RS_EPOCH_SHIFT		3
+#define RS_SCAN_NUMBERS		(1U << (32 - RS_EPOCH_SHIFT))
+
+/* Steps between which KUnit tests can change the graph. */
+enum rs_scan_step {
+	RS_STEP_BEGIN,
+	RS_STEP_DRAINED,
+	RS_STEP_TRACING,	/* after each slice */
+	RS_STEP_TRACED,
+	RS_STEP_DEDUCED,
+	RS_STEP_COUNTED,	/* the edges inside a component */
+	RS_STEP_SUSPECTED,	/* every compare-and-swap done, not committed */
+	RS_STEP_COMMITTED,
+	RS_STEP_DECIDED,	/* every component */
+	RS_STEP_END,
+};
+
+/* The descriptor: its generation, and the state of the component in hand. */
+enum rs_desc_state {
+	RS_DESC_NONE,
+	RS_DESC_PENDING,
+	RS_DESC_COMMITTED,
+	RS_DESC_ABORTED,
+	RS_DESC_STATE = 3,
+	RS_DESC_GENERATION = 4,
+};
+
+/* Older than this, a scan does not commit: a version might have wrapped (R6). */
+#define RS_SCAN_MAX_NS	(50 * NSEC_PER_SEC)
+
+/**
+ * struct rs_scan - a scan that runs; its thread's alone
+ * @heap: the heap
+ * @number: of the scan, in epochs
+ * @len: entries of heap->work in use: captured objects; later the suspects
+ * @started: before the first capture, in ns
+ * @figures: what it did
+ */
+struct rs_scan {
+	struct rs_heap *heap;
+	u32 number;
+	u32 len;
+	u64 started;
+	struct rs_scan_figures figures;
+};
+
+bool rs_capture(struct rs_scan *scan);
+bool rs_deduce(struct rs_scan *scan);
+void rs_decide(struct rs_scan *scan);
+
+void rs_scan_work(struct work_struct *work);
+void rs_scan_kick(struct rs_heap *heap, u32 candidates);
+int rs_scan_collect(struct rs_heap *heap, struct rs_scan_figures *figures);
+
+#ifdef REFSTORE_KUNIT
+static inline void rs_scan_step(struct rs_scan *scan, enum rs_scan_step step)
+{
+	if (scan->heap->hook)
+		scan->heap->hook(scan->heap, step);
+}
+#else
+static inline void rs_scan_step(struct rs_scan *scan, enum rs_scan_step step)
+{
+}
+#endif
+
+static inline struct rs_slotted **rs_scan_at(struct rs_scan *scan, u32 i)
+{
+	return rs_vec_at(&scan->heap->work, i, sizeof(struct rs_slotted *));
+}
+
+/* Between two slices: lets others run; false if the scan shall give up. */
+static inline bool rs_scan_slice(struct rs_scan *scan, u32 i)
+{
+	if (likely(i % RS_SLICE))
+		return true;
+	cond_resched();
+	return !READ_ONCE(scan->heap->scan_stop) &&
+	       !READ_ONCE(scan->heap->dying);
+}
+
+static inline u32 rs_epoch(struct rs_scan *scan, u32 state)
+{
+	return scan->number << RS_EPOCH_SHIFT | state;
+}
+
+/* Whether this scan captured @slotted, and @slotted is in @state. */
+static inline bool rs_scan_is(struct rs_scan *scan, struct rs_slotted *slotted,
+			      u32 state)
+{
+	u32 epoch = READ_ONCE(slotted->epoch) & ~RS_EPOCH_DRAINED;
+
+	return epoch == rs_epoch(scan, state);
+}
+
+static inline void rs_scan_set(struct rs_slotted *slotted, u32 state)
+{
+	WRITE_ONCE(slotted->epoch,
+		   (slotted->epoch & ~RS_EPOCH_STATE) | state);
+}
+
+/* The epoch of an object that is being made. */
+static inline u32 rs_scan_birth(const struct rs_heap *heap)
+{
+	u32 scan = READ_ONCE(heap->scan);
+
+	return scan ? scan << RS_EPOCH_SHIFT | RS_EPOCH_BORN : 0;
+}
+
+#endif /* RS_SCAN_H */

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sessions: an open file on a heap, with its own table of handles.
+ *
+ * A session is made with its file and ends with it. Then its handles are dropped:
+ * a slice of them by whoever closed the last descriptor, the rest by its work.
+ * It stays in its heap's list until they are all gone, so that /proc and
+ * REFSTORE_WALK see who holds what to the end.
+ */
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "reclaim.h"
+#include "session.h"
+
+#define RS_CLOSE_SLICE	1024	/* entries that the closing thread drops */
+
+static void rs_session_free(struct rs_session *session)
+{
+	struct rs_heap *heap = session->heap;
+
+	spin_lock(&heap->sessions_lock);
+	list_del(&session->node);
+	spin_unlock(&heap->sessions_lock);
+	rs_handles_free(&session->handles);
+	kfree(session);
+	rs_heap_put(heap);
+}
+
+/* Drops up to @count entries; true when none is left. No one else is there. */
+static bool rs_session_drop(struct rs_session *session, u32 count)
+{
+	struct rs_handles *handles = &session->handles;
+	struct rs_handle *entry;
+	struct rs_object *obj;
+
+	for (; count && session->closed < handles->used; count--) {
+		entry = rs_handle_at(handles, session->closed++);
+		obj = entry->obj;
+		if (!obj)
+			continue;
+		WRITE_ONCE(entry->obj, NULL);
+		WRITE_ONCE(handles->nr, handles->nr - 1);
+		rs_put(session->heap, obj);
+	}
+	return session->closed == handles->used;
+}
+
+static void rs_session_close_work(struct work_struct *work)
+{
+	struct rs_session *session;
+
+	session = container_of(work, struct rs_session, close_work);
+	while (!rs_session_drop(session, RS_SLICE))
+		cond_resched();
+	rs_session_free(session);
+}
+
+/* The last descriptor is gone, and with it everybody who could use @session. */
+void rs_session_close(struct rs_session *session)
+{
+	if (rs_session_drop(session, RS_CLOSE_SLICE))
+		rs_session_free(session);
+	else
+		queue_work(rs_queue, &session->close_work);
+}
+
+/**
+ * rs_session_create - a session without handles
+ * @heap: its heap, on which the caller holds a reference; the session takes one
+ *        of its own
+ *
+ * Return: the session, or NULL. Undo with rs_session_close().
+ */
+struct rs_session *rs_session_create(struct rs_heap *heap)
+{
+	struct rs_session *session;
+
+	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	if (!session)
+		return NULL;
+	rs_heap_get(heap);
+	session->heap = heap;
+	mutex_init(&session->lock);
+	rs_handles_init(&session->handles);
+	INIT_WORK(&session->close_work, rs_session_close_work);
+	spin_lock(&heap->sessions_lock);
+	session->number = heap->next_session++;
+	list_add_tail(&session->node, &heap->sessions);
+	spin_unlock(&heap->sessions_lock);
+	return session;
+}
+
+static int rs_session_copy(struct rs_session *to, struct rs_session *from)
+{
+	u32 i, n, used = from->handles.used;
+	int err = 0;
+
+	for (i = 0; i < used && !err; i += n) {
+		n = min_t(u32, used - i, RS_SLICE);
+		err = rs_handles_clone(&to->handles, &from->handles, i, n);
+		cond_resched();
+		if (!err && signal_pending(current))
+			err = -EINTR;
+	}
+	return err;
+}
+
+/**
+ * rs_session_clone - a session with the same handles, each counted anew
+ * @session: the session
+ *
+ * Return: the clone, or -ENOMEM, -EOVERFLOW, -EINTR as a pointer.
+ */
+struct rs_session *rs_session_clone(struct rs_session *session)
+{
+	struct rs_session *clone = rs_session_create(session->heap);
+	int err;
+
+	if (!clone)
+		return ERR_PTR(-ENOMEM);
+	if (mutex_lock_interruptible(&session->lock)) {
+		rs_session_close(clone);
+		return ERR_PTR(-EINTR);
+	}
+	err = rs_session_copy(clone, session);
+	mutex_unlock(&session->lock);
+	if (err) {
+		rs_session_close(clone);
+		return ERR_PTR(err);
+	}
+	return clone;
+}

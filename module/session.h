@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Sessions: an open file on a heap, with its own table of handles.
+ */
+#ifndef RS_SESSION_H
+#define RS_SESSION_H
+
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+
+#include "handle.h"
+#include "heap.h"
+
+/**
+ * struct rs_session - a session
+ * @heap: its heap, on which it holds a reference
+ * @lock: protects @handles; held over a chunk of a batch
+ * @handles: its handles
+ * @number: never reused in its heap
+ * @node: in heap->sessions; heap->sessions_lock
+ * @close_work: drops the handles, when there are many
+ * @closed: how many entries were dropped so far
+ */
+struct rs_session {
+	struct rs_heap *heap;
+	struct mutex lock;
+	struct rs_handles handles;
+	u64 number;
+	struct list_head node;
+	struct work_struct close_work;
+	u32 closed;
+};
+
+struct rs_session *rs_session_create(struct rs_heap *heap);
+struct rs_session *rs_session_clone(struct rs_session *session);
+void rs_session_close(struct rs_session *session);
+
+#endif /* RS_SESSION_H */

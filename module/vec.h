@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An array that grows in pages and never moves an entry.
+ *
+ * A directory points to pages of entries. Growing adds pages, and replaces the
+ * directory when that is full; the old one goes after an RCU grace period, so
+ * readers need no lock. Whoever grows it holds the lock that its owner names.
+ */
+#ifndef RS_VEC_H
+#define RS_VEC_H
+
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+struct rs_dir {
+	struct rcu_head rcu;
+	u32 room;		/* pointers that fit */
+	void *page[];
+};
+
+/**
+ * struct rs_vec - a growing array
+ * @dir: the directory; replaced under the owner's lock, read under RCU
+ * @len: entries that exist; written under the owner's lock, read by anyone
+ */
+struct rs_vec {
+	struct rs_dir __rcu *dir;
+	u32 len;
+};
+
+int rs_vec_grow(struct rs_vec *vec, size_t entry_size);
+void rs_vec_free(struct rs_vec *vec, size_t entry_size);
+
+/*
+ * Both sizes are compile-time constants and powers of two: a shift and a mask.
+ * The caller has compared @i with the length.
+ */
+static inline void *rs_dir_at(const struct rs_dir *dir, u32 i,
+			      size_t entry_size)
+{
+	const u32 per_page = PAGE_SIZE / entry_size;
+
+	return dir->page[i / per_page] + (i % per_page) * entry_size;
+}
+
+static inline void *rs_vec_at(const struct rs_vec *vec, u32 i,
+			      size_t entry_size)
+{
+	void *entry;
+
+	rcu_read_lock();
+	entry = rs_dir_at(rcu_dereference(vec->dir), i, entry_size);
+	rcu_read_unlock();
+	return entry;
+}
+
+#endif /* RS_VEC_H */

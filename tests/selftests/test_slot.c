@@ -1,0 +1,594 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Slots: references between objects, counted one by one.
+ */
+#include "refstore_heap.h"
+
+FIXTURE(slot)
+{
+	int fd;
+	__u32 n;		/* slots of the node */
+	__u64 node, a, b, leaf;
+};
+
+/* Slots in the object itself, and in a block of their own. */
+FIXTURE_VARIANT(slot)
+{
+	__u32 nr_slots;
+};
+
+FIXTURE_VARIANT_ADD(slot, one)
+{
+	.nr_slots = 1,
+};
+FIXTURE_VARIANT_ADD(slot, two)
+{
+	.nr_slots = 2,
+};
+FIXTURE_VARIANT_ADD(slot, five)
+{
+	.nr_slots = 5,
+};
+FIXTURE_VARIANT_ADD(slot, hundred)
+{
+	.nr_slots = 100,
+};
+FIXTURE_VARIANT_ADD(slot, thousands)
+{
+	.nr_slots = 5000,
+};
+
+FIXTURE_SETUP(slot)
+{
+	self->n = variant->nr_slots;
+	self->fd = rs_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, rs_node(self->fd, self->n, NULL, &self->node));
+	ASSERT_EQ(0, rs_node(self->fd, 1, NULL, &self->a));
+	ASSERT_EQ(0, rs_node(self->fd, 0, NULL, &self->b));
+	ASSERT_EQ(0, rs_leaf(self->fd, "leaf", 4, &self->leaf));
+}
+
+/* Whatever a test did, all counts are right at its end. */
+FIXTURE_TEARDOWN(slot)
+{
+	struct rs_heap heap;
+
+	EXPECT_EQ(0, rs_heap_walk(self->fd, &heap));
+	EXPECT_TRUE(rs_heap_sound(&heap));
+	rs_heap_free(&heap);
+	EXPECT_EQ(0, close(self->fd));
+}
+
+static __u64 objects_now(int fd)
+{
+	struct rs_figures figures;
+
+	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.objects;
+}
+
+TEST_F(slot, get_and_set)
+{
+	__u32 i, last = self->n - 1;
+	__u64 found;
+
+	for (i = 0; i < self->n; i = i ? i * 2 : 1) {
+		EXPECT_EQ(0, rs_get_slot(self->fd, self->node, i, &found));
+		EXPECT_EQ(0, found);
+	}
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, last, self->a));
+	EXPECT_EQ(2, rs_refs(self->fd, self->a));
+	ASSERT_EQ(0, rs_get_slot(self->fd, self->node, last, &found));
+	EXPECT_NE(self->a, found);
+	EXPECT_EQ(3, rs_refs(self->fd, self->a));
+	EXPECT_EQ(rs_id(self->fd, self->a), rs_id(self->fd, found));
+	EXPECT_EQ(0, rs_release(self->fd, found));
+	/* Another value: the old one's reference goes. */
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, last, self->leaf));
+	EXPECT_EQ(1, rs_refs(self->fd, self->a));
+	EXPECT_EQ(2, rs_refs(self->fd, self->leaf));
+	/* The same value: no change. */
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, last, self->leaf));
+	EXPECT_EQ(2, rs_refs(self->fd, self->leaf));
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, last, 0));
+	EXPECT_EQ(1, rs_refs(self->fd, self->leaf));
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, last, 0));
+}
+
+/* A slot keeps what it refers to; with the last reference that goes at once. */
+TEST_F(slot, keeps)
+{
+	__u64 found, id = rs_id(self->fd, self->leaf);
+	char data[4];
+
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, self->leaf));
+	ASSERT_EQ(0, rs_release(self->fd, self->leaf));
+	EXPECT_EQ(4, objects_now(self->fd));
+	ASSERT_EQ(0, rs_get_slot(self->fd, self->node, 0, &found));
+	EXPECT_EQ(id, rs_id(self->fd, found));
+	EXPECT_EQ(0, rs_read(self->fd, found, 0, 4, data, NULL));
+	EXPECT_EQ(0, memcmp(data, "leaf", 4));
+	ASSERT_EQ(0, rs_release(self->fd, found));
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, self->a));
+	EXPECT_EQ(3, objects_now(self->fd));
+}
+
+TEST_F(slot, cas)
+{
+	__u64 again;
+	__u32 i = self->n / 2;
+
+	EXPECT_EQ(-EAGAIN, rs_cas_slot(self->fd, self->node, i, self->a,
+				       self->b));
+	EXPECT_EQ(1, rs_refs(self->fd, self->b));
+	ASSERT_EQ(0, rs_cas_slot(self->fd, self->node, i, 0, self->a));
+	EXPECT_EQ(2, rs_refs(self->fd, self->a));
+	EXPECT_EQ(-EAGAIN, rs_cas_slot(self->fd, self->node, i, 0, self->b));
+	EXPECT_EQ(-EAGAIN, rs_cas_slot(self->fd, self->node, i, self->b,
+				       self->b));
+	EXPECT_EQ(-EAGAIN, rs_cas_slot(self->fd, self->node, i, self->leaf, 0));
+	EXPECT_EQ(2, rs_refs(self->fd, self->a));
+	/* Objects are compared, not handles. */
+	ASSERT_EQ(0, rs_dup(self->fd, self->a, &again));
+	ASSERT_EQ(0, rs_cas_slot(self->fd, self->node, i, again, self->b));
+	EXPECT_EQ(2, rs_refs(self->fd, self->a));
+	EXPECT_EQ(2, rs_refs(self->fd, self->b));
+	/* To itself, and to nothing. */
+	ASSERT_EQ(0, rs_cas_slot(self->fd, self->node, i, self->b, self->b));
+	EXPECT_EQ(2, rs_refs(self->fd, self->b));
+	ASSERT_EQ(0, rs_cas_slot(self->fd, self->node, i, self->b, 0));
+	EXPECT_EQ(1, rs_refs(self->fd, self->b));
+	ASSERT_EQ(0, rs_cas_slot(self->fd, self->node, i, 0, 0));
+	EXPECT_EQ(0, rs_slot_id(self->fd, self->node, i));
+}
+
+TEST_F(slot, ranges)
+{
+	static const __u32 more[] = { 0, 1, 100, 1U << 31 };
+	__u64 found, *values = calloc(self->n + 2, sizeof(*values));
+	struct rs_before before;
+	__u32 index, done;
+	size_t i;
+
+	ASSERT_EQ(0, rs_before(self->fd, &before));
+	for (i = 0; i < ARRAY_SIZE(more); i++) {
+		index = self->n + more[i];
+		EXPECT_EQ(-ERANGE,
+			  rs_get_slot(self->fd, self->node, index, &found));
+		EXPECT_EQ(-ERANGE,
+			  rs_set_slot(self->fd, self->node, index, self->a));
+		EXPECT_EQ(-ERANGE,
+			  rs_cas_slot(self->fd, self->node, index, 0, self->a));
+		EXPECT_EQ(-ERANGE,
+			  rs_read_slots(self->fd, self->node, index, 1, values,
+					&done));
+		EXPECT_EQ(-ERANGE,
+			  rs_write_slots(self->fd, self->node, index, 1, values,
+					 &done));
+	}
+	/* Not all of the slots exist; counts that would wrap. */
+	values[0] = self->a;
+	EXPECT_EQ(-ERANGE, rs_read_slots(self->fd, self->node, 0, self->n + 1,
+					 values, &done));
+	EXPECT_EQ(-ERANGE, rs_write_slots(self->fd, self->node, 0, self->n + 1,
+					  values, &done));
+	EXPECT_EQ(-ERANGE, rs_read_slots(self->fd, self->node, 1, UINT32_MAX,
+					 values, &done));
+	EXPECT_EQ(-ERANGE, rs_write_slots(self->fd, self->node, 1, UINT32_MAX,
+					  values, &done));
+	EXPECT_EQ(-ERANGE, rs_read_slots(self->fd, self->node, UINT32_MAX, 2,
+					 values, &done));
+	EXPECT_TRUE(rs_unchanged(self->fd, &before));
+	rs_before_free(&before);
+	free(values);
+}
+
+TEST_F(slot, leaf)
+{
+	__u64 value = self->a;
+	struct rs_before before;
+	__u32 done;
+
+	ASSERT_EQ(0, rs_before(self->fd, &before));
+	EXPECT_EQ(-EOPNOTSUPP, rs_get_slot(self->fd, self->leaf, 0, &value));
+	EXPECT_EQ(-EOPNOTSUPP, rs_set_slot(self->fd, self->leaf, 0, self->a));
+	EXPECT_EQ(-EOPNOTSUPP, rs_cas_slot(self->fd, self->leaf, 0, 0,
+					   self->a));
+	EXPECT_EQ(-EOPNOTSUPP, rs_read_slots(self->fd, self->leaf, 0, 1,
+					     &value, &done));
+	EXPECT_EQ(-EOPNOTSUPP, rs_write_slots(self->fd, self->leaf, 0, 1,
+					      &value, &done));
+	EXPECT_EQ(-EOPNOTSUPP, rs_resize(self->fd, self->leaf, 1));
+	EXPECT_EQ(-EOPNOTSUPP, rs_resize(self->fd, self->leaf, 0));
+	EXPECT_TRUE(rs_unchanged(self->fd, &before));
+	rs_before_free(&before);
+}
+
+/* --- Many at once ---------------------------------------------------------------- */
+
+TEST_F(slot, read_and_write_many)
+{
+	__u64 *in = calloc(self->n, sizeof(*in));
+	__u64 *out = calloc(self->n, sizeof(*out));
+	__u64 of[] = { self->a, 0, self->leaf, self->node };
+	__u32 i, counts[4] = {}, done;
+
+	for (i = 0; i < self->n; i++) {
+		in[i] = of[i % 4];
+		counts[i % 4]++;
+	}
+	ASSERT_EQ(0, rs_write_slots(self->fd, self->node, 0, self->n, in,
+				    &done));
+	ASSERT_EQ(self->n, done);
+	EXPECT_EQ(1 + counts[0], rs_refs(self->fd, self->a));
+	EXPECT_EQ(1 + counts[2], rs_refs(self->fd, self->leaf));
+	EXPECT_EQ(1 + counts[3], rs_refs(self->fd, self->node));
+	memset(out, 0xff, self->n * sizeof(*out));
+	ASSERT_EQ(0, rs_read_slots(self->fd, self->node, 0, self->n, out,
+				   &done));
+	ASSERT_EQ(self->n, done);
+	EXPECT_EQ(1 + 2 * counts[0], rs_refs(self->fd, self->a));
+	for (i = 0; i < self->n; i++) {
+		ASSERT_EQ(!in[i], !out[i]);
+		if (in[i])
+			ASSERT_EQ(rs_id(self->fd, in[i]),
+				  rs_id(self->fd, out[i]));
+		if (out[i])
+			ASSERT_EQ(0, rs_release(self->fd, out[i]));
+	}
+	/* Emptied again, in two parts. */
+	memset(in, 0, self->n * sizeof(*in));
+	if (self->n > 1)
+		ASSERT_EQ(0, rs_write_slots(self->fd, self->node, 1,
+					    self->n - 1, in, &done));
+	ASSERT_EQ(0, rs_write_slots(self->fd, self->node, 0, 1, in, &done));
+	EXPECT_EQ(1, done);
+	EXPECT_EQ(1, rs_refs(self->fd, self->a));
+	EXPECT_EQ(1, rs_refs(self->fd, self->leaf));
+	EXPECT_EQ(1, rs_refs(self->fd, self->node));
+	free(in);
+	free(out);
+}
+
+/* A bad handle in the middle: as far as the call says, and no further. */
+TEST_F(slot, write_bad)
+{
+	__u64 *in = calloc(self->n, sizeof(*in));
+	__u32 i, bad, done;
+	int ret;
+
+	for (bad = 0; bad < self->n; bad += 1 + bad) {
+		for (i = 0; i < self->n; i++)
+			in[i] = i == bad ? REFSTORE_RESULT(1) : self->leaf;
+		done = ~0U;
+		ret = rs_write_slots(self->fd, self->node, 0, self->n, in,
+				     &done);
+		if (ret) {
+			EXPECT_EQ(-EBADF, ret);
+			done = 0;
+		} else {
+			EXPECT_LT(0, done);
+			EXPECT_GE(bad, done);
+		}
+		EXPECT_EQ(1 + done, rs_refs(self->fd, self->leaf));
+		for (i = 0; i < self->n; i++)
+			ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i, 0));
+	}
+	free(in);
+}
+
+/* --- Resizing ----------------------------------------------------------------------- */
+
+TEST_F(slot, resize)
+{
+	static const __u32 sizes[] = {
+		0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 2, 1000, 3, 70000, 5, 0, 1,
+	};
+	__u32 i, nr = self->n, kept;
+	struct refstore_stat stat;
+	size_t turn;
+
+	for (turn = 0; turn < ARRAY_SIZE(sizes); turn++) {
+		/* All slots that can be checked quickly refer to a. */
+		for (i = 0; i < nr && i < 20; i++)
+			ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i,
+						 self->a));
+		if (nr > 20)
+			ASSERT_EQ(0, rs_set_slot(self->fd, self->node, nr - 1,
+						 self->leaf));
+		kept = nr < 20 ? nr : 20;
+		kept = kept < sizes[turn] ? kept : sizes[turn];
+		ASSERT_EQ(0, rs_resize(self->fd, self->node, sizes[turn]));
+		ASSERT_EQ(0, rs_stat(self->fd, self->node, &stat));
+		EXPECT_EQ(sizes[turn], stat.nr_slots);
+		EXPECT_EQ(REFSTORE_STATE_SLOTTED,
+			  stat.state & REFSTORE_STATE_SLOTTED);
+		EXPECT_LE(8ULL * sizes[turn], stat.bytes);
+		/* What was cut off has dropped its references. */
+		EXPECT_EQ(1 + kept, rs_refs(self->fd, self->a));
+		if (nr > 20 && sizes[turn] < nr)
+			EXPECT_EQ(1, rs_refs(self->fd, self->leaf));
+		for (i = 0; i < kept; i++)
+			ASSERT_EQ(rs_id(self->fd, self->a),
+				  rs_slot_id(self->fd, self->node, i));
+		/* What is new is empty. */
+		for (i = nr; i < sizes[turn]; i += 1 + i / 4)
+			ASSERT_EQ(0, rs_slot_id(self->fd, self->node, i));
+		if (nr > 20 && sizes[turn] > nr)
+			ASSERT_EQ(0, rs_set_slot(self->fd, self->node, nr - 1,
+						 0));
+		nr = sizes[turn];
+	}
+}
+
+/* The memory that slots took is given back with them. */
+TEST_F(slot, resize_bytes)
+{
+	struct refstore_stat before, stat;
+
+	ASSERT_EQ(0, rs_stat(self->fd, self->node, &before));
+	ASSERT_EQ(0, rs_resize(self->fd, self->node, self->n + 100000));
+	ASSERT_EQ(0, rs_stat(self->fd, self->node, &stat));
+	EXPECT_LE(before.bytes + 8 * 100000 - 64, stat.bytes);
+	ASSERT_EQ(0, rs_resize(self->fd, self->node, self->n));
+	ASSERT_EQ(0, rs_stat(self->fd, self->node, &stat));
+	/* A block where there was none at first may stay. */
+	EXPECT_GE(before.bytes + 8 * self->n + 64, stat.bytes);
+}
+
+TEST_F(slot, resize_limits)
+{
+	struct refstore_query query;
+	struct rs_before before;
+
+	ASSERT_EQ(0, rs_query(self->fd, &query));
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, self->a));
+	ASSERT_EQ(0, rs_before(self->fd, &before));
+	EXPECT_EQ(-E2BIG, rs_resize(self->fd, self->node,
+				    query.max_slots + 1));
+	EXPECT_EQ(-E2BIG, rs_resize(self->fd, self->node, UINT32_MAX));
+	EXPECT_TRUE(rs_unchanged(self->fd, &before));
+	/* To the size that it has. */
+	EXPECT_EQ(0, rs_resize(self->fd, self->node, self->n));
+	EXPECT_TRUE(rs_unchanged(self->fd, &before));
+	EXPECT_EQ(0, rs_resize(self->fd, self->node, query.max_slots));
+	EXPECT_EQ(0, rs_resize(self->fd, self->node, 0));
+	EXPECT_EQ(1, rs_refs(self->fd, self->a));
+	rs_before_free(&before);
+}
+
+/* A list that grows and shrinks many times. */
+TEST_F(slot, resize_often)
+{
+	__u64 seed = 99;
+	__u32 nr, turn, top;
+
+	for (turn = 0; turn < 300; turn++) {
+		nr = 1 + rs_below(&seed, turn % 10 ? 20 : 3000);
+		ASSERT_EQ(0, rs_resize(self->fd, self->node, nr));
+		top = rs_below(&seed, nr);
+		ASSERT_EQ(0, rs_set_slot(self->fd, self->node, top,
+					 turn & 1 ? self->a : self->node));
+	}
+	ASSERT_EQ(0, rs_resize(self->fd, self->node, 0));
+	EXPECT_EQ(1, rs_refs(self->fd, self->node));
+	EXPECT_EQ(1, rs_refs(self->fd, self->a));
+}
+
+/* --- Cycles, which only a scan can free; here they are opened by hand -------------- */
+
+TEST_F(slot, self_reference)
+{
+	__u64 found;
+
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, self->node));
+	EXPECT_EQ(2, rs_refs(self->fd, self->node));
+	ASSERT_EQ(0, rs_get_slot(self->fd, self->node, 0, &found));
+	EXPECT_EQ(rs_id(self->fd, self->node), rs_id(self->fd, found));
+	ASSERT_EQ(0, rs_release(self->fd, self->node));
+	/* The handle that remains lets go of the object's own reference. */
+	ASSERT_EQ(0, rs_set_slot(self->fd, found, 0, 0));
+	EXPECT_EQ(1, rs_refs(self->fd, found));
+	ASSERT_EQ(0, rs_release(self->fd, found));
+	EXPECT_EQ(3, objects_now(self->fd));
+}
+
+/* A slot whose clearing frees the object that it would be read from next. */
+TEST_F(slot, frees_a_chain)
+{
+	__u64 first, last;
+
+	ASSERT_EQ(0, rs_chain(self->fd, 50, self->n, &first, &last));
+	ASSERT_EQ(0, rs_release(self->fd, first));
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, last));
+	ASSERT_EQ(0, rs_release(self->fd, last));
+	EXPECT_EQ(54, objects_now(self->fd));
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, 0));
+	EXPECT_TRUE(rs_wait_until(objects_now(self->fd) == 4, RS_SOON));
+}
+
+/* --- Writers at the same time --------------------------------------------------------- */
+
+enum { PUSHERS = 3, PUSHES = 400 };
+
+/* Pushes objects on the list that starts in the root's slot 0. */
+static int push(int fd, __u64 root)
+{
+	__u64 head, item;
+	int i, ret;
+
+	for (i = 0; i < PUSHES; i++) {
+		if (rs_node(fd, 1, NULL, &item))
+			return 1;
+		do {
+			if (rs_get_slot(fd, root, 0, &head) ||
+			    rs_set_slot(fd, item, 0, head))
+				return 2;
+			ret = rs_cas_slot(fd, root, 0, head, item);
+			if (head)
+				rs_release(fd, head);
+		} while (ret == -EAGAIN);
+		if (ret || rs_release(fd, item))
+			return 3;
+	}
+	return 0;
+}
+
+/* Whoever wins, none is lost and none is counted twice. */
+TEST_F(slot, contended_cas)
+{
+	pid_t children[PUSHERS];
+	int i;
+
+	for (i = 0; i < PUSHERS; i++) {
+		children[i] = rs_fork();
+		if (!children[i])
+			_exit(push(self->fd, self->node));
+	}
+	for (i = 0; i < PUSHERS; i++)
+		EXPECT_EQ(0, rs_wait_child(children[i]));
+	EXPECT_EQ(4 + PUSHERS * PUSHES, objects_now(self->fd));
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, 0));
+	EXPECT_TRUE(rs_wait_until(objects_now(self->fd) == 4, RS_SOON));
+}
+
+/* One resizes while others read and write: each call gives one of the answers
+ * that it may, and nothing is leaked.
+ */
+static int use_while_resized(int fd, __u64 node, __u64 value, __u64 seed)
+{
+	__u64 found[8];
+	__u32 i, done, index;
+	int ret, turn;
+
+	for (turn = 0; turn < 1500; turn++) {
+		index = rs_below(&seed, 40);
+		switch (turn % 4) {
+		case 0:
+			ret = rs_set_slot(fd, node, index, value);
+			break;
+		case 1:
+			ret = rs_get_slot(fd, node, index, &found[0]);
+			if (!ret && found[0])
+				ret = rs_release(fd, found[0]);
+			break;
+		case 2:
+			ret = rs_cas_slot(fd, node, index, value, 0);
+			if (ret == -EAGAIN)
+				ret = 0;
+			break;
+		default:
+			ret = rs_read_slots(fd, node, index, 8, found, &done);
+			for (i = 0; !ret && i < done; i++)
+				if (found[i])
+					ret = rs_release(fd, found[i]);
+		}
+		if (ret && ret != -ERANGE)
+			return turn % 4 + 1;
+	}
+	return 0;
+}
+
+TEST_F(slot, contended_resize)
+{
+	pid_t children[2];
+	__u64 seed = 5;
+	int i, status, left = 2;
+
+	for (i = 0; i < 2; i++) {
+		children[i] = rs_fork();
+		if (!children[i])
+			_exit(use_while_resized(self->fd, self->node, self->a,
+						i + 1));
+	}
+	while (left) {
+		ASSERT_EQ(0, rs_resize(self->fd, self->node,
+				       rs_below(&seed, 40)));
+		for (i = 0; i < 2; i++) {
+			if (!children[i] ||
+			    waitpid(children[i], &status, WNOHANG) <= 0)
+				continue;
+			EXPECT_EQ(0, status);
+			children[i] = 0;
+			left--;
+		}
+	}
+	ASSERT_EQ(0, rs_resize(self->fd, self->node, 0));
+	EXPECT_EQ(1, rs_refs(self->fd, self->a));
+}
+
+/* --- The most references that an object can have ------------------------------------ */
+
+static int fill(int fd, __u64 node, __u32 count, const __u64 *values)
+{
+	__u32 at, done;
+	int ret;
+
+	for (at = 0; at < count; at += done) {
+		ret = rs_write_slots(fd, node, at, count - at, values, &done);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+TEST(overflow)
+{
+	__u64 target, wide, *wides, *values, found, left;
+	struct refstore_query query;
+	__u32 nr, n, rest;
+	int fd, clone;
+
+	if (!rs_env("REFSTORE_LONG", 0))
+		SKIP(return, "16 million references: REFSTORE_LONG=1 to try");
+	fd = rs_open();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, rs_query(fd, &query));
+	ASSERT_EQ(0, rs_node(fd, 1, NULL, &target));
+	values = calloc(query.max_slots, sizeof(*values));
+	for (n = 0; n < query.max_slots; n++)
+		values[n] = target;
+	nr = query.max_refs / query.max_slots + 1;
+	wides = calloc(nr, sizeof(*wides));
+	/* All but two of the references, the handle's own being one. */
+	left = query.max_refs - 3;
+	for (n = 0; n < nr; n++) {
+		rest = left < query.max_slots ? left : query.max_slots;
+		ASSERT_EQ(0, rs_node(fd, query.max_slots, NULL, &wides[n]));
+		ASSERT_EQ(0, fill(fd, wides[n], rest, values));
+		left -= rest;
+	}
+	ASSERT_EQ(0, rs_node(fd, 10, NULL, &wide));
+	ASSERT_EQ(0, rs_set_slot(fd, wide, 0, target));
+	EXPECT_EQ(query.max_refs - 1, rs_refs(fd, target));
+	EXPECT_EQ(0, rs_dup(fd, target, &found));
+	EXPECT_EQ(query.max_refs, rs_refs(fd, target));
+
+	/* One more is refused, wherever it would come from. */
+	EXPECT_EQ(-EOVERFLOW, rs_dup(fd, target, &left));
+	EXPECT_EQ(-EOVERFLOW, rs_get_slot(fd, wide, 0, &left));
+	EXPECT_EQ(-EOVERFLOW, rs_read_slots(fd, wide, 0, 1, &left, NULL));
+	EXPECT_EQ(-EOVERFLOW, rs_set_slot(fd, wide, 1, target));
+	EXPECT_EQ(-EOVERFLOW, rs_cas_slot(fd, wide, 1, 0, target));
+	EXPECT_EQ(-EOVERFLOW, rs_write_slots(fd, wide, 1, 2, values, NULL));
+	EXPECT_EQ(-EOVERFLOW, rs_node(fd, 2, values, &left));
+	EXPECT_EQ(-EOVERFLOW, rs_set_root(fd, target));
+	EXPECT_EQ(-EOVERFLOW, rs_cas_root(fd, 0, target));
+	clone = rs_session_new(fd, REFSTORE_SESSION_CLONE);
+	EXPECT_EQ(-EOVERFLOW, clone);
+	EXPECT_EQ(query.max_refs, rs_refs(fd, target));
+	EXPECT_EQ(0, rs_slot_id(fd, wide, 1));
+
+	/* It is no one-way street. */
+	EXPECT_EQ(0, rs_release(fd, found));
+	EXPECT_EQ(0, rs_set_root(fd, target));
+	EXPECT_EQ(0, rs_set_root(fd, 0));
+	for (n = 0; n < nr; n++)
+		EXPECT_EQ(0, rs_release(fd, wides[n]));
+	EXPECT_TRUE(rs_wait_until(rs_refs(fd, target) == 2, RS_SOON));
+	EXPECT_EQ(0, close(fd));
+	free(values);
+	free(wides);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Installs the Debian packages that are missing.
+set -euo pipefail
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+usage() {
+	cat <<-EOF
+	usage: $PROGRAM GROUP...    install what is missing of these groups
+	       $PROGRAM --update    refresh apt's lists only
+
+	build    compilers and tools for modules, kernels and programs
+	vm       the virtual machine
+	kernels  the kernels' sources
+	check    sparse, clang, shellcheck, 32-bit libraries
+	python   python3
+	EOF
+}
+
+group_packages() {
+	case $1 in
+	build)
+		# Debian's kernel headers ask for gcc-12 by name.
+		echo gcc gcc-12 libc6-dev make bc flex bison perl kmod cpio \
+			xz-utils rsync libelf-dev libssl-dev pkg-config \
+			libjson-c-dev
+		;;
+	vm) echo qemu-system-x86 busybox-static kmod cpio ;;
+	kernels) echo linux-source-6.12 linux-source-6.1 ;;
+	check) echo sparse clang lld llvm gcc-multilib shellcheck ;;
+	python) echo python3 ;;
+	*)
+		usage >&2
+		exit 2
+		;;
+	esac
+}
+
+as_root() {
+	if ((EUID)); then
+		sudo "$@"
+	else
+		"$@"
+	fi
+}
+
+apt() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq \
+		-o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 "$@"
+}
+
+missing_packages() {
+	local installed
+	# dpkg-query fails when it does not know one of the names.
+	# shellcheck disable=SC2016
+	installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" \
+		2>/dev/null | sed -n 's/^installed //p') || true
+	printf '%s\n' "$@" | sort -u |
+		grep -vxF -f <(printf '%s\n' "${installed:--}") || true
+}
+
+# Quiet, unless it fails.
+install_packages() {
+	local log
+	log=$(mktemp)
+	say "installing $*"
+	if ! { apt update && apt install --no-install-recommends "$@"; } \
+		>"$log" 2>&1 </dev/null; then
+		cat "$log" >&2
+		rm -f "$log"
+		die "apt-get failed"
+	fi
+	rm -f "$log"
+}
+
+main() {
+	local group names packages=() missing
+	[[ $# -gt 0 ]] || {
+		usage >&2
+		exit 2
+	}
+	if [[ $1 == --update ]]; then
+		apt update
+		return
+	fi
+	for group in "$@"; do
+		names=$(group_packages "$group")
+		read -ra names <<<"$names"
+		packages+=("${names[@]}")
+	done
+	mapfile -t missing < <(missing_packages "${packages[@]}")
+	if ((${#missing[@]})); then
+		install_packages "${missing[@]}"
+	fi
+}
+
+main "$@"

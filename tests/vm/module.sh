@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Builds refstore.ko for a kernel and prints its path. Any warning is an error.
+set -euo pipefail
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+usage() {
+	cat <<-EOF
+	usage: $PROGRAM KERNEL [kunit] [VAR=VALUE...]
+
+	KERNEL       stock-6.12, stock-6.1, check or llvm-6.12
+	kunit        with the tests of tests/kunit/ in the module
+	VAR=VALUE    for make: W=1, C=1 and so on
+
+	The module is built in build/module/KERNEL[-kunit]/ of the checkout.
+	EOF
+}
+
+build() {
+	local kernel=$1 folder=$2 args
+	shift 2
+	args=()
+	if [[ -e $kernel/make-args ]]; then
+		mapfile -t args < <(grep . "$kernel/make-args")
+	fi
+	# The BTF step wants pahole and gives nothing that a test looks at.
+	make -C "$kernel/kdir" M="$folder" -j"$(nproc)" \
+		CONFIG_DEBUG_INFO_BTF_MODULES= "${args[@]}" "$@"
+}
+
+main() {
+	local name kernel folder kunit=() log
+	[[ $# -ge 1 && $1 != -* ]] || {
+		usage >&2
+		exit 2
+	}
+	name=$1
+	folder=$PROJECT/build/module/$name
+	shift
+	if [[ ${1-} == kunit ]]; then
+		kunit=(REFSTORE_KUNIT=y)
+		folder+=-kunit
+		shift
+	fi
+	kernel=$("$VM_DIR/kernel.sh" "$name")
+	mkdir -p "$folder"
+	exec {lock}>"$folder.lock"
+	flock "$lock"
+	forget_other_kernel "$folder" "$kernel"
+	sync_sources "$folder"
+	log=$folder.log
+	if ! build "$kernel" "$folder" "${kunit[@]}" "$@" >"$log" 2>&1; then
+		cat "$log" >&2
+		die "$name: the build failed"
+	fi
+	if has_warnings "$log"; then
+		cat "$log" >&2
+		# The next call is to compile, and to fail, again.
+		rm -rf "$folder"
+		die "$name: the build gave warnings"
+	fi
+	printf '%s\n' "$folder/refstore.ko"
+}
+
+# Objects of another kernel must not be taken over.
+forget_other_kernel() {
+	local folder=$1 kernel=$2
+	if [[ $(cat "$folder.kernel" 2>/dev/null) != "$kernel" ]]; then
+		rm -rf "$folder"
+		printf '%s\n' "$kernel" >"$folder.kernel"
+	fi
+}
+
+main "$@"; exit

@@ -1,0 +1,710 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * refstore: a store of reference-counted objects, shared by processes.
+ *
+ * An object has an identity (a 64-bit id, given out in order and never twice
+ * in its heap), a type, data (bytes) and slots: an array of references to
+ * objects of the same heap, or empty. An object that was created without slots
+ * is a *leaf* and stays one; every other object can be resized.
+ *
+ * A heap is a set of objects that may refer to each other. open("/dev/refstore")
+ * makes a private heap and a *session* on it; REFSTORE_SESSION_NEW mints
+ * further sessions, to be passed to other processes. A session ends with its
+ * last descriptor, and then gives back whatever it held.
+ *
+ * A *handle* stands for one reference, in one session. It is never zero; zero
+ * stands for "no object" wherever that makes sense. Using a handle after its
+ * release, or in a session that did not mint it, is an error and never reaches
+ * another object (a generation of 37 bits in each handle says so; the first one
+ * is drawn at random for each session).
+ *
+ * What nobody can reach any more is freed: at once when its count falls to
+ * zero, by the cycle scanner when it is part of a cycle. No call waits for the
+ * scanner but REFSTORE_COLLECT.
+ *
+ * Calls
+ * -----
+ * Every call is ioctl(fd, REFSTORE_X, &x) with a struct that begins with its
+ * own size. A larger struct than the kernel knows is taken if what it does not
+ * know is zero; a smaller one, down to the first version of the struct, reads
+ * as if the rest were zero. Each call returns 0, or -1 with one of these in
+ * errno. A call that failed changed nothing, but where it says otherwise.
+ *
+ *   EAGAIN      A compare-and-set found something else than expected.
+ *   EBADF       A handle is zero where an object is needed, stale, or another
+ *               session's; or a REFSTORE_RESULT() names no earlier operation of
+ *               the batch that produced a handle.
+ *   E2BIG       A struct is larger than the kernel knows and its unknown part
+ *               is not zero; or data, slots, a batch or a name are larger than
+ *               the limits that REFSTORE_QUERY tells.
+ *   EDQUOT      The heap's limit on objects or bytes, or the session's on
+ *               handles, is reached.
+ *   EFAULT      A pointer does not point to memory of the caller.
+ *   EINTR       A signal came before anything was done.
+ *   EINVAL      A size below the first version's, an unknown flag, a reserved
+ *               field that is not zero, an unknown type, a count of zero where
+ *               one is needed.
+ *   EMFILE, ENFILE   No descriptor for a new session.
+ *   ENOMEM      No memory, or the memory cgroup's limit.
+ *   ENOTTY      No such command (in this version).
+ *   EOPNOTSUPP  The object is a leaf and has no slots to read, write or resize;
+ *               or the command cannot be part of a batch.
+ *   EOVERFLOW   An object has as many references as it can have (2^24).
+ *   EPERM       The part of the object that the call writes is sealed.
+ *   ERANGE      A slot index or an offset is out of the object's range.
+ *   ENOSPC      The table of types is full.
+ *
+ * EFAULT changes nothing either, as long as the memory that is given to a call
+ * stays as it is until its end. (A batch is told of at struct refstore_batch.)
+ *
+ * The layout is the same for 32-bit and 64-bit callers.
+ */
+#ifndef _LINUX_REFSTORE_H
+#define _LINUX_REFSTORE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* The version of this interface; REFSTORE_QUERY tells the kernel's. */
+#define REFSTORE_VERSION 1
+
+#define REFSTORE_IOC_MAGIC 0xBC
+
+enum {
+	REFSTORE_CMD_QUERY = 0x40,
+	REFSTORE_CMD_CREATE,
+	REFSTORE_CMD_DUP,
+	REFSTORE_CMD_RELEASE,
+	REFSTORE_CMD_GET_SLOT,
+	REFSTORE_CMD_SET_SLOT,
+	REFSTORE_CMD_CAS_SLOT,
+	REFSTORE_CMD_READ_SLOTS,
+	REFSTORE_CMD_WRITE_SLOTS,
+	REFSTORE_CMD_RESIZE_SLOTS,
+	REFSTORE_CMD_READ,
+	REFSTORE_CMD_WRITE,
+	REFSTORE_CMD_SEAL,
+	REFSTORE_CMD_STAT,
+	REFSTORE_CMD_GET_ROOT,
+	REFSTORE_CMD_SET_ROOT,
+	REFSTORE_CMD_CAS_ROOT,
+	REFSTORE_CMD_SESSION_NEW,
+	REFSTORE_CMD_TYPE_REGISTER,
+	REFSTORE_CMD_COLLECT,
+	REFSTORE_CMD_WALK,
+	REFSTORE_CMD_BATCH,
+	REFSTORE_CMD_TYPE_NAME,
+};
+
+/*
+ * Types. The first numbers are the same in every heap and say what a Python
+ * programmer would expect; REFSTORE_TYPE_REGISTER gives out numbers from
+ * REFSTORE_TYPE_USER on. The kernel attaches no meaning to any of them.
+ */
+enum {
+	REFSTORE_TYPE_NONE,
+	REFSTORE_TYPE_BOOL,
+	REFSTORE_TYPE_INT,
+	REFSTORE_TYPE_FLOAT,
+	REFSTORE_TYPE_STR,
+	REFSTORE_TYPE_BYTES,
+	REFSTORE_TYPE_TUPLE,
+	REFSTORE_TYPE_LIST,
+	REFSTORE_TYPE_DICT,
+	REFSTORE_TYPE_SET,
+	REFSTORE_TYPE_OBJECT,
+	REFSTORE_TYPE_USER = 16,
+};
+
+/* A type's name, with the final zero. */
+#define REFSTORE_TYPE_NAME_MAX 32
+
+/*
+ * REFSTORE_RESULT - stands for the result of an earlier operation in a batch
+ * @n: the operation's place in the batch, from 0
+ *
+ * Valid wherever an operation of a batch takes a handle, inside its arrays of
+ * handles too.
+ */
+#define REFSTORE_RESULT(n) ((1ULL << 63) | (n))
+
+/**
+ * struct refstore_query - ioctl(REFSTORE_QUERY)
+ * @size: sizeof(struct refstore_query)
+ * @flags: must be 0
+ * @version: out: the kernel's REFSTORE_VERSION
+ * @max_types: out: types of a heap, built-in ones included
+ * @features: out: a bit for each optional feature (none in version 1)
+ * @max_data: out: bytes of data of an object
+ * @max_slots: out: slots of an object
+ * @max_batch: out: operations of a batch
+ * @max_refs: out: references to an object
+ * @max_objects: out: objects of this heap
+ * @max_bytes: out: bytes of this heap
+ * @max_handles: out: handles of this session
+ * @heap: out: number of the heap, as in /proc/refstore/heaps
+ * @session: out: number of the session
+ *
+ * What the kernel supports, and the limits in force.
+ */
+struct refstore_query {
+	__u32 size;
+	__u32 flags;
+	__u32 version;
+	__u32 max_types;
+	__aligned_u64 features;
+	__aligned_u64 max_data;
+	__aligned_u64 max_slots;
+	__aligned_u64 max_batch;
+	__aligned_u64 max_refs;
+	__aligned_u64 max_objects;
+	__aligned_u64 max_bytes;
+	__aligned_u64 max_handles;
+	__aligned_u64 heap;
+	__aligned_u64 session;
+};
+#define REFSTORE_QUERY _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_QUERY)
+
+/* For REFSTORE_CREATE and REFSTORE_SEAL. */
+#define REFSTORE_SEAL_DATA	(1U << 0) /* data never changes again */
+#define REFSTORE_SEAL_SLOTS	(1U << 1) /* nor do slots, nor their number */
+/* For REFSTORE_CREATE: no leaf, though it has no slots yet (an empty list). */
+#define REFSTORE_CREATE_SLOTTED	(1U << 2)
+
+/**
+ * struct refstore_create - ioctl(REFSTORE_CREATE)
+ * @size: sizeof(struct refstore_create)
+ * @flags: REFSTORE_CREATE_SLOTTED; REFSTORE_SEAL_DATA and REFSTORE_SEAL_SLOTS
+ *         seal the object from its birth
+ * @data: pointer to @data_len bytes; 0: the data is zeroes
+ * @result: out: a handle of the new object
+ * @type: a type of the heap
+ * @nr_slots: number of slots, at most &refstore_query.max_slots
+ * @data_len: bytes of data, at most &refstore_query.max_data
+ * @reserved: must be 0
+ * @slots: pointer to @nr_slots handles (__u64), each of which may be 0; the new
+ *         object's slots get references of their own. 0: all slots are empty
+ * @id: out: the new object's id
+ *
+ * The length of the data is for good; the number of slots can be changed by
+ * REFSTORE_RESIZE_SLOTS, unless the object is a leaf.
+ * E2BIG, EDQUOT, EINVAL (type), EBADF (a handle in @slots), EOVERFLOW, ENOMEM.
+ */
+struct refstore_create {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 data;
+	__aligned_u64 result;
+	__u32 type;
+	__u32 nr_slots;
+	__u32 data_len;
+	__u32 reserved;
+	__aligned_u64 slots;
+	__aligned_u64 id;
+};
+#define REFSTORE_CREATE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_CREATE)
+
+/**
+ * struct refstore_dup - ioctl(REFSTORE_DUP)
+ * @size: sizeof(struct refstore_dup)
+ * @flags: must be 0
+ * @object: a handle
+ * @result: out: another handle of the same object
+ *
+ * EBADF, EDQUOT, EOVERFLOW, ENOMEM.
+ */
+struct refstore_dup {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 result;
+};
+#define REFSTORE_DUP _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_DUP)
+
+/**
+ * struct refstore_release - ioctl(REFSTORE_RELEASE)
+ * @size: sizeof(struct refstore_release)
+ * @flags: must be 0
+ * @object: the handle to give back; it is stale from then on
+ *
+ * If this was the last reference, the object is freed, and whatever it alone
+ * referred to: a bounded part of that in the call, the rest by the kernel soon
+ * after.
+ * EBADF.
+ */
+struct refstore_release {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+};
+#define REFSTORE_RELEASE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_RELEASE)
+
+/**
+ * struct refstore_get_slot - ioctl(REFSTORE_GET_SLOT)
+ * @size: sizeof(struct refstore_get_slot)
+ * @flags: must be 0
+ * @object: a handle
+ * @result: out: a new handle of what the slot refers to; 0 if it is empty
+ * @index: the slot, from 0
+ * @reserved: must be 0
+ *
+ * EBADF, EOPNOTSUPP, ERANGE, EDQUOT, EOVERFLOW, ENOMEM.
+ */
+struct refstore_get_slot {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 result;
+	__u32 index;
+	__u32 reserved;
+};
+#define REFSTORE_GET_SLOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_GET_SLOT)
+
+/**
+ * struct refstore_set_slot - ioctl(REFSTORE_SET_SLOT)
+ * @size: sizeof(struct refstore_set_slot)
+ * @flags: must be 0
+ * @object: handle of the object whose slot is written
+ * @value: handle of the object that the slot shall refer to, or 0; the slot
+ *         gets a reference of its own
+ * @index: the slot, from 0
+ * @reserved: must be 0
+ *
+ * EBADF, EOPNOTSUPP, ERANGE, EPERM, EOVERFLOW.
+ */
+struct refstore_set_slot {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 value;
+	__u32 index;
+	__u32 reserved;
+};
+#define REFSTORE_SET_SLOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_SET_SLOT)
+
+/**
+ * struct refstore_cas_slot - ioctl(REFSTORE_CAS_SLOT)
+ * @size: sizeof(struct refstore_cas_slot)
+ * @flags: must be 0
+ * @object: handle of the object whose slot is written
+ * @value: handle of the object that the slot shall refer to, or 0
+ * @expected: handle of the object that it must refer to now, or 0 for an empty
+ *            slot; objects are compared, not handles
+ * @index: the slot, from 0
+ * @reserved: must be 0
+ *
+ * EAGAIN if the slot refers to something else; EBADF, EOPNOTSUPP, ERANGE,
+ * EPERM, EOVERFLOW.
+ */
+struct refstore_cas_slot {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 value;
+	__aligned_u64 expected;
+	__u32 index;
+	__u32 reserved;
+};
+#define REFSTORE_CAS_SLOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_CAS_SLOT)
+
+/**
+ * struct refstore_slots - ioctl(REFSTORE_READ_SLOTS), ioctl(REFSTORE_WRITE_SLOTS)
+ * @size: sizeof(struct refstore_slots)
+ * @flags: must be 0
+ * @object: a handle
+ * @handles: pointer to @count handles (__u64): written by REFSTORE_READ_SLOTS
+ *           (a new handle for each slot, 0 for an empty one), read by
+ *           REFSTORE_WRITE_SLOTS (0 empties a slot)
+ * @first: the first slot, from 0
+ * @count: number of slots, at least 1
+ * @done: out: number of slots that were read or written
+ * @reserved: must be 0
+ *
+ * Each slot is read or written atomically, all of them together are not. When
+ * something goes wrong, or a signal comes, after the first slots, the call
+ * succeeds and @done says how far it came; 1 to @count. An error before that
+ * changed nothing; but handles that were already copied out to @handles when a
+ * later copy failed with EFAULT are not valid.
+ * EBADF, EOPNOTSUPP, ERANGE (not all of the slots exist), EPERM (writing),
+ * EDQUOT, EOVERFLOW, EFAULT, ENOMEM.
+ */
+struct refstore_slots {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 handles;
+	__u32 first;
+	__u32 count;
+	__u32 done;
+	__u32 reserved;
+};
+#define REFSTORE_READ_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_READ_SLOTS)
+#define REFSTORE_WRITE_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_WRITE_SLOTS)
+
+/**
+ * struct refstore_resize_slots - ioctl(REFSTORE_RESIZE_SLOTS)
+ * @size: sizeof(struct refstore_resize_slots)
+ * @flags: must be 0
+ * @object: a handle
+ * @nr_slots: the new number of slots; new ones are empty, the references in
+ *            those cut off are dropped
+ * @reserved: must be 0
+ *
+ * Costs time in proportion to the number of slots: grow in steps.
+ * EBADF, EOPNOTSUPP, E2BIG, EPERM, EDQUOT, ENOMEM.
+ */
+struct refstore_resize_slots {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__u32 nr_slots;
+	__u32 reserved;
+};
+#define REFSTORE_RESIZE_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_RESIZE_SLOTS)
+
+/**
+ * struct refstore_data - ioctl(REFSTORE_READ), ioctl(REFSTORE_WRITE)
+ * @size: sizeof(struct refstore_data)
+ * @flags: must be 0
+ * @object: a handle
+ * @buffer: pointer to @length bytes
+ * @offset: first byte of the object's data
+ * @length: number of bytes
+ * @done: out: bytes read or written: less than @length when reading past the
+ *        end of the data
+ * @reserved: must be 0
+ *
+ * A write is seen by any read whole or not at all; it must lie within the data.
+ * EBADF, ERANGE (writing: beyond the end; reading: @offset beyond the end),
+ * EPERM (writing), EFAULT, ENOMEM.
+ */
+struct refstore_data {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 buffer;
+	__u32 offset;
+	__u32 length;
+	__u32 done;
+	__u32 reserved;
+};
+#define REFSTORE_READ _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_READ)
+#define REFSTORE_WRITE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_WRITE)
+
+/**
+ * struct refstore_seal - ioctl(REFSTORE_SEAL)
+ * @size: sizeof(struct refstore_seal)
+ * @flags: REFSTORE_SEAL_DATA, REFSTORE_SEAL_SLOTS or both; at least one
+ * @object: a handle
+ *
+ * For good; sealing again is no error. EBADF, EINVAL.
+ */
+struct refstore_seal {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+};
+#define REFSTORE_SEAL _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_SEAL)
+
+/* What REFSTORE_STAT and REFSTORE_WALK tell of an object in their @state. */
+#define REFSTORE_STATE_SEALED_DATA	(1U << 0)
+#define REFSTORE_STATE_SEALED_SLOTS	(1U << 1)
+#define REFSTORE_STATE_SLOTTED		(1U << 2) /* not a leaf */
+#define REFSTORE_STATE_CANDIDATE	(1U << 3) /* the scanner will look */
+#define REFSTORE_STATE_SATURATED	(1U << 4) /* leaked, never freed */
+
+/**
+ * struct refstore_stat - ioctl(REFSTORE_STAT)
+ * @size: sizeof(struct refstore_stat)
+ * @flags: must be 0
+ * @object: a handle
+ * @id: out: the object's id in its heap, from 1
+ * @type: out: its type
+ * @state: out: REFSTORE_STATE_*
+ * @nr_slots: out
+ * @data_len: out: bytes of data
+ * @refs: out: references to it, the handle's own included
+ * @reserved: must be 0
+ * @bytes: out: memory that it takes, in bytes, as charged to the heap
+ *
+ * EBADF.
+ */
+struct refstore_stat {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 id;
+	__u32 type;
+	__u32 state;
+	__u32 nr_slots;
+	__u32 data_len;
+	__u32 refs;
+	__u32 reserved;
+	__aligned_u64 bytes;
+};
+#define REFSTORE_STAT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_STAT)
+
+/**
+ * struct refstore_get_root - ioctl(REFSTORE_GET_ROOT)
+ * @size: sizeof(struct refstore_get_root)
+ * @flags: must be 0
+ * @reserved: must be 0
+ * @result: out: a new handle of the heap's root; 0 if it has none
+ *
+ * EDQUOT, EOVERFLOW, ENOMEM.
+ */
+struct refstore_get_root {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 reserved;
+	__aligned_u64 result;
+};
+#define REFSTORE_GET_ROOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_GET_ROOT)
+
+/**
+ * struct refstore_set_root - ioctl(REFSTORE_SET_ROOT), ioctl(REFSTORE_CAS_ROOT)
+ * @size: sizeof(struct refstore_set_root)
+ * @flags: must be 0
+ * @expected: REFSTORE_CAS_ROOT: handle of the object that must be the root now,
+ *            or 0 for none; REFSTORE_SET_ROOT: must be 0
+ * @value: handle of the object that shall be the root, or 0; the root is a
+ *         reference of the heap's own and outlives the session
+ *
+ * EBADF, EOVERFLOW, EAGAIN (REFSTORE_CAS_ROOT).
+ */
+struct refstore_set_root {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 expected;
+	__aligned_u64 value;
+};
+#define REFSTORE_SET_ROOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_SET_ROOT)
+#define REFSTORE_CAS_ROOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_CAS_ROOT)
+
+/* For REFSTORE_SESSION_NEW: with the same handles, each counted anew. */
+#define REFSTORE_SESSION_CLONE	(1U << 0)
+
+/**
+ * struct refstore_session_new - ioctl(REFSTORE_SESSION_NEW)
+ * @size: sizeof(struct refstore_session_new)
+ * @flags: 0 for a session without handles, or REFSTORE_SESSION_CLONE
+ * @fd: out: descriptor of a new session on the same heap, close-on-exec
+ * @reserved: must be 0
+ *
+ * Cloning takes time in proportion to the number of handles.
+ * EINTR, EMFILE, ENFILE, ENOMEM, EOVERFLOW (cloning).
+ */
+struct refstore_session_new {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 reserved;
+};
+#define REFSTORE_SESSION_NEW _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_SESSION_NEW)
+
+/**
+ * struct refstore_type - ioctl(REFSTORE_TYPE_REGISTER), ioctl(REFSTORE_TYPE_NAME)
+ * @size: sizeof(struct refstore_type)
+ * @flags: must be 0
+ * @type: the type's number; out for REFSTORE_TYPE_REGISTER, in for
+ *        REFSTORE_TYPE_NAME
+ * @reserved: must be 0
+ * @name: 1 to REFSTORE_TYPE_NAME_MAX - 1 characters, printable ASCII without
+ *        blanks, then zeroes to the end; in for REFSTORE_TYPE_REGISTER, out for
+ *        REFSTORE_TYPE_NAME
+ *
+ * A name has one number in a heap: registering it again, from any session,
+ * gives the same number. Types live as long as their heap.
+ * EINVAL (a name that is none; REFSTORE_TYPE_NAME: no such type), ENOSPC,
+ * ENOMEM.
+ */
+struct refstore_type {
+	__u32 size;
+	__u32 flags;
+	__u32 type;
+	__u32 reserved;
+	char name[REFSTORE_TYPE_NAME_MAX];
+};
+#define REFSTORE_TYPE_REGISTER _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_TYPE_REGISTER)
+#define REFSTORE_TYPE_NAME _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_TYPE_NAME)
+
+/**
+ * struct refstore_collect - ioctl(REFSTORE_COLLECT)
+ * @size: sizeof(struct refstore_collect)
+ * @flags: must be 0
+ * @visited: out: objects with slots that scans looked at
+ * @reclaimed: out: objects found unreachable and freed, leaves included
+ * @bytes: out: bytes that these took
+ * @aborted: out: components that were touched meanwhile and kept
+ * @nanoseconds: out: time that scans took
+ * @scans: out: number of scans
+ *
+ * Runs a scan of the heap that begins after the call, waits until it has ended
+ * and until what became unreachable has been freed. The figures are those of
+ * all scans of the heap that ended during the call. A signal ends the wait,
+ * not the scan.
+ * EINTR.
+ */
+struct refstore_collect {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 visited;
+	__aligned_u64 reclaimed;
+	__aligned_u64 bytes;
+	__aligned_u64 aborted;
+	__aligned_u64 nanoseconds;
+	__aligned_u64 scans;
+};
+#define REFSTORE_COLLECT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_COLLECT)
+
+/* What REFSTORE_WALK lists. */
+enum {
+	REFSTORE_WALK_OBJECTS,	/* struct refstore_walk_object */
+	REFSTORE_WALK_EDGES,	/* struct refstore_walk_edge */
+	REFSTORE_WALK_HANDLES,	/* struct refstore_walk_handle */
+	REFSTORE_WALK_ROOTS,	/* struct refstore_walk_handle, session 0 */
+};
+
+/* For REFSTORE_WALK_OBJECTS: mint a handle for each object. */
+#define REFSTORE_WALK_MINT	(1U << 0)
+
+/**
+ * struct refstore_walk_object - an object of the heap
+ * @id: its id
+ * @handle: a handle, with REFSTORE_WALK_MINT; else 0
+ * @bytes: memory that it takes
+ * @type: its type
+ * @state: REFSTORE_STATE_*
+ * @nr_slots: number of slots
+ * @data_len: bytes of data
+ * @refs: references to it, @handle's included
+ * @reserved: 0
+ */
+struct refstore_walk_object {
+	__aligned_u64 id;
+	__aligned_u64 handle;
+	__aligned_u64 bytes;
+	__u32 type;
+	__u32 state;
+	__u32 nr_slots;
+	__u32 data_len;
+	__u32 refs;
+	__u32 reserved;
+};
+
+/**
+ * struct refstore_walk_edge - a slot that is not empty
+ * @from: id of the object that has the slot
+ * @to: id of the object that it refers to
+ * @index: the slot, from 0
+ * @reserved: 0
+ */
+struct refstore_walk_edge {
+	__aligned_u64 from;
+	__aligned_u64 to;
+	__u32 index;
+	__u32 reserved;
+};
+
+/**
+ * struct refstore_walk_handle - a handle of any session of the heap, or the root
+ * @id: the object's id
+ * @session: number of the session, from 1; 0 for the root
+ */
+struct refstore_walk_handle {
+	__aligned_u64 id;
+	__aligned_u64 session;
+};
+
+/**
+ * struct refstore_walk - ioctl(REFSTORE_WALK)
+ * @size: sizeof(struct refstore_walk)
+ * @flags: REFSTORE_WALK_MINT, or 0
+ * @what: REFSTORE_WALK_*
+ * @capacity: room at @entries, in entries, at least 1
+ * @entries: pointer to an array of @capacity structs, as @what says
+ * @cursor: in: where to go on, two words that are 0 at the start; out: where
+ *          the next call goes on
+ * @count: out: entries written
+ * @end: out: 1 when there is nothing more, else 0 (then @count may be 0 too)
+ *
+ * What exists during the whole of a walk is listed exactly once; what comes or
+ * goes meanwhile may be missing. The order is of no meaning. One call does a
+ * bounded amount of work.
+ * EINVAL, EFAULT, EINTR; with REFSTORE_WALK_MINT also EDQUOT, ENOMEM.
+ */
+struct refstore_walk {
+	__u32 size;
+	__u32 flags;
+	__u32 what;
+	__u32 capacity;
+	__aligned_u64 entries;
+	__aligned_u64 cursor[2];
+	__u32 count;
+	__u32 end;
+};
+#define REFSTORE_WALK _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_WALK)
+
+/**
+ * struct refstore_op - one operation of a batch
+ * @command: REFSTORE_CMD_CREATE to REFSTORE_CMD_CAS_ROOT
+ * @error: out: 0, or a negative errno; of use only below &refstore_batch.done
+ * @create: and the other members: what the command's own ioctl takes, its @size
+ *          included; out fields are written likewise
+ * @room: keeps the size of the struct
+ */
+struct refstore_op {
+	__u32 command;
+	__s32 error;
+	union {
+		struct refstore_create create;
+		struct refstore_dup dup;
+		struct refstore_release release;
+		struct refstore_get_slot get_slot;
+		struct refstore_set_slot set_slot;
+		struct refstore_cas_slot cas_slot;
+		struct refstore_slots slots;
+		struct refstore_resize_slots resize_slots;
+		struct refstore_data data;
+		struct refstore_seal seal;
+		struct refstore_stat stat;
+		struct refstore_get_root get_root;
+		struct refstore_set_root set_root;
+		__u8 room[64];
+	};
+};
+
+/* For REFSTORE_BATCH: go on after an operation that failed. */
+#define REFSTORE_BATCH_CONTINUE	(1U << 0)
+
+/**
+ * struct refstore_batch - ioctl(REFSTORE_BATCH)
+ * @size: sizeof(struct refstore_batch)
+ * @flags: REFSTORE_BATCH_CONTINUE, or 0: stop after the first operation that
+ *         failed
+ * @ops: pointer to @nr_ops structs refstore_op, read and written
+ * @nr_ops: number of operations, 1 to &refstore_query.max_batch
+ * @op_size: sizeof(struct refstore_op)
+ * @done: out: operations that were begun, the failed ones included: their
+ *        @error is valid
+ * @failed: out: how many of these failed
+ *
+ * Runs the operations in order. Each is atomic, the batch is not. Any handle in
+ * an operation may be REFSTORE_RESULT(n), the @result of operation n before it.
+ * The call itself succeeds when operations failed: look at @failed. A signal
+ * ends it early, with @done below @nr_ops, or with EINTR if nothing was done.
+ * EFAULT while the answers are copied out: the operations of that part (up to
+ * 64) have been done, but the handles that they wrote to @ops are not valid.
+ */
+struct refstore_batch {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 ops;
+	__u32 nr_ops;
+	__u32 op_size;
+	__u32 done;
+	__u32 failed;
+};
+#define REFSTORE_BATCH _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_BATCH)
+
+#endif /* _LINUX_REFSTORE_H */

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The library on the real kernel. Needs the module.
+ */
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <refstore.h>
+
+#define CHECK(condition)						\
+	do {								\
+		if (!(condition))					\
+			errx(1, "%s:%d: " #condition, __FILE__, __LINE__); \
+	} while (0)
+
+static struct refstore *store;
+
+static uint64_t create(size_t nr_slots)
+{
+	const struct refstore_spec spec = {
+		.type = REFSTORE_TYPE_LIST,
+		.flags = REFSTORE_CREATE_SLOTTED,
+		.nr_slots = nr_slots,
+	};
+	uint64_t handle;
+
+	CHECK(!refstore_create(store, &spec, &handle, NULL));
+	return handle;
+}
+
+static uint32_t refs(struct refstore *session, uint64_t object)
+{
+	struct refstore_stat stat;
+
+	CHECK(!refstore_stat(session, object, &stat));
+	return stat.refs;
+}
+
+static uint64_t count_objects(void)
+{
+	struct refstore_walk_object object;
+	struct refstore_iter *iter;
+	uint64_t count = 0;
+	int ret;
+
+	CHECK(!refstore_iter_objects(store, 0, &iter));
+	while ((ret = refstore_iter_next_object(iter, &object)) == 1)
+		count++;
+	CHECK(!ret);
+	refstore_iter_free(iter);
+	return count;
+}
+
+static uint64_t count_handles(void)
+{
+	struct refstore_walk_handle handle;
+	struct refstore_iter *iter;
+	uint64_t count = 0;
+	int ret;
+
+	CHECK(!refstore_iter_handles(store, &iter));
+	while ((ret = refstore_iter_next_handle(iter, &handle)) == 1)
+		count++;
+	CHECK(!ret);
+	refstore_iter_free(iter);
+	return count;
+}
+
+static void check_objects(void)
+{
+	const struct refstore_spec spec = {
+		.type = REFSTORE_TYPE_STR, .data = "hello", .data_len = 5,
+	};
+	struct refstore_stat stat;
+	uint64_t leaf, again, id, none;
+	char buffer[8];
+
+	CHECK(!refstore_create(store, &spec, &leaf, &id));
+	CHECK(!refstore_stat(store, leaf, &stat));
+	CHECK(stat.id == id && stat.refs == 1 && stat.data_len == 5);
+	CHECK(stat.type == REFSTORE_TYPE_STR && !stat.nr_slots);
+	CHECK(refstore_read(store, leaf, 1, buffer, 8) == 4);
+	CHECK(!memcmp(buffer, "ello", 4));
+	CHECK(refstore_read(store, leaf, 5, buffer, 8) == 0);
+	CHECK(refstore_read(store, leaf, 6, buffer, 8) == -ERANGE);
+	CHECK(!refstore_write(store, leaf, 0, "J", 1));
+	CHECK(refstore_write(store, leaf, 5, "J", 1) == -ERANGE);
+	CHECK(!refstore_seal(store, leaf, REFSTORE_SEAL_DATA));
+	CHECK(refstore_write(store, leaf, 0, "H", 1) == -EPERM);
+	CHECK(!refstore_dup(store, leaf, &again) && again != leaf);
+	CHECK(!refstore_release(store, leaf));
+	CHECK(refstore_release(store, leaf) == -EBADF);
+	CHECK(refs(store, again) == 1);
+	CHECK(refstore_get_slot(store, again, 0, &none) == -EOPNOTSUPP);
+	CHECK(!refstore_release(store, again));
+}
+
+static void check_slots(void)
+{
+	uint64_t list = create(100), other = create(0), handles[100], found;
+	size_t i;
+
+	CHECK(!refstore_set_slot(store, list, 99, list));
+	CHECK(!refstore_get_slot(store, list, 99, &found));
+	CHECK(found && found != list && refs(store, list) == 3);
+	CHECK(!refstore_cas_slot(store, list, 99, found, other));
+	CHECK(refstore_cas_slot(store, list, 99, found, 0) == -EAGAIN);
+	CHECK(!refstore_release(store, found));
+	CHECK(!refstore_get_slot(store, list, 0, &found) && !found);
+	for (i = 0; i < 100; i++)
+		handles[i] = i % 2 ? other : 0;
+	CHECK(!refstore_write_slots(store, list, 0, handles, 100));
+	CHECK(refs(store, other) == 51);
+	CHECK(!refstore_read_slots(store, list, 10, handles, 90));
+	CHECK(!handles[0] && handles[1] && refs(store, other) == 96);
+	for (i = 0; i < 90; i++)
+		CHECK(!handles[i] || !refstore_release(store, handles[i]));
+	CHECK(refstore_read_slots(store, list, 50, handles, 51) == -ERANGE);
+	CHECK(!refstore_read_slots(store, list, 1000, handles, 0));
+	CHECK(refs(store, other) == 51);
+	CHECK(!refstore_resize(store, list, 2) && refs(store, other) == 2);
+	CHECK(!refstore_release(store, list) && refs(store, other) == 1);
+	CHECK(!refstore_release(store, other));
+}
+
+static void check_heap(void)
+{
+	char name[REFSTORE_TYPE_NAME_MAX];
+	struct refstore_collect collected;
+	uint32_t type, again;
+	uint64_t cell = create(1), root;
+
+	CHECK(!refstore_get_root(store, &root) && !root);
+	CHECK(!refstore_cas_root(store, 0, cell));
+	CHECK(refstore_cas_root(store, 0, cell) == -EAGAIN);
+	CHECK(!refstore_get_root(store, &root) && root);
+	CHECK(!refstore_cas_root(store, root, 0));
+	CHECK(!refstore_set_root(store, root) && !refstore_set_root(store, 0));
+	CHECK(!refstore_release(store, root));
+
+	CHECK(!refstore_type_register(store, "point", &type));
+	CHECK(!refstore_type_register(store, "point", &again));
+	CHECK(type == again && type >= REFSTORE_TYPE_USER);
+	CHECK(!refstore_type_name(store, type, name));
+	CHECK(!strcmp(name, "point"));
+	CHECK(refstore_type_name(store, 999999, name) == -EINVAL);
+	CHECK(refstore_type_register(store, "two words", &type) == -EINVAL);
+	CHECK(refstore_type_register(store, "0123456789012345678901234567890x",
+				     &type) == -EINVAL);
+
+	CHECK(!refstore_set_slot(store, cell, 0, cell));
+	CHECK(!refstore_release(store, cell) && count_objects() == 1);
+	CHECK(!refstore_collect(store, &collected));
+	CHECK(collected.reclaimed == 1 && collected.scans >= 1);
+	CHECK(count_objects() == 0);
+	CHECK(!refstore_collect(store, NULL));
+}
+
+static void check_iterators(void)
+{
+	const size_t count = 5000;
+	struct refstore_walk_object object;
+	struct refstore_walk_handle handle;
+	struct refstore_walk_edge edge;
+	struct refstore_iter *iter;
+	uint64_t list = create(count), leaf = create(0);
+	size_t i;
+	int ret;
+
+	for (i = 0; i < count; i++)
+		CHECK(!refstore_set_slot(store, list, i, leaf));
+	CHECK(!refstore_set_root(store, list));
+	CHECK(!refstore_iter_edges(store, &iter));
+	CHECK(refstore_iter_next_handle(iter, &handle) == -EINVAL);
+	for (i = 0; (ret = refstore_iter_next_edge(iter, &edge)) == 1; i++)
+		CHECK(edge.from != edge.to && edge.index < count);
+	CHECK(!ret && i == count);
+	CHECK(refstore_iter_next_edge(iter, &edge) == 0);
+	refstore_iter_free(iter);
+
+	CHECK(!refstore_iter_roots(store, &iter));
+	CHECK(refstore_iter_next_handle(iter, &handle) == 1);
+	CHECK(!handle.session);
+	CHECK(refstore_iter_next_handle(iter, &handle) == 0);
+	refstore_iter_free(iter);
+
+	/* Of two minted handles one is never given out. */
+	CHECK(refstore_iter_objects(store, 2, &iter) == -EINVAL);
+	CHECK(!refstore_iter_objects(store, REFSTORE_WALK_MINT, &iter));
+	CHECK(refstore_iter_next_object(iter, &object) == 1);
+	CHECK(object.handle && refs(store, object.handle) == object.refs);
+	refstore_iter_free(iter);
+	CHECK(count_handles() == 3);
+	CHECK(!refstore_release(store, object.handle));
+
+	CHECK(!refstore_set_root(store, 0));
+	CHECK(!refstore_release(store, list) && !refstore_release(store, leaf));
+	/* So many slots are let go after the call; this waits for it. */
+	CHECK(!refstore_collect(store, NULL));
+	CHECK(count_objects() == 0 && count_handles() == 0);
+}
+
+/* A ring of so many that the kernel cannot take them in one batch. */
+static void check_builder(void)
+{
+	const size_t count = 40000;
+	struct refstore_builder *builder;
+	struct refstore_query query;
+	struct refstore_spec spec = {
+		.type = REFSTORE_TYPE_LIST, .nr_slots = 2,
+	};
+	uint64_t slots[2];
+	size_t i;
+
+	CHECK(!refstore_query(store, &query) && query.max_batch < 2 * count);
+	CHECK(!refstore_builder_new(&builder));
+	for (i = 0; i < count; i++) {
+		slots[0] = i ? REFSTORE_RESULT(i - 1) : 0;
+		slots[1] = slots[0];
+		spec.slots = slots;
+		CHECK(refstore_builder_create(builder, &spec) == (ssize_t)i);
+	}
+	CHECK(refstore_builder_set_slot(builder, REFSTORE_RESULT(0), 1,
+					REFSTORE_RESULT(count - 1)) >= 0);
+	for (i = 0; i < count; i++)
+		refstore_builder_release(builder, REFSTORE_RESULT(i));
+	CHECK(refstore_builder_submit(builder, store, 0) == 0);
+	CHECK(refstore_builder_done(builder) == 2 * count + 1);
+	CHECK(count_handles() == 0 && count_objects() == count);
+	CHECK(!refstore_collect(store, NULL) && count_objects() == 0);
+
+	/* An operation that fails, and what depends on it. */
+	refstore_builder_reset(builder);
+	refstore_builder_get_slot(builder, 12345, 0);
+	refstore_builder_stat(builder, REFSTORE_RESULT(0));
+	refstore_builder_create(builder, &(struct refstore_spec){ .type = 1 });
+	CHECK(refstore_builder_submit(builder, store,
+				      REFSTORE_BATCH_CONTINUE) == 2);
+	CHECK(refstore_builder_error(builder, 0) == -EBADF);
+	CHECK(refstore_builder_error(builder, 1) == -EBADF);
+	CHECK(!refstore_release(store, refstore_builder_result(builder, 2)));
+	refstore_builder_reset(builder);
+	refstore_builder_get_slot(builder, 12345, 0);
+	refstore_builder_get_root(builder);
+	CHECK(refstore_builder_submit(builder, store, 0) == 1);
+	CHECK(refstore_builder_error(builder, 1) == -ECANCELED);
+	refstore_builder_free(builder);
+}
+
+/* What a child does, in its clone and in what it closes, is its own affair. */
+static void check_fork(void)
+{
+	uint64_t cell = create(1), kept = create(0);
+	int fd = refstore_fd(store), status;
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (!child) {
+		CHECK(refstore_fd(store) == fd);
+		CHECK(refs(store, cell) == 2);
+		CHECK(!refstore_release(store, cell));
+		CHECK(!refstore_set_root(store, kept));
+		refstore_close(store);
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && !status);
+	CHECK(refs(store, cell) == 1 && refs(store, kept) == 2);
+	CHECK(!refstore_set_root(store, 0));
+	CHECK(!refstore_release(store, cell) && !refstore_release(store, kept));
+}
+
+/* A newcomer gets a session, and finds the root. */
+static void check_socket(void)
+{
+	uint64_t cell = create(0), root;
+	int sockets[2], fd, status;
+	pid_t child;
+
+	CHECK(!refstore_set_root(store, cell));
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+	child = fork();
+	if (!child) {
+		refstore_close(store);
+		fd = refstore_recv_fd(sockets[1]);
+		CHECK(fd >= 0 && !refstore_open_fd(fd, &store));
+		CHECK(refstore_release(store, cell) == -EBADF);
+		CHECK(!refstore_get_root(store, &root));
+		CHECK(refs(store, root) == 3);
+		/* And ends without a word: the kernel releases. */
+		_exit(0);
+	}
+	fd = refstore_session_fd(store, 0);
+	CHECK(fd >= 0 && !refstore_send_fd(sockets[0], fd));
+	close(fd);
+	CHECK(waitpid(child, &status, 0) == child && !status);
+	CHECK(!refstore_set_root(store, 0));
+	CHECK(refs(store, cell) == 1 && !refstore_release(store, cell));
+	close(sockets[0]);
+	close(sockets[1]);
+}
+
+static void check_sessions(void)
+{
+	struct refstore *clone, *fresh;
+	uint64_t cell = create(0);
+
+	CHECK(!refstore_session_new(store, REFSTORE_SESSION_CLONE, &clone));
+	CHECK(!refstore_session_new(store, 0, &fresh));
+	CHECK(refs(clone, cell) == 2);
+	CHECK(refstore_release(fresh, cell) == -EBADF);
+	refstore_close(clone);
+	refstore_close(fresh);
+	CHECK(refs(store, cell) == 1);
+	CHECK(!refstore_release(store, cell));
+	CHECK(refstore_session_fd(store, 1U << 31) == -EINVAL);
+}
+
+int main(void)
+{
+	struct refstore_query query;
+	int ret = refstore_open(&store);
+
+	if (ret)
+		errx(1, REFSTORE_DEVICE ": %s", strerror(-ret));
+	CHECK(!refstore_query(store, &query));
+	CHECK(query.version == REFSTORE_VERSION);
+	check_objects();
+	check_slots();
+	check_heap();
+	check_iterators();
+	check_builder();
+	check_sessions();
+	check_fork();
+	check_socket();
+	CHECK(count_objects() == 0 && count_handles() == 0);
+	refstore_close(store);
+	return 0;
+}

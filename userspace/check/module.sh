@@ -1,0 +1,140 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What needs the kernel module, loaded, and root: module.sh BUILD-DIRECTORY
+# The output is TAP.
+set -u
+
+build=$1
+PATH=$build/tools:$PATH
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+count=0
+failed=0
+unset REFSTORE_FD
+
+# check NAME COMMAND...: the command must succeed; its output goes to a file.
+check() {
+	name=$1
+	shift
+	count=$((count + 1))
+	if "$@" >"$work/out" 2>&1 </dev/null; then
+		echo "ok $count $name"
+	else
+		failed=$((failed + 1))
+		echo "not ok $count $name"
+		sed 's/^/# /' "$work/out" | head -20
+	fi
+}
+
+# fails COMMAND...: succeeds if the command fails.
+fails() {
+	"$@"
+	[ $? -eq 1 ]
+}
+
+# chain N, ring N, tree N, web N: a dump of N objects.
+objects() {
+	awk -v n="$2" -v kind="$1" 'BEGIN {
+		print "{\"refstore\":1}"
+		srand(1)
+		for (i = 1; i <= n; i++) {
+			a = i < n ? i + 1 : "null"
+			b = "null"
+			if (kind == "ring" && i == n)
+				a = 1
+			if (kind == "tree") {
+				a = 2 * i <= n ? 2 * i : "null"
+				b = 2 * i + 1 <= n ? 2 * i + 1 : "null"
+			}
+			if (kind == "web")
+				b = 1 + int(rand() * n)
+			printf "{\"id\":%d,\"type\":\"node\",", i
+			printf "\"slots\":[%s,%s],\"text\":\"%d\"}\n", a, b, i
+		}
+		print "{\"root\":1}"
+	}'
+}
+
+# shape: a dump with ids as they come in, and without an order of its lines.
+shape() {
+	python3 -c '
+import json, sys
+lines = [json.loads(line) for line in sys.stdin]
+root = lines[-1]["root"]
+objects = {o["id"]: o for o in lines[1:-1]}
+names, todo = {}, [root] if root else []
+while todo:
+    id = todo.pop()
+    if id in names:
+        continue
+    names[id] = len(names) + 1
+    todo += [slot for slot in objects[id].get("slots", []) if slot]
+for id, name in sorted(names.items(), key=lambda item: item[1]):
+    o = objects[id]
+    o["id"] = name
+    if "slots" in o:
+        o["slots"] = [slot and names[slot] for slot in o["slots"]]
+    print(json.dumps(o, sort_keys=True))
+print("reachable", len(names), "of", len(objects))
+'
+}
+
+check 'the library works' "$build/check/library"
+check 'stat' refstore
+check 'stat in JSON' sh -c 'refstore -j | python3 -m json.tool'
+check 'types' refstore types
+check 'types in JSON' sh -c 'refstore types -j | python3 -m json.tool'
+check 'scans' refstore scans
+check 'scans in JSON' sh -c 'refstore scans -j | python3 -m json.tool'
+
+for kind in chain ring tree web; do
+	objects "$kind" 3000 >"$work/$kind"
+	check "a $kind is loaded and verified" \
+		refstore load "$work/$kind" -- refstore verify
+	refstore load "$work/$kind" -- refstore dump >"$work/again"
+	shape <"$work/$kind" >"$work/before"
+	shape <"$work/again" >"$work/after"
+	check "a $kind is dumped as it was loaded" \
+		diff "$work/before" "$work/after"
+done
+
+printf '%s\n' '{"refstore":1}' \
+	'{"id":1,"type":"list","slots":[2,3,4,5],"sealed":["slots"]}' \
+	'{"id":2,"type":"str","text":"\"grün\"\n","sealed":["data"]}' \
+	'{"id":3,"type":"list","slots":[]}' '{"id":4,"type":"none"}' \
+	'{"id":5,"type":"x","data":"AAH/","sealed":["data","slots"]}' \
+	'{"id":6,"type":"list","slots":[6]}' '{"id":7,"type":"list","slots":[1]}' \
+	'{"root":1}' >"$work/odd"
+refstore load "$work/odd" -- sh -c 'refstore collect >&2; refstore dump' \
+	>"$work/again" 2>"$work/collected"
+shape <"$work/odd" | sed '$d' >"$work/before"
+shape <"$work/again" >"$work/after"
+echo 'reachable 5 of 5' >>"$work/before"
+check 'seals, leaves, bytes and garbage' diff "$work/before" "$work/after"
+echo '{"refstore":1}
+{"root":null}' >"$work/empty"
+check 'an empty heap' refstore load "$work/empty" -- refstore verify --json
+
+echo '{"refstore":1}' >"$work/short"
+check 'a short dump is refused' fails refstore load "$work/short" -- true
+check 'the command is missing' fails refstore load "$work/odd" -- /nowhere
+
+# Another process's heap.
+mkfifo "$work/fifo"
+refstore load "$work/web" >"$work/fifo" &
+loader=$!
+read -r where <"$work/fifo"
+check "of another process: $where" refstore verify --pid "$loader"
+check 'its descriptor is the one' refstore verify -j --pid "$loader" \
+	--session-fd "${where##* }"
+check 'another descriptor is not' fails refstore verify --pid "$loader" -s 0
+check 'it can be collected' refstore collect --pid "$loader" --json
+check 'its types' sh -c 'refstore types | grep node'
+kill "$loader"
+wait "$loader"
+check 'it ends well when asked to' [ $? -eq 0 ]
+sleep 1
+check 'and its heap is gone' grep -qx 'objects 0' /proc/refstore/stats
+
+echo "1..$count"
+[ "$failed" -eq 0 ]

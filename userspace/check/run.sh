@@ -1,0 +1,256 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What can be checked without the kernel module: run.sh BUILD-DIRECTORY
+# $CC, $CXX and $UAPI say with what. The output is TAP.
+set -u
+
+build=$1
+here=$(dirname "$0")
+tool=$build/tools/refstore
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+count=0
+failed=0
+
+# ok STATUS NAME: a result, with what was printed if it is bad.
+ok() {
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count $2"
+	else
+		failed=$((failed + 1))
+		echo "not ok $count $2"
+		sed 's/^/# /' "$work/out"
+	fi
+}
+
+# passes NAME COMMAND...: the command must succeed.
+passes() {
+	name=$1
+	shift
+	"$@" >"$work/out" 2>&1 </dev/null
+	ok $? "$name"
+}
+
+# exits STATUS ARGUMENT...: the tool must end so, and say why on stderr alone.
+exits() {
+	status=$1
+	shift
+	"$tool" "$@" >"$work/stdout" 2>"$work/out" </dev/null
+	[ $? -eq "$status" ] && [ -s "$work/out" ] && [ ! -s "$work/stdout" ]
+	ok $? "refstore $* exits with $status"
+}
+
+# --- The headers and the library --------------------------------------------
+
+# compiles WHAT COMPILER...: the public header, alone, without a word.
+compiles() {
+	name=$1
+	shift
+	echo '#include <refstore.h>' >"$work/header.c"
+	passes "the header compiles as $name" "$@" -Wall -Wextra -Wpedantic \
+		-Werror -I"$UAPI" -I"$here/../lib" -fsyntax-only \
+		"$work/header.c"
+}
+
+compiles C11 "$CC" -std=c11
+compiles '32-bit C' "$CC" -m32
+compiles 'new C++' "$CXX" -std=c++20 -x c++
+compiles C++11 "$CXX" -std=c++11 -x c++
+
+# What the header declares, the map exports, and the library has.
+sed -n 's/^.*\(refstore_[a-z_]*\)(.*$/\1/p' "$here/../lib/refstore.h" |
+	sort -u >"$work/mentioned"
+sed -n 's/^\t\(refstore_[a-z_]*\);$/\1/p' "$here/../lib/librefstore.map" |
+	sort >"$work/mapped"
+nm -D --defined-only "$build/lib/librefstore.so.0" |
+	sed -n 's/^.* T \(refstore_[a-z_]*\)@@REFSTORE_1$/\1/p' |
+	sort >"$work/exported"
+passes 'the library exports what the map says' \
+	cmp "$work/mapped" "$work/exported"
+passes 'the header mentions the same functions' \
+	cmp "$work/mapped" "$work/mentioned"
+
+passes 'batches survive being cut' "$build/check/builder"
+passes 'sessions survive fork()' "$build/check/fork"
+passes 'descriptors pass through sockets' "$build/check/socket"
+
+# --- Dumps ------------------------------------------------------------------
+
+# lines LINE...: makes a dump of a first line and these.
+lines() {
+	printf '%s\n' '{"refstore":1}' "$@" >"$work/dump"
+}
+
+# same NAME: the dump is written as it was read.
+same() {
+	"$build/check/graph" "$work/dump" >"$work/again" 2>&1
+	diff "$work/dump" "$work/again" >"$work/out"
+	ok $? "a dump with $1 comes out as it went in"
+}
+
+# refused MESSAGE: the dump is refused with "LINE: MESSAGE".
+refused() {
+	"$build/check/graph" "$work/dump" >"$work/out" 2>&1
+	[ $? -eq 1 ] && [ "$(cat "$work/out")" = "$1" ]
+	ok $? "refused: $1"
+}
+
+lines '{"root":null}'
+same 'nothing'
+lines '{"id":7,"type":"list","slots":[8,null,7]}' \
+	'{"id":8,"type":"str","text":"grün\n"}' '{"root":7}'
+same 'a cycle and text'
+lines '{"id":1,"type":"a","slots":[]}' '{"id":2,"type":"b","data":"AAECAw=="}' \
+	'{"id":3,"type":"b","data":"/+8=","sealed":["data"]}' \
+	'{"id":4,"type":"c","slots":[null],"text":"\t\"\\"}' \
+	'{"id":5,"type":"c","sealed":["data","slots"]}' \
+	'{"id":6,"type":"c","sealed":["slots"]}' '{"root":null}'
+same 'no slots, bytes, seals'
+
+: >"$work/dump"
+refused '1: the file ends without "root"'
+printf '%s\n' '{"refstore":1}' >"$work/dump"
+refused '2: the file ends without "root"'
+printf '%s\n' '{"refstore":2}' >"$work/dump"
+refused '1: a dump of another version than 1'
+printf '%s\n' '{"refstore":1,"x":1}' >"$work/dump"
+refused '1: not a refstore dump'
+printf '%s\n' '[1]' >"$work/dump"
+refused '1: not a JSON object'
+lines '{"id":1,"type":"a"}'
+refused '3: the file ends without "root"'
+lines '{"root":null}' '{"root":null}'
+refused '3: a line after the last one'
+lines '{"root":null} x'
+refused '2: no JSON: unexpected character'
+lines '{"root":null,"id":1}'
+refused '2: more than "root" on the last line'
+lines '{"root":3}'
+refused '2: the root refers to object 3, which is not there'
+lines '' '{"root":null}'
+refused '2: an incomplete line'
+lines '{"id":1,"type":"a","slots":[1'
+refused '2: an incomplete line'
+lines 'nonsense'
+refused "2: no JSON: null expected"
+lines '{"id":1}'
+refused '2: an object needs "id" and "type"'
+lines '{"type":"a"}'
+refused '2: an object needs "id" and "type"'
+lines '{"id":1,"type":"a","color":3}'
+refused '2: unknown key "color"'
+for id in 0 -1 1.0 '"1"' null 9223372036854775807 99999999999999999999; do
+	lines "{\"id\":$id,\"type\":\"a\"}"
+	refused '2: an id is a number from 1 to 2^63 - 2'
+done
+lines '{"id":1,"type":"a"}' '{"id":2,"type":"a"}' '{"id":1,"type":"a"}'
+refused '4: id 1 was given on line 2'
+lines '{"id":1,"id":1,"type":"a","slots":[0]}'
+refused '2: an id is a number from 1 to 2^63 - 2, or null'
+for type in '""' '"a b"' '"\u00fc"' '"0123456789012345678901234567890x"' \
+	'"a\u0000"'; do
+	lines "{\"id\":1,\"type\":$type}"
+	refused '2: a type is 1 to 31 printable ASCII characters without blanks'
+done
+lines '{"id":1,"type":1}'
+refused '2: a type is a string'
+lines '{"id":1,"type":"a"}' '{"id":2,"type":"b"}' '{"id":3,"type":"c"}' \
+	'{"id":4,"type":"d"}'
+refused '5: more than 3 types'
+lines '{"id":1,"type":"a","slots":{}}'
+refused '2: "slots" is an array'
+lines '{"id":1,"type":"a","slots":[1,1,1,1,1,1]}'
+refused '2: 6 slots, at most 5 are possible'
+lines '{"id":1,"type":"a","slots":[[1]]}'
+refused '2: an id is a number from 1 to 2^63 - 2, or null'
+lines '{"id":1,"type":"a","slots":[[[[[[1]]]]]]}'
+refused '2: no JSON: nesting too deep'
+lines '{"id":1,"type":"a"}' '{"id":2,"type":"a","slots":[null,3]}' \
+	'{"root":null}'
+refused '3: a slot refers to object 3, which is not there'
+for data in A AA AAA AA=A A=== ==== AA==AAAA AB== AAB= 'AAA\n' 'AA AA='; do
+	lines "{\"id\":1,\"type\":\"a\",\"data\":\"$data\"}"
+	refused '2: "data" is not base64'
+done
+lines '{"id":1,"type":"a","data":1}'
+refused '2: "data" is a string'
+lines '{"id":1,"type":"a","text":[]}'
+refused '2: "text" is a string'
+lines '{"id":1,"type":"a","text":"x","data":"AAAA"}'
+refused '2: both "data" and "text"'
+lines '{"id":1,"type":"a","text":"01234567890123456789012345678901234567890"}'
+refused '2: 41 bytes of data, at most 40 are possible'
+lines '{"id":1,"type":"a","sealed":true}'
+refused '2: "sealed" is an array'
+lines '{"id":1,"type":"a","sealed":["all"]}'
+refused '2: "sealed" contains something else than "data" and "slots"'
+printf '{"refstore":1}\n{"id":1,"type":"a","text":"\377"}\n' >"$work/dump"
+refused '2: no JSON: invalid utf-8 string'
+printf '{"refstore":1}\n{"root":null}\0\n' >"$work/dump"
+refused '2: something after the JSON value'
+
+# --- Tables -----------------------------------------------------------------
+
+# table NAME WORD WANTED [--json]: the file becomes that.
+table() {
+	"$build/check/table" "$2" ${4:+"$4"} <"$work/proc" >"$work/table"
+	printf '%s\n' "$3" | diff "$work/table" - >"$work/out"
+	ok $? "$1"
+}
+
+types='refstore-types 1
+# heap type name objects bytes
+1 4 str 10 400
+12 16 "7" 3 1'
+wanted='[{"heap":1,"type":4,"name":"str","objects":10,"bytes":400},'
+wanted=$wanted'{"heap":12,"type":16,"name":"\"7\"","objects":3,"bytes":1}]'
+echo "$types" >"$work/proc"
+table 'a table is aligned' refstore-types \
+'heap  type  name  objects  bytes
+   1     4  str        10    400
+  12    16  "7"         3      1'
+table 'a table in JSON' refstore-types "$wanted" --json
+printf 'refstore-stats 2\nheaps 1\nobjects 22\n' >"$work/proc"
+table 'values of a later version' refstore-stats 'heaps    1
+objects  22'
+printf 'refstore-stats 1\nheaps 1\n' >"$work/proc"
+table 'values in JSON' refstore-stats '{"heaps":1}' --json
+printf 'refstore-scans 1\n' | "$build/check/table" refstore-stats >"$work/out"
+[ $? -eq 1 ]
+ok $? 'another table is refused'
+printf 'refstore-types 1\n# a b c\n1 2\n' |
+	"$build/check/table" refstore-types >"$work/out"
+[ $? -eq 1 ]
+ok $? 'a short row is refused'
+
+# --- Arguments --------------------------------------------------------------
+
+for command in '' stat types scans collect verify dump load; do
+	# shellcheck disable=SC2086
+	passes "refstore $command --help" "$tool" $command --help
+done
+unset REFSTORE_FD
+exits 2 nonsense
+exits 2 --nonsense
+exits 2 stat more
+exits 2 stat --fd 1
+exits 2 load
+exits 2 load file command
+exits 2 load file --
+exits 2 verify --pid
+exits 2 verify --pid 0
+exits 2 verify --pid 1x
+exits 2 verify --fd -1
+exits 2 verify --fd 99999999999
+exits 2 verify --fd 1 --pid 1
+exits 2 verify --session-fd 1
+exits 1 verify
+exits 1 dump --fd 0
+exits 1 collect --fd 777
+exits 1 verify --pid "$$"
+exits 1 verify --pid 99999999
+REFSTORE_FD=x exits 1 verify
+
+echo "1..$count"
+[ "$failed" -eq 0 ]

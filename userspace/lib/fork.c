@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What happens to sessions in a fork.
+ *
+ * A child inherits its parent's descriptors, and so would share its sessions:
+ * whatever it released would be gone for the parent. So each session is cloned
+ * before the fork, where failing is still possible, and the child puts the
+ * clone in the place of what it inherited. In between nothing may be allocated:
+ * the child of a process with threads must not.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "fork.h"
+#include "session.h"
+
+static pthread_mutex_t sessions_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct refstore *sessions;
+
+static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
+static int handlers_error;
+
+static void prepare(void)
+{
+	struct refstore *store;
+
+	pthread_mutex_lock(&sessions_lock);
+	for (store = sessions; store; store = store->next) {
+		do {
+			store->clone = refstore_session_fd(store,
+						REFSTORE_SESSION_CLONE);
+		} while (store->clone == -EINTR);
+	}
+}
+
+static void in_parent(void)
+{
+	struct refstore *store;
+
+	for (store = sessions; store; store = store->next) {
+		if (store->clone >= 0)
+			close(store->clone);
+		store->clone = -1;
+	}
+	pthread_mutex_unlock(&sessions_lock);
+}
+
+static bool take_clone(struct refstore *store)
+{
+	int ret;
+
+	if (store->clone < 0)
+		return false;
+	do {
+		ret = dup3(store->clone, store->fd, O_CLOEXEC);
+	} while (ret < 0 && errno == EINTR);
+	close(store->clone);
+	return ret >= 0;
+}
+
+static void in_child(void)
+{
+	struct refstore *store;
+
+	for (store = sessions; store; store = store->next) {
+		if (store->fd >= 0 && !take_clone(store)) {
+			/* Better none than the parent's. */
+			close(store->fd);
+			store->fd = -1;
+		}
+		store->clone = -1;
+	}
+	pthread_mutex_unlock(&sessions_lock);
+}
+
+static void install_handlers(void)
+{
+	handlers_error = -pthread_atfork(prepare, in_parent, in_child);
+}
+
+int refstore_fork_lock(void)
+{
+	pthread_once(&handlers_once, install_handlers);
+	if (handlers_error)
+		return handlers_error;
+	pthread_mutex_lock(&sessions_lock);
+	return 0;
+}
+
+void refstore_fork_unlock(void)
+{
+	pthread_mutex_unlock(&sessions_lock);
+}
+
+void refstore_fork_add(struct refstore *store)
+{
+	store->next = sessions;
+	sessions = store;
+}
+
+void refstore_fork_del(struct refstore *store)
+{
+	struct refstore **link = &sessions;
+
+	while (*link != store)
+		link = &(*link)->next;
+	*link = store->next;
+}

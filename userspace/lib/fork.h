@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The list of all sessions of the process, which a fork has to clone.
+ */
+#ifndef LIBREFSTORE_FORK_H
+#define LIBREFSTORE_FORK_H
+
+struct refstore;
+
+/*
+ * No fork runs between these two. A descriptor of a session must be on the list
+ * before the lock is dropped, or the child would share it with the parent.
+ * refstore_fork_lock() returns 0, or a negative errno without the lock.
+ */
+int refstore_fork_lock(void);
+void refstore_fork_unlock(void);
+
+/* Both with the lock held. */
+void refstore_fork_add(struct refstore *store);
+void refstore_fork_del(struct refstore *store);
+
+#endif /* LIBREFSTORE_FORK_H */

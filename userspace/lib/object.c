@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Objects, their data, and handles of them.
+ */
+#include "session.h"
+
+int refstore_create(struct refstore *store, const struct refstore_spec *spec,
+		    uint64_t *handle, uint64_t *id)
+{
+	struct refstore_create args = {
+		.size = sizeof(args),
+		.flags = spec->flags,
+		.data = refstore_pointer(spec->data),
+		.type = spec->type,
+		.nr_slots = (uint32_t)spec->nr_slots,
+		.data_len = (uint32_t)spec->data_len,
+		.slots = refstore_pointer(spec->slots),
+	};
+	int ret;
+
+	if (!refstore_fits(spec->data_len) || !refstore_fits(spec->nr_slots))
+		return -E2BIG;
+	ret = refstore_call(store, REFSTORE_CREATE, &args);
+	if (ret)
+		return ret;
+	*handle = args.result;
+	if (id)
+		*id = args.id;
+	return 0;
+}
+
+int refstore_dup(struct refstore *store, uint64_t object, uint64_t *result)
+{
+	struct refstore_dup args = {
+		.size = sizeof(args),
+		.object = object,
+	};
+	int ret = refstore_call(store, REFSTORE_DUP, &args);
+
+	if (!ret)
+		*result = args.result;
+	return ret;
+}
+
+int refstore_release(struct refstore *store, uint64_t object)
+{
+	struct refstore_release args = {
+		.size = sizeof(args),
+		.object = object,
+	};
+
+	return refstore_call(store, REFSTORE_RELEASE, &args);
+}
+
+int refstore_stat(struct refstore *store, uint64_t object,
+		  struct refstore_stat *stat)
+{
+	struct refstore_stat args = {
+		.size = sizeof(args),
+		.object = object,
+	};
+	int ret = refstore_call(store, REFSTORE_STAT, &args);
+
+	if (!ret)
+		*stat = args;
+	return ret;
+}
+
+int refstore_seal(struct refstore *store, uint64_t object, unsigned int flags)
+{
+	struct refstore_seal args = {
+		.size = sizeof(args),
+		.flags = flags,
+		.object = object,
+	};
+
+	return refstore_call(store, REFSTORE_SEAL, &args);
+}
+
+static ssize_t transfer(struct refstore *store, unsigned long command,
+			uint64_t object, size_t offset, const void *buffer,
+			size_t length)
+{
+	struct refstore_data args = {
+		.size = sizeof(args),
+		.object = object,
+		.buffer = refstore_pointer(buffer),
+		.offset = (uint32_t)offset,
+		.length = (uint32_t)length,
+	};
+	int ret;
+
+	if (!refstore_fits(offset) || !refstore_fits(length))
+		return -ERANGE;
+	ret = refstore_call(store, command, &args);
+	return ret ? ret : (ssize_t)args.done;
+}
+
+ssize_t refstore_read(struct refstore *store, uint64_t object, size_t offset,
+		      void *buffer, size_t length)
+{
+	return transfer(store, REFSTORE_READ, object, offset, buffer, length);
+}
+
+int refstore_write(struct refstore *store, uint64_t object, size_t offset,
+		   const void *buffer, size_t length)
+{
+	ssize_t ret = transfer(store, REFSTORE_WRITE, object, offset, buffer,
+			       length);
+
+	return ret < 0 ? (int)ret : 0;
+}

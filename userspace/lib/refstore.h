@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * librefstore: reference-counted objects, shared by processes.
+ *
+ * The library puts functions on the calls of <linux/refstore.h>, which says
+ * what objects, slots, heaps, sessions, roots and handles are. It adds
+ * transfers that go on after a signal, batches of any length, iterators, the
+ * passing of sessions to other processes, and sessions that survive fork().
+ *
+ *	struct refstore *store;
+ *	struct refstore_spec spec = {
+ *		.type = REFSTORE_TYPE_STR, .data = "hello", .data_len = 5,
+ *	};
+ *	uint64_t hello;
+ *	int ret = refstore_open(&store);
+ *
+ *	if (!ret)
+ *		ret = refstore_create(store, &spec, &hello, NULL);
+ *	if (!ret)
+ *		ret = refstore_set_root(store, hello);
+ *
+ * Errors
+ * ------
+ * Functions return 0 or what they say, or a negative errno; errno itself is of
+ * no meaning. Results are written on success only. The names in a function's
+ * "Errors" line are what it is likely to meet, with the meaning that
+ * <linux/refstore.h> gives them; beside these, any function may return
+ *
+ *   -EBADF   the session is dead (see below), or a handle is stale;
+ *   -ENOMEM  no memory, here or in the kernel.
+ *
+ * Handles
+ * -------
+ * A handle is a uint64_t, one reference that a session holds; 0 stands for no
+ * object. A function that gives out a handle gives it to the caller, who gives
+ * it back with refstore_release(). A function that takes a handle only uses it:
+ * the caller keeps it, but for refstore_release() itself. Whatever is still
+ * held when the session ends is released by the kernel.
+ *
+ * Threads
+ * -------
+ * All calls on one session may run beside each other, but refstore_close(),
+ * which must come after them. A builder or an iterator is for one thread at a
+ * time; several of them may work on one session at once.
+ *
+ * Signals
+ * -------
+ * refstore_read_slots(), refstore_write_slots() and refstore_builder_submit()
+ * go on after a signal. Other functions return -EINTR where their "Errors" line
+ * names it; then nothing was done and the call can be repeated.
+ *
+ * fork()
+ * ------
+ * The child of a fork() gets sessions of its own: clones, behind the same
+ * struct refstore and the same descriptor number, with the same handles, each
+ * counted anew. What the child releases or closes is nothing to the parent, and
+ * the other way round. Handles that other threads obtain or release while the
+ * fork runs may be on either side of it; the child must not rely on them.
+ *
+ * Cloning takes time in proportion to the session's handles, even when the
+ * child executes another program at once: posix_spawn() and vfork() do not
+ * clone, and their child must not call the library. Where a session cannot be
+ * cloned (no descriptor, no memory), it is dead in the child: each call returns
+ * -EBADF, refstore_fd() too, and refstore_close() is still needed. Descriptors
+ * outside of a struct refstore are shared between parent and child, like all.
+ */
+#ifndef LIBREFSTORE_H
+#define LIBREFSTORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/refstore.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * struct refstore - a session on a heap
+ */
+struct refstore;
+
+/* Where refstore_open() finds the kernel. */
+#define REFSTORE_DEVICE "/dev/refstore"
+
+/*
+ * Sessions
+ */
+
+/**
+ * refstore_open() - make a private heap and a session on it
+ * @store: out: the session, to be closed with refstore_close()
+ *
+ * The heap lives as long as it has a session.
+ * Errors: -ENOENT, -ENODEV (no such module), -EACCES, -EMFILE, -ENFILE.
+ */
+int refstore_open(struct refstore **store);
+
+/**
+ * refstore_open_path() - the same, by another name of the device
+ * @path: the file to open
+ * @store: out: the session
+ *
+ * Errors: as for refstore_open(); -ENOTTY if the file is something else.
+ */
+int refstore_open_path(const char *path, struct refstore **store);
+
+/**
+ * refstore_open_fd() - adopt a descriptor of a session
+ * @fd: a descriptor that was received, inherited, or made by
+ *      refstore_session_fd()
+ * @store: out: the session
+ *
+ * On success the descriptor belongs to @store and is close-on-exec; on failure
+ * it stays the caller's, as it was.
+ * Errors: -EBADF (no descriptor), -ENOTTY (not a session's).
+ */
+int refstore_open_fd(int fd, struct refstore **store);
+
+/**
+ * refstore_close() - close a session
+ * @store: the session, or NULL
+ *
+ * Releases all its handles, unless the session has other descriptors (dup(),
+ * or a process that it was sent to). Never fails.
+ */
+void refstore_close(struct refstore *store);
+
+/**
+ * refstore_fd() - the session's descriptor
+ * @store: the session, which keeps the descriptor
+ *
+ * To be sent with refstore_send_fd(), which shares this very session; to share
+ * the heap alone, send what refstore_session_fd() returns.
+ * Return: the descriptor, or -EBADF if the session is dead.
+ */
+int refstore_fd(const struct refstore *store);
+
+/**
+ * refstore_session_fd() - mint another session on the same heap
+ * @store: a session on the heap
+ * @flags: 0: the new session holds nothing;
+ *         REFSTORE_SESSION_CLONE: it holds the same handles, each counted anew
+ *
+ * Return: a descriptor, the caller's, close-on-exec, to be sent to another
+ * process or adopted with refstore_open_fd().
+ * Errors: -EINTR, -EINVAL, -EMFILE, -ENFILE, -EOVERFLOW.
+ */
+int refstore_session_fd(struct refstore *store, unsigned int flags);
+
+/**
+ * refstore_session_new() - mint another session, for this process
+ * @store: a session on the heap
+ * @flags: as for refstore_session_fd()
+ * @result: out: the new session, to be closed on its own
+ *
+ * Errors: as for refstore_session_fd().
+ */
+int refstore_session_new(struct refstore *store, unsigned int flags,
+			 struct refstore **result);
+
+/**
+ * refstore_send_fd() - send a descriptor over a UNIX socket
+ * @socket: a connected socket, of any type
+ * @fd: the descriptor; it stays the caller's
+ *
+ * Sends one byte with it.
+ * Errors: those of sendmsg(2), such as -EPIPE (no SIGPIPE is raised), -EAGAIN.
+ */
+int refstore_send_fd(int socket, int fd);
+
+/**
+ * refstore_recv_fd() - receive a descriptor that refstore_send_fd() sent
+ * @socket: a connected socket
+ *
+ * Return: the descriptor, the caller's, close-on-exec. Whether it is a session
+ * says refstore_open_fd().
+ * Errors: -ECONNRESET (the peer is gone), -EBADMSG (a message without a
+ * descriptor, or with several: these are closed), those of recvmsg(2).
+ */
+int refstore_recv_fd(int socket);
+
+/**
+ * refstore_query() - limits, version, numbers of heap and session
+ * @store: the session
+ * @query: out
+ */
+int refstore_query(struct refstore *store, struct refstore_query *query);
+
+/*
+ * Objects
+ */
+
+/**
+ * struct refstore_spec - what a new object shall be
+ * @type: REFSTORE_TYPE_*, or what refstore_type_register() gave
+ * @flags: REFSTORE_CREATE_SLOTTED, REFSTORE_SEAL_DATA, REFSTORE_SEAL_SLOTS
+ * @data: @data_len bytes; NULL: zeroes
+ * @data_len: bytes of data, for good
+ * @slots: @nr_slots handles, each may be 0; NULL: empty slots
+ * @nr_slots: number of slots. 0 makes a leaf, for good, unless
+ *            REFSTORE_CREATE_SLOTTED is given
+ */
+struct refstore_spec {
+	uint32_t type;
+	uint32_t flags;
+	const void *data;
+	size_t data_len;
+	const uint64_t *slots;
+	size_t nr_slots;
+};
+
+/**
+ * refstore_create() - create an object
+ * @store: the session
+ * @spec: what it shall be
+ * @handle: out: a handle of it, the caller's
+ * @id: out: its id in the heap; may be NULL
+ *
+ * Errors: -E2BIG, -EDQUOT, -EINVAL, -EOVERFLOW.
+ */
+int refstore_create(struct refstore *store, const struct refstore_spec *spec,
+		    uint64_t *handle, uint64_t *id);
+
+/**
+ * refstore_dup() - another handle of the same object
+ * @store: the session
+ * @object: a handle
+ * @result: out: the new handle, the caller's
+ *
+ * Errors: -EDQUOT, -EOVERFLOW.
+ */
+int refstore_dup(struct refstore *store, uint64_t object, uint64_t *result);
+
+/**
+ * refstore_release() - give a handle back
+ * @store: the session
+ * @object: the handle, not the caller's any more
+ */
+int refstore_release(struct refstore *store, uint64_t object);
+
+/**
+ * refstore_stat() - what the kernel knows of an object
+ * @store: the session
+ * @object: a handle
+ * @stat: out
+ */
+int refstore_stat(struct refstore *store, uint64_t object,
+		  struct refstore_stat *stat);
+
+/**
+ * refstore_seal() - make data, slots or both immutable, for good
+ * @store: the session
+ * @object: a handle
+ * @flags: REFSTORE_SEAL_DATA, REFSTORE_SEAL_SLOTS
+ *
+ * Errors: -EINVAL.
+ */
+int refstore_seal(struct refstore *store, uint64_t object, unsigned int flags);
+
+/*
+ * Data
+ */
+
+/**
+ * refstore_read() - read from an object's data
+ * @store: the session
+ * @object: a handle
+ * @offset: the first byte
+ * @buffer: where to
+ * @length: at most this many bytes
+ *
+ * Return: bytes read, less than @length where the data ends.
+ * Errors: -ERANGE (@offset beyond the end).
+ */
+ssize_t refstore_read(struct refstore *store, uint64_t object, size_t offset,
+		      void *buffer, size_t length);
+
+/**
+ * refstore_write() - write into an object's data
+ * @store: the session
+ * @object: a handle
+ * @offset: the first byte
+ * @buffer: what to write
+ * @length: number of bytes, all of them within the data
+ *
+ * Writes everything or nothing, and readers see it so.
+ * Errors: -EPERM (sealed), -ERANGE.
+ */
+int refstore_write(struct refstore *store, uint64_t object, size_t offset,
+		   const void *buffer, size_t length);
+
+/*
+ * Slots. Functions on a leaf return -EOPNOTSUPP.
+ */
+
+/**
+ * refstore_get_slot() - what a slot refers to
+ * @store: the session
+ * @object: a handle
+ * @index: the slot, from 0
+ * @result: out: a new handle, the caller's; 0 if the slot is empty
+ *
+ * Errors: -EDQUOT, -EOPNOTSUPP, -EOVERFLOW, -ERANGE.
+ */
+int refstore_get_slot(struct refstore *store, uint64_t object, size_t index,
+		      uint64_t *result);
+
+/**
+ * refstore_set_slot() - let a slot refer to an object
+ * @store: the session
+ * @object: handle of the object that has the slot
+ * @index: the slot, from 0
+ * @value: handle of the object to refer to, or 0 to empty the slot
+ *
+ * Errors: -EOPNOTSUPP, -EOVERFLOW, -EPERM, -ERANGE.
+ */
+int refstore_set_slot(struct refstore *store, uint64_t object, size_t index,
+		      uint64_t value);
+
+/**
+ * refstore_cas_slot() - the same, if it refers to what is expected
+ * @store: the session
+ * @object: handle of the object that has the slot
+ * @index: the slot, from 0
+ * @expected: any handle of the object that it must refer to, or 0
+ * @value: handle of the object to refer to, or 0
+ *
+ * Errors: -EAGAIN (it refers to something else), and as refstore_set_slot().
+ */
+int refstore_cas_slot(struct refstore *store, uint64_t object, size_t index,
+		      uint64_t expected, uint64_t value);
+
+/**
+ * refstore_read_slots() - what many slots refer to
+ * @store: the session
+ * @object: a handle
+ * @first: the first slot, from 0
+ * @handles: out: @count new handles, the caller's; 0 for an empty slot
+ * @count: number of slots; 0 does nothing
+ *
+ * All of them or an error, and then the caller got no handle at all, and what
+ * @handles contains is of no meaning. Each slot is read atomically, all
+ * together are not.
+ * Errors: as for refstore_get_slot().
+ */
+int refstore_read_slots(struct refstore *store, uint64_t object, size_t first,
+			uint64_t *handles, size_t count);
+
+/**
+ * refstore_write_slots() - let many slots refer to objects
+ * @store: the session
+ * @object: handle of the object that has the slots
+ * @first: the first slot, from 0
+ * @handles: @count handles, each may be 0
+ * @count: number of slots; 0 does nothing
+ *
+ * Each slot is written atomically, all together are not. After an error some of
+ * the first slots may have been written.
+ * Errors: as for refstore_set_slot().
+ */
+int refstore_write_slots(struct refstore *store, uint64_t object, size_t first,
+			 const uint64_t *handles, size_t count);
+
+/**
+ * refstore_resize() - change the number of slots
+ * @store: the session
+ * @object: a handle
+ * @nr_slots: the new number; new slots are empty, those cut off let go
+ *
+ * Takes time in proportion to the slots: grow in steps.
+ * Errors: -E2BIG, -EDQUOT, -EOPNOTSUPP, -EPERM.
+ */
+int refstore_resize(struct refstore *store, uint64_t object, size_t nr_slots);
+
+/*
+ * The root: one reference that the heap keeps itself.
+ */
+
+/**
+ * refstore_get_root() - the heap's root
+ * @store: the session
+ * @result: out: a new handle, the caller's; 0 if there is no root
+ *
+ * Errors: -EDQUOT, -EOVERFLOW.
+ */
+int refstore_get_root(struct refstore *store, uint64_t *result);
+
+/**
+ * refstore_set_root() - set the heap's root
+ * @store: the session
+ * @value: handle of the object that shall be the root, or 0 for none
+ *
+ * Errors: -EOVERFLOW.
+ */
+int refstore_set_root(struct refstore *store, uint64_t value);
+
+/**
+ * refstore_cas_root() - the same, if the root is what is expected
+ * @store: the session
+ * @expected: any handle of the object that must be the root, or 0 for none
+ * @value: handle of the object that shall be the root, or 0
+ *
+ * Errors: -EAGAIN (the root is something else), -EOVERFLOW.
+ */
+int refstore_cas_root(struct refstore *store, uint64_t expected,
+		      uint64_t value);
+
+/*
+ * The heap
+ */
+
+/**
+ * refstore_type_register() - the number of a type
+ * @store: the session
+ * @name: 1 to REFSTORE_TYPE_NAME_MAX - 1 printable ASCII characters, no blanks
+ * @type: out: the number that the name has in this heap
+ *
+ * Errors: -EINVAL (no such name is possible), -ENOSPC (too many types).
+ */
+int refstore_type_register(struct refstore *store, const char *name,
+			   uint32_t *type);
+
+/**
+ * refstore_type_name() - the name of a type
+ * @store: the session
+ * @type: its number
+ * @name: out: at least REFSTORE_TYPE_NAME_MAX characters; the name, terminated
+ *
+ * Errors: -EINVAL (no such type).
+ */
+int refstore_type_name(struct refstore *store, uint32_t type, char *name);
+
+/**
+ * refstore_collect() - collect cycles now
+ * @store: the session
+ * @result: out: what the scanner did; may be NULL
+ *
+ * Waits until everything that was unreachable at the call is freed.
+ * Errors: -EINTR (the scan goes on without the caller).
+ */
+int refstore_collect(struct refstore *store, struct refstore_collect *result);
+
+/*
+ * Iterators: what a heap contains.
+ *
+ * What exists during the whole of a walk is met exactly once; what comes or
+ * goes meanwhile may be missing. The order is of no meaning.
+ *
+ * Each refstore_iter_next_...() fills one entry and returns 1, returns 0 at the
+ * end, or a negative errno: -EINTR and -ENOMEM leave the iterator where it was,
+ * and the next call goes on from there. An iterator of another kind: -EINVAL.
+ */
+
+/**
+ * struct refstore_iter - a walk over a heap
+ */
+struct refstore_iter;
+
+/**
+ * refstore_iter_objects() - begin a walk over the objects
+ * @store: the session, which must outlive the iterator
+ * @flags: REFSTORE_WALK_MINT, to get a handle of each object; or 0
+ * @iter: out: the iterator, to be freed with refstore_iter_free()
+ *
+ * Handles belong to the caller once refstore_iter_next_object() has given them
+ * out; the iterator releases those that it never gave out.
+ * Errors: -EINVAL.
+ */
+int refstore_iter_objects(struct refstore *store, unsigned int flags,
+			  struct refstore_iter **iter);
+
+/**
+ * refstore_iter_edges() - begin a walk over the slots that are not empty
+ * @store: the session, which must outlive the iterator
+ * @iter: out: the iterator
+ */
+int refstore_iter_edges(struct refstore *store, struct refstore_iter **iter);
+
+/**
+ * refstore_iter_handles() - begin a walk over the handles of all sessions
+ * @store: the session, which must outlive the iterator
+ * @iter: out: the iterator
+ */
+int refstore_iter_handles(struct refstore *store, struct refstore_iter **iter);
+
+/**
+ * refstore_iter_roots() - begin a walk over the heap's roots: none, or one
+ * @store: the session, which must outlive the iterator
+ * @iter: out: the iterator
+ */
+int refstore_iter_roots(struct refstore *store, struct refstore_iter **iter);
+
+/**
+ * refstore_iter_next_object() - the next object
+ * @iter: from refstore_iter_objects()
+ * @object: out
+ *
+ * Errors: -EDQUOT, -EINTR.
+ */
+int refstore_iter_next_object(struct refstore_iter *iter,
+			      struct refstore_walk_object *object);
+
+/**
+ * refstore_iter_next_edge() - the next edge
+ * @iter: from refstore_iter_edges()
+ * @edge: out
+ *
+ * Errors: -EINTR.
+ */
+int refstore_iter_next_edge(struct refstore_iter *iter,
+			    struct refstore_walk_edge *edge);
+
+/**
+ * refstore_iter_next_handle() - the next handle, or root
+ * @iter: from refstore_iter_handles() or refstore_iter_roots()
+ * @handle: out
+ *
+ * Errors: -EINTR.
+ */
+int refstore_iter_next_handle(struct refstore_iter *iter,
+			      struct refstore_walk_handle *handle);
+
+/**
+ * refstore_iter_free() - end a walk, at any time
+ * @iter: the iterator, or NULL
+ */
+void refstore_iter_free(struct refstore_iter *iter);
+
+/**
+ * refstore_walk() - one step of a walk, for callers with buffers of their own
+ * @store: the session
+ * @walk: in and out, as <linux/refstore.h> says; the library sets @size. To go
+ *        on, pass it again as it came back; to go on later, keep its cursor
+ *
+ * Errors: -EDQUOT, -EINTR, -EINVAL.
+ */
+int refstore_walk(struct refstore *store, struct refstore_walk *walk);
+
+/*
+ * Batches: many operations in few calls of the kernel.
+ *
+ * The functions that add an operation return its index, from 0, and
+ * REFSTORE_RESULT(index) stands for its handle in the operations after it,
+ * inside arrays of handles too. There is no limit on the operations: the
+ * library cuts what is longer than the kernel takes. When one of these
+ * functions fails, the builder remembers, and refstore_builder_submit() returns
+ * that error and does nothing; so one check at the end is enough.
+ *
+ * Arrays of handles that are read are copied. Everything else that is pointed
+ * to (data; where slots, data and states shall be read to) is the caller's and
+ * must stay valid until the batch has been submitted.
+ */
+
+/**
+ * struct refstore_builder - a batch being put together, or done
+ */
+struct refstore_builder;
+
+/**
+ * refstore_builder_new() - an empty batch
+ * @builder: out: to be freed with refstore_builder_free()
+ */
+int refstore_builder_new(struct refstore_builder **builder);
+
+/**
+ * refstore_builder_free() - free a batch
+ * @builder: the batch, or NULL. Handles in its results stay the caller's
+ */
+void refstore_builder_free(struct refstore_builder *builder);
+
+/**
+ * refstore_builder_reset() - empty a batch, to be used again
+ * @builder: the batch; its memory is kept for the next operations
+ */
+void refstore_builder_reset(struct refstore_builder *builder);
+
+/**
+ * refstore_builder_count() - number of operations so far
+ * @builder: the batch
+ */
+size_t refstore_builder_count(const struct refstore_builder *builder);
+
+/*
+ * Adding an operation: arguments are those of the function of the same name
+ * without "builder_"; results are to be had from the builder later.
+ * Return: the index, or -E2BIG, -ENOMEM, -ERANGE (a number beyond 32 bits),
+ * -EBUSY (already submitted and not reset).
+ */
+ssize_t refstore_builder_create(struct refstore_builder *builder,
+				const struct refstore_spec *spec);
+ssize_t refstore_builder_dup(struct refstore_builder *builder, uint64_t object);
+ssize_t refstore_builder_release(struct refstore_builder *builder,
+				 uint64_t object);
+ssize_t refstore_builder_get_slot(struct refstore_builder *builder,
+				  uint64_t object, size_t index);
+ssize_t refstore_builder_set_slot(struct refstore_builder *builder,
+				  uint64_t object, size_t index,
+				  uint64_t value);
+ssize_t refstore_builder_cas_slot(struct refstore_builder *builder,
+				  uint64_t object, size_t index,
+				  uint64_t expected, uint64_t value);
+/*
+ * The two transfers of slots may end early, as they may in the kernel:
+ * refstore_builder_op()->slots.done says how far they came.
+ */
+ssize_t refstore_builder_read_slots(struct refstore_builder *builder,
+				    uint64_t object, size_t first,
+				    uint64_t *handles, size_t count);
+ssize_t refstore_builder_write_slots(struct refstore_builder *builder,
+				     uint64_t object, size_t first,
+				     const uint64_t *handles, size_t count);
+ssize_t refstore_builder_resize(struct refstore_builder *builder,
+				uint64_t object, size_t nr_slots);
+ssize_t refstore_builder_read(struct refstore_builder *builder, uint64_t object,
+			      size_t offset, void *buffer, size_t length);
+ssize_t refstore_builder_write(struct refstore_builder *builder,
+			       uint64_t object, size_t offset,
+			       const void *buffer, size_t length);
+ssize_t refstore_builder_seal(struct refstore_builder *builder, uint64_t object,
+			      unsigned int flags);
+/* The answer is refstore_builder_op()->stat. */
+ssize_t refstore_builder_stat(struct refstore_builder *builder,
+			      uint64_t object);
+ssize_t refstore_builder_get_root(struct refstore_builder *builder);
+ssize_t refstore_builder_set_root(struct refstore_builder *builder,
+				  uint64_t value);
+ssize_t refstore_builder_cas_root(struct refstore_builder *builder,
+				  uint64_t expected, uint64_t value);
+
+/**
+ * refstore_builder_submit() - run the operations, in order
+ * @builder: the batch
+ * @store: the session
+ * @flags: REFSTORE_BATCH_CONTINUE to go on after an operation that failed;
+ *         0 to stop after it
+ *
+ * Each operation is atomic, the batch is not. A batch runs once: to run it
+ * again, reset it and fill it again. Results stay until then.
+ *
+ * Return: how many operations failed (so 0: all went well), or a negative
+ * errno when the batch could not be run to its end. What
+ * refstore_builder_done() counts was done then, and stays.
+ * Errors: -EBUSY (already submitted), -EINVAL (@flags), and those that adding
+ * operations met.
+ */
+ssize_t refstore_builder_submit(struct refstore_builder *builder,
+				struct refstore *store, unsigned int flags);
+
+/**
+ * refstore_builder_done() - how many operations were begun
+ * @builder: a batch that was submitted
+ *
+ * Return: their number, failed ones included.
+ */
+size_t refstore_builder_done(const struct refstore_builder *builder);
+
+/**
+ * refstore_builder_error() - how an operation ended
+ * @builder: a batch that was submitted
+ * @index: the operation
+ *
+ * Return: 0 or its negative errno; -ECANCELED if it was never begun.
+ */
+int refstore_builder_error(const struct refstore_builder *builder,
+			   size_t index);
+
+/**
+ * refstore_builder_result() - the handle that an operation gave
+ * @builder: a batch that was submitted
+ * @index: the operation
+ *
+ * Return: the handle, the caller's; 0 if it failed, found nothing, or is of a
+ * kind that gives none.
+ */
+uint64_t refstore_builder_result(const struct refstore_builder *builder,
+				 size_t index);
+
+/**
+ * refstore_builder_op() - an operation with all its answers
+ * @builder: a batch that was submitted
+ * @index: the operation, below refstore_builder_count()
+ *
+ * Return: the operation, valid until the batch is reset or freed. Of use are
+ * the fields that <linux/refstore.h> calls "out", if the operation succeeded.
+ */
+const struct refstore_op *
+refstore_builder_op(const struct refstore_builder *builder, size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBREFSTORE_H */

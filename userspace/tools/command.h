@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The commands of refstore(1).
+ */
+#ifndef REFSTORE_COMMAND_H
+#define REFSTORE_COMMAND_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Exit codes of every command. */
+enum {
+	STATUS_OK,
+	STATUS_FAILED,
+	STATUS_USAGE,
+};
+
+/**
+ * struct arguments - what a command was given
+ * @fd: --fd, or -1
+ * @pid: --pid, or 0
+ * @session_fd: --session-fd, or -1
+ * @words: what is left, ended by NULL
+ * @nr_words: number of these
+ */
+struct arguments {
+	int fd;
+	pid_t pid;
+	int session_fd;
+	char **words;
+	int nr_words;
+};
+
+/**
+ * struct command - a command
+ * @name: its name
+ * @usage: what comes after its name and the common options
+ * @summary: what it does, in a line
+ * @help: more of that; paragraphs
+ * @session: it takes the options that name a session
+ * @min_words: how many words it takes, at least
+ * @max_words: and at most; -1: any number
+ * @run: does it; returns STATUS_*
+ */
+struct command {
+	const char *name;
+	const char *usage;
+	const char *summary;
+	const char *help;
+	bool session;
+	int min_words;
+	int max_words;
+	int (*run)(const struct arguments *arguments);
+};
+
+extern const struct command command_stat;
+extern const struct command command_types;
+extern const struct command command_scans;
+extern const struct command command_collect;
+extern const struct command command_load;
+extern const struct command command_dump;
+extern const struct command command_verify;
+
+#endif /* REFSTORE_COMMAND_H */

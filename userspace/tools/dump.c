@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A dump is written while the objects are walked, so that only the edges are in
+ * memory. They are listed first: of a heap that changes meanwhile, the dump is
+ * given up, and its missing last line says so to who reads it.
+ */
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "graph.h"
+#include "idmap.h"
+#include "target.h"
+
+/**
+ * struct dump - a dump being written
+ * @store: a session on the heap
+ * @edges: all edges, in the order of their slots
+ * @nr_edges: number of edges
+ * @edges_room: room in @edges
+ * @ids: objects that were written
+ * @slots: room for the slots of an object
+ * @slots_room: number of slots that there is room for
+ * @data: room for the data of an object
+ * @data_room: bytes that there is room for
+ * @root: id of the root, or 0
+ */
+struct dump {
+	struct refstore *store;
+	struct refstore_walk_edge *edges;
+	size_t nr_edges;
+	size_t edges_room;
+	struct idmap ids;
+	uint64_t *slots;
+	size_t slots_room;
+	void *data;
+	size_t data_room;
+	uint64_t root;
+};
+
+static int add_edge(struct dump *dump, const struct refstore_walk_edge *edge)
+{
+	if (dump->nr_edges == dump->edges_room) {
+		size_t room = dump->edges_room ? 2 * dump->edges_room : 1024;
+		struct refstore_walk_edge *edges =
+			reallocarray(dump->edges, room, sizeof(*edges));
+
+		if (!edges)
+			return -ENOMEM;
+		dump->edges = edges;
+		dump->edges_room = room;
+	}
+	dump->edges[dump->nr_edges++] = *edge;
+	return 0;
+}
+
+static int compare_edges(const void *one, const void *other)
+{
+	const struct refstore_walk_edge *a = one;
+	const struct refstore_walk_edge *b = other;
+
+	if (a->from != b->from)
+		return a->from < b->from ? -1 : 1;
+	return (a->index > b->index) - (a->index < b->index);
+}
+
+static int list_edges(struct dump *dump)
+{
+	struct refstore_walk_edge edge;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_edges(dump->store, &iter);
+
+	if (ret)
+		return ret;
+	while ((ret = refstore_iter_next_edge(iter, &edge)) == 1) {
+		ret = add_edge(dump, &edge);
+		if (ret)
+			break;
+	}
+	refstore_iter_free(iter);
+	if (dump->nr_edges)
+		qsort(dump->edges, dump->nr_edges, sizeof(*dump->edges),
+		      compare_edges);
+	return ret;
+}
+
+static int find_root(struct dump *dump)
+{
+	struct refstore_walk_handle handle;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_roots(dump->store, &iter);
+
+	if (ret)
+		return ret;
+	ret = refstore_iter_next_handle(iter, &handle);
+	if (ret == 1)
+		dump->root = handle.id;
+	refstore_iter_free(iter);
+	return ret < 0 ? ret : 0;
+}
+
+/* The first edge of an object, or where it would be. */
+static size_t first_edge(const struct dump *dump, uint64_t id)
+{
+	size_t low = 0, high = dump->nr_edges;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (dump->edges[middle].from < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Puts what the object's slots refer to into @dump->slots. */
+static int fill_slots(struct dump *dump,
+		      const struct refstore_walk_object *object)
+{
+	size_t i = first_edge(dump, object->id);
+
+	if (object->nr_slots > dump->slots_room) {
+		uint64_t *slots = reallocarray(dump->slots, object->nr_slots,
+					       sizeof(*slots));
+
+		if (!slots)
+			return -ENOMEM;
+		dump->slots = slots;
+		dump->slots_room = object->nr_slots;
+	}
+	if (object->nr_slots)
+		memset(dump->slots, 0, object->nr_slots * sizeof(*dump->slots));
+	for (; i < dump->nr_edges && dump->edges[i].from == object->id; i++) {
+		if (dump->edges[i].index >= object->nr_slots)
+			return -ESTALE;
+		dump->slots[dump->edges[i].index] = dump->edges[i].to;
+	}
+	return 0;
+}
+
+static int fill_data(struct dump *dump,
+		     const struct refstore_walk_object *object)
+{
+	ssize_t ret;
+
+	if (!object->data_len)
+		return 0;
+	if (object->data_len > dump->data_room) {
+		free(dump->data);
+		dump->data_room = 0;
+		dump->data = malloc(object->data_len);
+		if (!dump->data)
+			return -ENOMEM;
+		dump->data_room = object->data_len;
+	}
+	ret = refstore_read(dump->store, object->handle, 0, dump->data,
+			    object->data_len);
+	return ret < 0 ? (int)ret : 0;
+}
+
+static int write_object(struct dump *dump,
+			const struct refstore_walk_object *object)
+{
+	struct graph_object line = {
+		.id = object->id,
+		.nr_slots = object->nr_slots,
+		.data_len = object->data_len,
+	};
+	char type[REFSTORE_TYPE_NAME_MAX];
+	int ret = refstore_type_name(dump->store, object->type, type);
+
+	if (!ret)
+		ret = fill_slots(dump, object);
+	if (!ret)
+		ret = fill_data(dump, object);
+	if (ret)
+		return ret;
+	if (object->state & REFSTORE_STATE_SLOTTED)
+		line.flags |= GRAPH_SLOTTED;
+	if (object->state & REFSTORE_STATE_SEALED_DATA)
+		line.flags |= GRAPH_SEALED_DATA;
+	if (object->state & REFSTORE_STATE_SEALED_SLOTS)
+		line.flags |= GRAPH_SEALED_SLOTS;
+	graph_write_object(stdout, &line, type, dump->slots, dump->data);
+	return idmap_add(&dump->ids, object->id, 0);
+}
+
+static int write_objects(struct dump *dump)
+{
+	struct refstore_walk_object object;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_objects(dump->store, REFSTORE_WALK_MINT,
+					&iter);
+
+	if (ret)
+		return ret;
+	while ((ret = refstore_iter_next_object(iter, &object)) == 1) {
+		ret = write_object(dump, &object);
+		refstore_release(dump->store, object.handle);
+		if (ret)
+			break;
+	}
+	refstore_iter_free(iter);
+	return ret;
+}
+
+/* Does everything refer to what was written? */
+static int check_ids(const struct dump *dump)
+{
+	size_t i;
+
+	for (i = 0; i < dump->nr_edges; i++)
+		if (idmap_find(&dump->ids, dump->edges[i].to) == IDMAP_NONE ||
+		    idmap_find(&dump->ids, dump->edges[i].from) == IDMAP_NONE)
+			return -ESTALE;
+	if (dump->root && idmap_find(&dump->ids, dump->root) == IDMAP_NONE)
+		return -ESTALE;
+	return 0;
+}
+
+static int write_dump(struct dump *dump)
+{
+	int ret = list_edges(dump);
+
+	if (!ret)
+		ret = find_root(dump);
+	if (ret)
+		return ret;
+	graph_write_begin(stdout);
+	ret = write_objects(dump);
+	if (!ret)
+		ret = check_ids(dump);
+	if (!ret)
+		graph_write_end(stdout, dump->root);
+	return ret;
+}
+
+static int run_dump(const struct arguments *arguments)
+{
+	struct dump dump = {};
+	int ret;
+
+	if (target_open(arguments, &dump.store))
+		return STATUS_FAILED;
+	ret = write_dump(&dump);
+	if (ret)
+		warnx("the dump is incomplete: %s", ret == -ESTALE ?
+		      "the heap changed meanwhile" : strerror(-ret));
+	refstore_close(dump.store);
+	free(dump.edges);
+	free(dump.slots);
+	free(dump.data);
+	idmap_free(&dump.ids);
+	return ret ? STATUS_FAILED : STATUS_OK;
+}
+
+const struct command command_dump = {
+	.name = "dump",
+	.usage = "",
+	.summary = "Write all objects of a heap to standard output",
+	.help = "In lines of JSON: the first is {\"refstore\":1}, the last\n"
+		"{\"root\":ID}, and between them there is one for each\n"
+		"object:\n"
+		"\n"
+		"    {\"id\":3,\"type\":\"list\",\"slots\":[7,null],\n"
+		"     \"text\":\"...\",\"sealed\":[\"data\",\"slots\"]}\n"
+		"\n"
+		"in one line. Without slots it is a leaf; data that is no\n"
+		"printable text is \"data\", in base64. 'refstore load' reads\n"
+		"it back. The heap must be quiet: if it changes meanwhile,\n"
+		"the last line may be missing, and the exit status is 1.\n",
+	.session = true,
+	.run = run_dump,
+};

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph.h"
+#include "text.h"
+
+void graph_free(struct graph *graph)
+{
+	size_t i;
+
+	for (i = 0; i < graph->nr_types; i++)
+		free(graph->types[i]);
+	free(graph->types);
+	free(graph->objects);
+	free(graph->slots);
+	free(graph->data);
+	*graph = (struct graph){};
+}
+
+void graph_write_begin(FILE *file)
+{
+	fprintf(file, "{\"refstore\":%d}\n", GRAPH_VERSION);
+}
+
+static void write_id(FILE *file, uint64_t id)
+{
+	if (id)
+		fprintf(file, "%" PRIu64, id);
+	else
+		fputs("null", file);
+}
+
+static void write_slots(FILE *file, const uint64_t *slots, size_t count)
+{
+	size_t i;
+
+	fputs(",\"slots\":[", file);
+	for (i = 0; i < count; i++) {
+		if (i)
+			fputc(',', file);
+		write_id(file, slots[i]);
+	}
+	fputc(']', file);
+}
+
+static void write_data(FILE *file, const void *data, size_t length)
+{
+	if (text_is_printable(data, length)) {
+		fputs(",\"text\":", file);
+		text_write_json(file, data, length);
+	} else {
+		fputs(",\"data\":\"", file);
+		text_write_base64(file, data, length);
+		fputc('"', file);
+	}
+}
+
+static void write_sealed(FILE *file, uint32_t flags)
+{
+	bool data = flags & GRAPH_SEALED_DATA;
+	bool slots = flags & GRAPH_SEALED_SLOTS;
+
+	fprintf(file, ",\"sealed\":[%s%s%s]", data ? "\"data\"" : "",
+		data && slots ? "," : "", slots ? "\"slots\"" : "");
+}
+
+void graph_write_object(FILE *file, const struct graph_object *object,
+			const char *type, const uint64_t *slots,
+			const void *data)
+{
+	fprintf(file, "{\"id\":%" PRIu64 ",\"type\":", object->id);
+	text_write_json(file, type, strlen(type));
+	if (object->flags & GRAPH_SLOTTED)
+		write_slots(file, slots, object->nr_slots);
+	if (object->data_len)
+		write_data(file, data, object->data_len);
+	if (object->flags & (GRAPH_SEALED_DATA | GRAPH_SEALED_SLOTS))
+		write_sealed(file, object->flags);
+	fputs("}\n", file);
+}
+
+void graph_write_end(FILE *file, uint64_t root)
+{
+	fputs("{\"root\":", file);
+	write_id(file, root);
+	fputs("}\n", file);
+}

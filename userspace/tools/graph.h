@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A graph of objects in memory, as read from a dump.
+ *
+ * A dump, version 1, is a text file of JSON values, one a line:
+ *
+ *	{"refstore":1}
+ *	{"id":N,"type":"name","slots":[N,null,...],"text":"...",
+ *		"sealed":["data","slots"]}		(in one line)
+ *	...
+ *	{"root":N}
+ *
+ * An object without "slots" is a leaf; its data is "text", or "data" in base64;
+ * it is not sealed unless "sealed" says so. Ids are numbers from 1, each given
+ * once; slots may refer to objects of later lines. "root" may be null.
+ */
+#ifndef REFSTORE_GRAPH_H
+#define REFSTORE_GRAPH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define GRAPH_VERSION 1
+
+/* In the place of an object: none. */
+#define GRAPH_NONE UINT64_MAX
+
+/* The object is no leaf; its data, its slots are sealed. */
+#define GRAPH_SLOTTED		(1U << 0)
+#define GRAPH_SEALED_DATA	(1U << 1)
+#define GRAPH_SEALED_SLOTS	(1U << 2)
+
+/**
+ * struct graph_object - an object of a graph
+ * @id: its id in the dump
+ * @type: its type: a place in &graph.types
+ * @flags: GRAPH_*
+ * @slots: place of its first slot in &graph.slots
+ * @nr_slots: number of slots
+ * @data: place of its first byte in &graph.data
+ * @data_len: bytes of data
+ */
+struct graph_object {
+	uint64_t id;
+	uint32_t type;
+	uint32_t flags;
+	size_t slots;
+	size_t nr_slots;
+	size_t data;
+	size_t data_len;
+};
+
+/**
+ * struct graph - a graph
+ * @objects: its objects; the line of the n-th in the dump is n + 2
+ * @nr_objects: number of objects
+ * @slots: all slots: places in @objects, or GRAPH_NONE
+ * @nr_slots: number of slots
+ * @data: all data
+ * @data_len: bytes of it
+ * @types: names of types
+ * @nr_types: number of types
+ * @root: place in @objects, or GRAPH_NONE
+ */
+struct graph {
+	struct graph_object *objects;
+	size_t nr_objects;
+	uint64_t *slots;
+	size_t nr_slots;
+	unsigned char *data;
+	size_t data_len;
+	char **types;
+	size_t nr_types;
+	uint64_t root;
+};
+
+/**
+ * struct graph_limits - what a graph may be
+ * @objects: number of objects
+ * @slots: slots of an object
+ * @data: bytes of an object
+ * @types: number of types
+ */
+struct graph_limits {
+	uint64_t objects;
+	uint64_t slots;
+	uint64_t data;
+	uint64_t types;
+};
+
+/**
+ * struct graph_error - what is wrong with a dump
+ * @line: where, from 1
+ * @text: what
+ */
+struct graph_error {
+	size_t line;
+	char text[200];
+};
+
+/**
+ * graph_read() - read a dump
+ * @graph: out: the graph, to be freed with graph_free()
+ * @file: the dump
+ * @limits: what is too much
+ * @error: out, if it failed
+ *
+ * Return: 0, or -1 if the file is no dump, or cannot be read.
+ */
+int graph_read(struct graph *graph, FILE *file,
+	       const struct graph_limits *limits, struct graph_error *error);
+
+void graph_free(struct graph *graph);
+
+/**
+ * graph_write_begin() - write a dump's first line
+ * @file: the dump
+ */
+void graph_write_begin(FILE *file);
+
+/**
+ * graph_write_object() - write a dump's line of an object
+ * @file: the dump
+ * @object: the object; @object->slots and @object->data are not looked at
+ * @type: name of its type
+ * @slots: ids that its slots refer to, or 0
+ * @data: its data
+ */
+void graph_write_object(FILE *file, const struct graph_object *object,
+			const char *type, const uint64_t *slots,
+			const void *data);
+
+/**
+ * graph_write_end() - write a dump's last line
+ * @file: the dump
+ * @root: id of the root, or 0
+ */
+void graph_write_end(FILE *file, uint64_t root);
+
+#endif /* REFSTORE_GRAPH_H */

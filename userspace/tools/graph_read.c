@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading a dump, line by line: each becomes a JSON value, which goes as soon
+ * as its content is in the graph. Slots hold ids until everything is read, and
+ * are places from then on.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/refstore.h>
+
+#include "graph.h"
+#include "idmap.h"
+#include "text.h"
+
+/* A line is an object that contains arrays, and those nothing deeper. */
+#define MAX_DEPTH 4
+
+/**
+ * struct reader - a dump being read
+ * @graph: what is read so far
+ * @limits: what is too much
+ * @error: where to say what is wrong; its line is the current one
+ * @file: the dump
+ * @tokener: parser of lines
+ * @line: the current line
+ * @line_room: bytes of @line
+ * @ids: places of objects
+ * @objects_room: room in @graph->objects
+ * @slots_room: room in @graph->slots
+ * @data_room: room in @graph->data
+ * @ended: the last line was read
+ */
+struct reader {
+	struct graph *graph;
+	const struct graph_limits *limits;
+	struct graph_error *error;
+	FILE *file;
+	struct json_tokener *tokener;
+	char *line;
+	size_t line_room;
+	struct idmap ids;
+	size_t objects_room;
+	size_t slots_room;
+	size_t data_room;
+	bool ended;
+};
+
+/* Says what is wrong; returns -1. */
+__attribute__((format(printf, 2, 3)))
+static int fail(struct reader *reader, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(reader->error->text, sizeof(reader->error->text), format,
+		  args);
+	va_end(args);
+	return -1;
+}
+
+/* @array with room for @needed elements at least, or NULL: nothing changed. */
+static void *reserve(struct reader *reader, void *array, size_t *room,
+		     size_t needed, size_t size)
+{
+	size_t wanted = *room ? *room : 64;
+	void *grown;
+
+	if (array && needed <= *room)
+		return array;
+	while (wanted < needed)
+		wanted *= 2;
+	grown = reallocarray(array, wanted, size);
+	if (grown)
+		*room = wanted;
+	else
+		fail(reader, "not enough memory");
+	return grown;
+}
+
+/*
+ * What the keys of an object's line mean. What they add to the graph's arrays
+ * before the line is found to be wrong goes with the graph.
+ */
+
+/* An id, or null where that is allowed, which is 0 then. */
+static int take_id(struct reader *reader, struct json_object *value,
+		   bool or_null, uint64_t *id)
+{
+	if (!value && or_null) {
+		*id = 0;
+		return 0;
+	}
+	/* Numbers beyond 64 bits come out as the largest or smallest one. */
+	if (!json_object_is_type(value, json_type_int) ||
+	    json_object_get_int64(value) <= 0 ||
+	    json_object_get_int64(value) == INT64_MAX)
+		return fail(reader, "an id is a number from 1 to 2^63 - 2%s",
+			    or_null ? ", or null" : "");
+	*id = (uint64_t)json_object_get_int64(value);
+	return 0;
+}
+
+static int take_object_id(struct reader *reader, struct graph_object *object,
+			  struct json_object *value)
+{
+	size_t place = reader->graph->nr_objects;
+
+	if (take_id(reader, value, false, &object->id))
+		return -1;
+	switch (idmap_add(&reader->ids, object->id, place)) {
+	case 0:
+		return 0;
+	case -EEXIST:
+		return fail(reader, "id %" PRIu64 " was given on line %zu",
+			    object->id,
+			    idmap_find(&reader->ids, object->id) + 2);
+	default:
+		return fail(reader, "not enough memory");
+	}
+}
+
+static bool is_type_name(const char *name, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (name[i] <= ' ' || name[i] > '~')
+			return false;
+	return length > 0 && length < REFSTORE_TYPE_NAME_MAX;
+}
+
+static int add_type(struct reader *reader, const char *name)
+{
+	struct graph *graph = reader->graph;
+	char **types;
+
+	if (graph->nr_types >= reader->limits->types)
+		return fail(reader, "more than %" PRIu64 " types",
+			    reader->limits->types);
+	types = reallocarray(graph->types, graph->nr_types + 1,
+			     sizeof(*types));
+	if (!types)
+		return fail(reader, "not enough memory");
+	graph->types = types;
+	types[graph->nr_types] = strdup(name);
+	if (!types[graph->nr_types])
+		return fail(reader, "not enough memory");
+	graph->nr_types++;
+	return 0;
+}
+
+static int take_type(struct reader *reader, struct graph_object *object,
+		     struct json_object *value)
+{
+	const struct graph *graph = reader->graph;
+	const char *name;
+	uint32_t i;
+
+	if (!json_object_is_type(value, json_type_string))
+		return fail(reader, "a type is a string");
+	name = json_object_get_string(value);
+	if (!is_type_name(name, (size_t)json_object_get_string_len(value)))
+		return fail(reader, "a type is 1 to %d printable ASCII "
+			    "characters without blanks",
+			    REFSTORE_TYPE_NAME_MAX - 1);
+	for (i = 0; i < graph->nr_types; i++)
+		if (!strcmp(graph->types[i], name))
+			break;
+	object->type = i;
+	return i < graph->nr_types ? 0 : add_type(reader, name);
+}
+
+static int take_slots(struct reader *reader, struct graph_object *object,
+		      struct json_object *value)
+{
+	struct graph *graph = reader->graph;
+	size_t count, i;
+	uint64_t *slots;
+
+	if (!json_object_is_type(value, json_type_array))
+		return fail(reader, "\"slots\" is an array");
+	count = json_object_array_length(value);
+	if (count > reader->limits->slots)
+		return fail(reader, "%zu slots, at most %" PRIu64
+			    " are possible", count, reader->limits->slots);
+	slots = reserve(reader, graph->slots, &reader->slots_room,
+			graph->nr_slots + count, sizeof(*slots));
+	if (!slots)
+		return -1;
+	graph->slots = slots;
+	for (i = 0; i < count; i++)
+		if (take_id(reader, json_object_array_get_idx(value, i), true,
+			    &slots[graph->nr_slots + i]))
+			return -1;
+	object->flags |= GRAPH_SLOTTED;
+	object->slots = graph->nr_slots;
+	object->nr_slots = count;
+	graph->nr_slots += count;
+	return 0;
+}
+
+/* Room for data; NULL if there is no more, or if there is data already. */
+static unsigned char *add_data(struct reader *reader,
+			       struct graph_object *object, size_t length)
+{
+	struct graph *graph = reader->graph;
+	unsigned char *data;
+
+	if (object->data_len) {
+		fail(reader, "both \"data\" and \"text\"");
+		return NULL;
+	}
+	data = reserve(reader, graph->data, &reader->data_room,
+		       graph->data_len + length, 1);
+	if (!data)
+		return NULL;
+	graph->data = data;
+	object->data = graph->data_len;
+	return data + graph->data_len;
+}
+
+static int keep_data(struct reader *reader, struct graph_object *object,
+		     size_t length)
+{
+	if (length > reader->limits->data)
+		return fail(reader, "%zu bytes of data, at most %" PRIu64
+			    " are possible", length, reader->limits->data);
+	object->data_len = length;
+	reader->graph->data_len += length;
+	return 0;
+}
+
+static int take_data(struct reader *reader, struct graph_object *object,
+		     struct json_object *value)
+{
+	unsigned char *data;
+	size_t length;
+
+	if (!json_object_is_type(value, json_type_string))
+		return fail(reader, "\"data\" is a string");
+	length = (size_t)json_object_get_string_len(value);
+	data = add_data(reader, object, length / 4 * 3);
+	if (!data)
+		return -1;
+	if (!text_read_base64(json_object_get_string(value), length, data,
+			      &length))
+		return fail(reader, "\"data\" is not base64");
+	return keep_data(reader, object, length);
+}
+
+static int take_text(struct reader *reader, struct graph_object *object,
+		     struct json_object *value)
+{
+	unsigned char *data;
+	size_t length;
+
+	if (!json_object_is_type(value, json_type_string))
+		return fail(reader, "\"text\" is a string");
+	length = (size_t)json_object_get_string_len(value);
+	data = add_data(reader, object, length);
+	if (!data)
+		return -1;
+	memcpy(data, json_object_get_string(value), length);
+	return keep_data(reader, object, length);
+}
+
+static int take_sealed(struct reader *reader, struct graph_object *object,
+		       struct json_object *value)
+{
+	size_t i;
+
+	if (!json_object_is_type(value, json_type_array))
+		return fail(reader, "\"sealed\" is an array");
+	for (i = 0; i < json_object_array_length(value); i++) {
+		const char *part = json_object_get_string(
+			json_object_array_get_idx(value, i));
+
+		if (part && !strcmp(part, "data"))
+			object->flags |= GRAPH_SEALED_DATA;
+		else if (part && !strcmp(part, "slots"))
+			object->flags |= GRAPH_SEALED_SLOTS;
+		else
+			return fail(reader, "\"sealed\" contains something "
+				    "else than \"data\" and \"slots\"");
+	}
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*take)(struct reader *reader, struct graph_object *object,
+		    struct json_object *value);
+} keys[] = {
+	{ "id", take_object_id },
+	{ "type", take_type },
+	{ "slots", take_slots },
+	{ "data", take_data },
+	{ "text", take_text },
+	{ "sealed", take_sealed },
+};
+
+#define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
+
+static int take_key(struct reader *reader, struct graph_object *object,
+		    const char *name, struct json_object *value)
+{
+	size_t i;
+
+	for (i = 0; i < NR_KEYS; i++)
+		if (!strcmp(keys[i].name, name))
+			return keys[i].take(reader, object, value);
+	return fail(reader, "unknown key \"%s\"", name);
+}
+
+/*
+ * Lines
+ */
+
+static int take_object(struct reader *reader, struct json_object *line)
+{
+	struct graph *graph = reader->graph;
+	struct graph_object object = {};
+	struct graph_object *objects;
+
+	json_object_object_foreach(line, name, value) {
+		if (take_key(reader, &object, name, value))
+			return -1;
+	}
+	if (!object.id || !json_object_object_get_ex(line, "type", NULL))
+		return fail(reader, "an object needs \"id\" and \"type\"");
+	if (graph->nr_objects >= reader->limits->objects)
+		return fail(reader, "more than %" PRIu64 " objects",
+			    reader->limits->objects);
+	objects = reserve(reader, graph->objects, &reader->objects_room,
+			  graph->nr_objects + 1, sizeof(*objects));
+	if (!objects)
+		return -1;
+	graph->objects = objects;
+	objects[graph->nr_objects++] = object;
+	return 0;
+}
+
+static int take_first(struct reader *reader, struct json_object *line)
+{
+	struct json_object *version;
+
+	if (!json_object_object_get_ex(line, "refstore", &version) ||
+	    json_object_object_length(line) != 1)
+		return fail(reader, "not a refstore dump");
+	if (!json_object_is_type(version, json_type_int) ||
+	    json_object_get_int64(version) != GRAPH_VERSION)
+		return fail(reader, "a dump of another version than %d",
+			    GRAPH_VERSION);
+	return 0;
+}
+
+static int take_last(struct reader *reader, struct json_object *line)
+{
+	struct json_object *root;
+
+	json_object_object_get_ex(line, "root", &root);
+	if (json_object_object_length(line) != 1)
+		return fail(reader, "more than \"root\" on the last line");
+	reader->ended = true;
+	return take_id(reader, root, true, &reader->graph->root);
+}
+
+static int take_line(struct reader *reader, struct json_object *line)
+{
+	if (!json_object_is_type(line, json_type_object))
+		return fail(reader, "not a JSON object");
+	if (reader->error->line == 1)
+		return take_first(reader, line);
+	if (reader->ended)
+		return fail(reader, "a line after the last one");
+	if (json_object_object_get_ex(line, "root", NULL))
+		return take_last(reader, line);
+	return take_object(reader, line);
+}
+
+static int read_line(struct reader *reader, size_t length)
+{
+	struct json_object *line;
+	enum json_tokener_error problem;
+	int ret;
+
+	if (reader->line[length - 1] == '\n')
+		length--;
+	if (length > INT_MAX)
+		return fail(reader, "a line of more than 2 GiB");
+	json_tokener_reset(reader->tokener);
+	line = json_tokener_parse_ex(reader->tokener, reader->line,
+				     (int)length);
+	problem = json_tokener_get_error(reader->tokener);
+	if (problem == json_tokener_continue)
+		return fail(reader, "an incomplete line");
+	if (problem != json_tokener_success)
+		return fail(reader, "no JSON: %s",
+			    json_tokener_error_desc(problem));
+	if (json_tokener_get_parse_end(reader->tokener) < length)
+		ret = fail(reader, "something after the JSON value");
+	else
+		ret = take_line(reader, line);
+	json_object_put(line);
+	return ret;
+}
+
+static int read_lines(struct reader *reader)
+{
+	ssize_t length;
+
+	for (;;) {
+		errno = 0;
+		length = getline(&reader->line, &reader->line_room,
+				 reader->file);
+		if (length <= 0)
+			break;
+		reader->error->line++;
+		if (read_line(reader, (size_t)length))
+			return -1;
+	}
+	reader->error->line++;
+	if (!feof(reader->file))
+		return fail(reader, "cannot read: %s", strerror(errno));
+	if (!reader->ended)
+		return fail(reader, "the file ends without \"root\"");
+	return 0;
+}
+
+/*
+ * From ids to places
+ */
+
+static int resolve(struct reader *reader, uint64_t *slot, const char *what)
+{
+	uint64_t id = *slot;
+	size_t place = idmap_find(&reader->ids, id);
+
+	*slot = place == IDMAP_NONE ? GRAPH_NONE : place;
+	if (!id || place != IDMAP_NONE)
+		return 0;
+	return fail(reader, "%s refers to object %" PRIu64
+		    ", which is not there", what, id);
+}
+
+static int resolve_all(struct reader *reader)
+{
+	struct graph *graph = reader->graph;
+	size_t last = reader->error->line - 1;
+	size_t i, j;
+
+	for (i = 0; i < graph->nr_objects; i++) {
+		const struct graph_object *object = &graph->objects[i];
+
+		reader->error->line = i + 2;
+		for (j = 0; j < object->nr_slots; j++)
+			if (resolve(reader, &graph->slots[object->slots + j],
+				    "a slot"))
+				return -1;
+	}
+	reader->error->line = last;
+	return resolve(reader, &graph->root, "the root");
+}
+
+int graph_read(struct graph *graph, FILE *file,
+	       const struct graph_limits *limits, struct graph_error *error)
+{
+	struct reader reader = {
+		.graph = graph,
+		.limits = limits,
+		.error = error,
+		.file = file,
+		.tokener = json_tokener_new_ex(MAX_DEPTH),
+	};
+	int ret;
+
+	*graph = (struct graph){};
+	*error = (struct graph_error){};
+	if (!reader.tokener)
+		return fail(&reader, "not enough memory");
+	json_tokener_set_flags(reader.tokener, JSON_TOKENER_STRICT |
+			       JSON_TOKENER_VALIDATE_UTF8);
+	ret = read_lines(&reader);
+	if (!ret)
+		ret = resolve_all(&reader);
+	if (ret)
+		graph_free(graph);
+	json_tokener_free(reader.tokener);
+	free(reader.line);
+	idmap_free(&reader.ids);
+	return ret;
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "target.h"
+
+/*
+ * A session of one's own on the heap of the session that @fd is; @fd is closed.
+ * What a command holds for a moment must not end up in the target's session.
+ */
+static int mint(int fd, struct refstore **store)
+{
+	struct refstore *theirs;
+	int ret = refstore_open_fd(fd, &theirs);
+
+	if (ret) {
+		close(fd);
+		return ret;
+	}
+	ret = refstore_session_new(theirs, 0, store);
+	refstore_close(theirs);
+	return ret;
+}
+
+static int open_inherited(int fd, struct refstore **store)
+{
+	/* A copy: the descriptor itself stays, it may keep the heap alive. */
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int ret = copy < 0 ? -errno : mint(copy, store);
+
+	if (!ret)
+		return 0;
+	warnx("descriptor %d: %s", fd, ret == -ENOTTY ?
+	      "not a session of refstore" : strerror(-ret));
+	return -1;
+}
+
+static int open_variable(struct refstore **store)
+{
+	const char *text = getenv(TARGET_VARIABLE);
+	char *end;
+	long fd;
+
+	if (!text) {
+		warnx("no session: give --fd, --pid, or set $" TARGET_VARIABLE);
+		return -1;
+	}
+	fd = strtol(text, &end, 10);
+	if (*end || end == text || fd < 0 || fd > INT_MAX) {
+		warnx("$" TARGET_VARIABLE ": '%s' is no descriptor", text);
+		return -1;
+	}
+	return open_inherited((int)fd, store);
+}
+
+/*
+ * Another process
+ */
+
+/* A session on the heap of the session that is descriptor @fd over there. */
+static int open_theirs(int pidfd, int fd, struct refstore **store)
+{
+	long copy = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	return copy < 0 ? -errno : mint((int)copy, store);
+}
+
+static bool is_session(int directory, const char *name)
+{
+	char link[64];
+	ssize_t length = readlinkat(directory, name, link, sizeof(link) - 1);
+
+	if (length < 0)
+		return false;
+	link[length] = '\0';
+	return !strcmp(link, REFSTORE_DEVICE) ||
+	       !strcmp(link, "anon_inode:[refstore]");
+}
+
+static int same_heap(struct refstore *one, struct refstore *other)
+{
+	struct refstore_query first, second;
+
+	return !refstore_query(one, &first) &&
+	       !refstore_query(other, &second) && first.heap == second.heap;
+}
+
+/*
+ * Looks at descriptor @name of the process. *store: the first session found,
+ * of descriptor *found. A second heap is an error.
+ */
+static int try_descriptor(int pidfd, const char *name, struct refstore **store,
+			  int *found)
+{
+	struct refstore *other;
+	int fd = atoi(name);
+	int ret;
+
+	/* What has gone meanwhile, or only looks like one, is no session. */
+	ret = open_theirs(pidfd, fd, &other);
+	if (ret)
+		return ret == -EPERM ? ret : 0;
+	if (!*store) {
+		*store = other;
+		*found = fd;
+		return 0;
+	}
+	ret = same_heap(*store, other) ? 0 : -ENOTUNIQ;
+	refstore_close(other);
+	if (ret)
+		warnx("descriptors %d and %d are sessions on different heaps: "
+		      "choose with --session-fd", *found, fd);
+	return ret;
+}
+
+static int search_directory(DIR *directory, int pidfd, struct refstore **store)
+{
+	struct dirent *entry;
+	int found = -1;
+	int ret = 0;
+
+	*store = NULL;
+	while (!ret && (entry = readdir(directory)))
+		if (is_session(dirfd(directory), entry->d_name))
+			ret = try_descriptor(pidfd, entry->d_name, store,
+					     &found);
+	if (!ret && !*store)
+		ret = -ENOENT;
+	if (ret && *store)
+		refstore_close(*store);
+	return ret;
+}
+
+static int search(pid_t pid, int pidfd, struct refstore **store)
+{
+	char path[32];
+	DIR *directory;
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	directory = opendir(path);
+	if (!directory)
+		return -errno;
+	ret = search_directory(directory, pidfd, store);
+	closedir(directory);
+	return ret;
+}
+
+static int open_process(const struct arguments *arguments,
+			struct refstore **store)
+{
+	pid_t pid = arguments->pid;
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int ret;
+
+	if (pidfd < 0)
+		ret = -errno;
+	else if (arguments->session_fd >= 0)
+		ret = open_theirs(pidfd, arguments->session_fd, store);
+	else
+		ret = search(pid, pidfd, store);
+	if (pidfd >= 0)
+		close(pidfd);
+	if (!ret)
+		return 0;
+	if (ret == -ENOENT || ret == -ENOTTY)
+		warnx("process %d: no session there", (int)pid);
+	else if (ret != -ENOTUNIQ)
+		warnx("process %d: %s", (int)pid, strerror(-ret));
+	return -1;
+}
+
+int target_open(const struct arguments *arguments, struct refstore **store)
+{
+	if (arguments->pid)
+		return open_process(arguments, store);
+	if (arguments->fd >= 0)
+		return open_inherited(arguments->fd, store);
+	return open_variable(store);
+}

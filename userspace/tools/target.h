@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The session that a command works on.
+ */
+#ifndef REFSTORE_TARGET_H
+#define REFSTORE_TARGET_H
+
+#include <refstore.h>
+
+#include "command.h"
+
+/* Where a program finds the descriptor of a session that it inherited. */
+#define TARGET_VARIABLE "REFSTORE_FD"
+
+/**
+ * target_open() - a session on the heap that the arguments name
+ * @arguments: the options --fd, --pid and --session-fd
+ * @store: out: a fresh session, which holds nothing
+ *
+ * Return: 0, or -1 after it has said on stderr what was wrong.
+ */
+int target_open(const struct arguments *arguments, struct refstore **store);
+
+#endif /* REFSTORE_TARGET_H */

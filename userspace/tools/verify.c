@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Everything that the kernel states of a heap is counted once more, from what
+ * it lists: references to each object, and the totals.
+ */
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "idmap.h"
+#include "out.h"
+#include "table.h"
+#include "target.h"
+
+/**
+ * struct found - what was found of an object
+ * @id: its id
+ * @stated: references, as the kernel says
+ * @counted: references that were met
+ * @nr_slots: number of its slots
+ * @saturated: its count has been given up
+ */
+struct found {
+	uint64_t id;
+	uint32_t stated;
+	uint32_t counted;
+	uint32_t nr_slots;
+	bool saturated;
+};
+
+/**
+ * struct total - objects and bytes, of a type or of the heap
+ * @objects: how many
+ * @bytes: how large they are together
+ */
+struct total {
+	uint64_t objects;
+	uint64_t bytes;
+};
+
+/**
+ * struct verify - a heap being verified
+ * @store: a session on it, which holds nothing
+ * @heap: its number
+ * @found: its objects
+ * @nr_found: number of objects
+ * @found_room: room in @found
+ * @places: from ids to @found
+ * @types: totals by type
+ * @nr_types: number of types that there is room for
+ * @total: of all objects
+ * @edges: slots that are not empty
+ * @handles: handles of all sessions
+ * @saturated: objects that are saturated
+ * @disagreements: so far
+ */
+struct verify {
+	struct refstore *store;
+	uint64_t heap;
+	struct found *found;
+	size_t nr_found;
+	size_t found_room;
+	struct idmap places;
+	struct total *types;
+	uint32_t nr_types;
+	struct total total;
+	uint64_t edges;
+	uint64_t handles;
+	uint64_t saturated;
+	uint64_t disagreements;
+};
+
+/*
+ * Saying what disagrees: a subject, which is an object by its id, or a type by
+ * its name, or the heap; what is said of it; and two numbers.
+ */
+
+static void open_finding(struct verify *verify, const char *what)
+{
+	verify->disagreements++;
+	out_open_object(NULL);
+	out_json_string("what", what);
+}
+
+static void close_finding(const char *what, uint64_t stated, uint64_t counted)
+{
+	out_text("%s: ", what);
+	out_number("stated", "stated %" PRIu64, stated);
+	out_number("counted", ", counted %" PRIu64 "\n", counted);
+	out_close_object();
+}
+
+static void object_disagrees(struct verify *verify, uint64_t id,
+			     const char *what, uint64_t stated,
+			     uint64_t counted)
+{
+	open_finding(verify, what);
+	out_number("id", "object %" PRIu64 ", ", id);
+	close_finding(what, stated, counted);
+}
+
+static void check_heap_number(struct verify *verify, const char *what,
+			      uint64_t stated, uint64_t counted)
+{
+	if (stated == counted)
+		return;
+	open_finding(verify, what);
+	out_number("heap", "heap %" PRIu64 ", ", verify->heap);
+	close_finding(what, stated, counted);
+}
+
+static void check_type_number(struct verify *verify, const char *type,
+			      const char *what, uint64_t stated,
+			      uint64_t counted)
+{
+	if (stated == counted)
+		return;
+	open_finding(verify, what);
+	out_string("type", "type %s, ", type);
+	close_finding(what, stated, counted);
+}
+
+/* A reference from or to something that is not there. */
+static void reference_disagrees(struct verify *verify, const char *what,
+				uint64_t from, uint64_t to)
+{
+	open_finding(verify, what);
+	out_text("%s: ", what);
+	out_number("from", "from %" PRIu64, from);
+	out_number("to", " to object %" PRIu64 "\n", to);
+	out_close_object();
+}
+
+/*
+ * Walking
+ */
+
+static void add_total(struct total *total, uint64_t bytes)
+{
+	total->objects++;
+	total->bytes += bytes;
+}
+
+static int add_type(struct verify *verify,
+		    const struct refstore_walk_object *object)
+{
+	if (object->type >= verify->nr_types) {
+		object_disagrees(verify, object->id, "number of its type",
+				 object->type, verify->nr_types);
+		return 0;
+	}
+	add_total(&verify->types[object->type], object->bytes);
+	return 0;
+}
+
+static int add_object(struct verify *verify,
+		      const struct refstore_walk_object *object)
+{
+	struct found *found;
+	int ret;
+
+	if (verify->nr_found == verify->found_room) {
+		size_t room = verify->found_room ? 2 * verify->found_room :
+						   1024;
+
+		found = reallocarray(verify->found, room, sizeof(*found));
+		if (!found)
+			return -ENOMEM;
+		verify->found = found;
+		verify->found_room = room;
+	}
+	ret = idmap_add(&verify->places, object->id, verify->nr_found);
+	if (ret == -EEXIST) {
+		object_disagrees(verify, object->id, "times listed", 1, 2);
+		return 0;
+	}
+	if (ret)
+		return ret;
+	verify->found[verify->nr_found++] = (struct found){
+		.id = object->id,
+		.stated = object->refs,
+		.nr_slots = object->nr_slots,
+		.saturated = object->state & REFSTORE_STATE_SATURATED,
+	};
+	add_total(&verify->total, object->bytes);
+	return add_type(verify, object);
+}
+
+static int walk_objects(struct verify *verify)
+{
+	struct refstore_walk_object object;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_objects(verify->store, 0, &iter);
+
+	if (ret)
+		return ret;
+	while ((ret = refstore_iter_next_object(iter, &object)) == 1) {
+		ret = add_object(verify, &object);
+		if (ret)
+			break;
+	}
+	refstore_iter_free(iter);
+	return ret;
+}
+
+static struct found *find(const struct verify *verify, uint64_t id)
+{
+	size_t place = idmap_find(&verify->places, id);
+
+	return place == IDMAP_NONE ? NULL : &verify->found[place];
+}
+
+static void add_edge(struct verify *verify,
+		     const struct refstore_walk_edge *edge)
+{
+	const struct found *from = find(verify, edge->from);
+	struct found *to = find(verify, edge->to);
+
+	verify->edges++;
+	if (!from)
+		reference_disagrees(verify, "slot of no object", edge->from,
+				    edge->to);
+	else if (edge->index >= from->nr_slots)
+		object_disagrees(verify, edge->from, "number of slots",
+				 from->nr_slots, (uint64_t)edge->index + 1);
+	if (to)
+		to->counted++;
+	else
+		reference_disagrees(verify, "slot that refers to no object",
+				    edge->from, edge->to);
+}
+
+static int walk_edges(struct verify *verify)
+{
+	struct refstore_walk_edge edge;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_edges(verify->store, &iter);
+
+	if (ret)
+		return ret;
+	while ((ret = refstore_iter_next_edge(iter, &edge)) == 1)
+		add_edge(verify, &edge);
+	refstore_iter_free(iter);
+	return ret;
+}
+
+static int walk_handles(struct verify *verify, struct refstore_iter *iter,
+			const char *what, uint64_t *count)
+{
+	struct refstore_walk_handle handle;
+	int ret;
+
+	while ((ret = refstore_iter_next_handle(iter, &handle)) == 1) {
+		struct found *found = find(verify, handle.id);
+
+		++*count;
+		if (found)
+			found->counted++;
+		else
+			reference_disagrees(verify, what, handle.session,
+					    handle.id);
+	}
+	refstore_iter_free(iter);
+	return ret;
+}
+
+static int walk_roots_and_handles(struct verify *verify)
+{
+	struct refstore_iter *iter;
+	uint64_t roots = 0;
+	int ret = refstore_iter_handles(verify->store, &iter);
+
+	if (!ret)
+		ret = walk_handles(verify, iter, "handle of no object",
+				   &verify->handles);
+	if (!ret)
+		ret = refstore_iter_roots(verify->store, &iter);
+	if (!ret)
+		ret = walk_handles(verify, iter, "root that is no object",
+				   &roots);
+	return ret;
+}
+
+/*
+ * Comparing
+ */
+
+static void check_references(struct verify *verify)
+{
+	size_t i;
+
+	for (i = 0; i < verify->nr_found; i++) {
+		const struct found *found = &verify->found[i];
+
+		if (found->saturated)
+			verify->saturated++;
+		else if (found->stated != found->counted)
+			object_disagrees(verify, found->id, "references",
+					 found->stated, found->counted);
+	}
+}
+
+static int check_heap(struct verify *verify)
+{
+	struct table heaps;
+	size_t i;
+
+	if (table_open(&heaps, "heaps"))
+		return -1;
+	for (i = 0; i < heaps.nr_rows; i++)
+		if (table_number(&heaps, i, "heap") == verify->heap)
+			break;
+	if (i == heaps.nr_rows) {
+		check_heap_number(verify, "lines about it", 0, 1);
+	} else {
+		check_heap_number(verify, "objects",
+				  table_number(&heaps, i, "objects"),
+				  verify->total.objects);
+		check_heap_number(verify, "bytes",
+				  table_number(&heaps, i, "bytes"),
+				  verify->total.bytes);
+		check_heap_number(verify, "handles",
+				  table_number(&heaps, i, "handles"),
+				  verify->handles);
+	}
+	table_free(&heaps);
+	return 0;
+}
+
+/* The total of a type in the file's rows; 0 where it has none. */
+static struct total stated_total(const struct table *types, uint64_t heap,
+				 uint32_t type)
+{
+	struct total total = {};
+	size_t i;
+
+	for (i = 0; i < types->nr_rows; i++) {
+		if (table_number(types, i, "heap") != heap ||
+		    table_number(types, i, "type") != type)
+			continue;
+		total.objects = table_number(types, i, "objects");
+		total.bytes = table_number(types, i, "bytes");
+		break;
+	}
+	return total;
+}
+
+static int check_types(struct verify *verify)
+{
+	struct table types;
+	uint32_t i;
+
+	if (table_open(&types, "types"))
+		return -1;
+	for (i = 0; i < verify->nr_types; i++) {
+		char name[REFSTORE_TYPE_NAME_MAX];
+		struct total stated;
+
+		if (refstore_type_name(verify->store, i, name))
+			continue;
+		stated = stated_total(&types, verify->heap, i);
+		check_type_number(verify, name, "objects", stated.objects,
+				  verify->types[i].objects);
+		check_type_number(verify, name, "bytes", stated.bytes,
+				  verify->types[i].bytes);
+	}
+	table_free(&types);
+	return 0;
+}
+
+static int begin(struct verify *verify)
+{
+	struct refstore_query query;
+	int ret = refstore_query(verify->store, &query);
+
+	if (ret)
+		return ret;
+	verify->heap = query.heap;
+	verify->nr_types = query.max_types;
+	verify->types = calloc(verify->nr_types, sizeof(*verify->types));
+	if (!verify->types)
+		return -ENOMEM;
+	return refstore_collect(verify->store, NULL);
+}
+
+static int walk(struct verify *verify)
+{
+	int ret = walk_objects(verify);
+
+	if (!ret)
+		ret = walk_edges(verify);
+	if (!ret)
+		ret = walk_roots_and_handles(verify);
+	return ret;
+}
+
+/* 0, or -1 after it has said why it could not go on. */
+static int verify_heap(struct verify *verify)
+{
+	int ret = begin(verify);
+
+	out_open_object(NULL);
+	out_json_number("heap", verify->heap);
+	out_open_array("disagreements");
+	if (!ret)
+		ret = walk(verify);
+	if (ret)
+		warnx("cannot verify: %s", strerror(-ret));
+	if (!ret) {
+		check_references(verify);
+		ret = check_heap(verify);
+	}
+	if (!ret)
+		ret = check_types(verify);
+	out_close_array();
+	out_number("objects", "%" PRIu64 " objects", verify->total.objects);
+	out_number("bytes", " of %" PRIu64 " bytes", verify->total.bytes);
+	out_number("edges", ", %" PRIu64 " edges", verify->edges);
+	out_number("handles", ", %" PRIu64 " handles", verify->handles);
+	out_number("saturated", ", %" PRIu64 " saturated", verify->saturated);
+	out_text(": %" PRIu64 " disagreements\n", verify->disagreements);
+	out_close_object();
+	return ret;
+}
+
+static int run_verify(const struct arguments *arguments)
+{
+	struct verify verify = {};
+	int ret;
+
+	if (target_open(arguments, &verify.store))
+		return STATUS_FAILED;
+	ret = verify_heap(&verify);
+	refstore_close(verify.store);
+	free(verify.found);
+	free(verify.types);
+	idmap_free(&verify.places);
+	return ret || verify.disagreements ? STATUS_FAILED : STATUS_OK;
+}
+
+const struct command command_verify = {
+	.name = "verify",
+	.usage = "",
+	.summary = "Check a heap's counts against what it contains",
+	.help = "Collects cycles, then counts the references to each object:\n"
+		"slots, handles of all sessions, the root. Prints where that\n"
+		"is not what the kernel states, and where objects, bytes,\n"
+		"handles and types add up to something else. Saturated\n"
+		"objects have no exact count and are left out. The heap must\n"
+		"be quiet.\n",
+	.session = true,
+	.run = run_verify,
+};
