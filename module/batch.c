@@ -2,9 +2,10 @@
 /*
  * Batches: an array of operations in one call.
  *
- * They run in chunks. Of each, the operations are copied in; then, under one hold
- * of the session's lock, they run, the answers are copied out, and the handles
- * that were made are installed: reserve, do all that can fail, publish last.
+ * They run in chunks. Of each, the operations are copied in; then, under one
+ * hold of the session's lock, they run, the answers are copied out, and the
+ * handles that were made are installed: reserve, do all that can fail, publish
+ * last.
  */
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -19,7 +20,8 @@
  * @args: the user's struct
  * @ops: one chunk of operations
  * @results: what these made
- * @handles: what the operations of earlier chunks made; NULL if there is one only
+ * @handles: what the operations of earlier chunks made; NULL if there is one
+ *           only
  */
 struct rs_batch {
 	struct refstore_batch *args;

@@ -2,9 +2,9 @@
 /*
  * A call: how operations find their operands and hand out their results.
  *
- * An operation runs under its session's lock. What its handles name stays as long
- * as that is held. A handle that it makes is reserved, and installed only after
- * the answer was copied out; if that fails it is taken back.
+ * An operation runs under its session's lock. What its handles name stays as
+ * long as that is held. A handle that it makes is reserved, and installed only
+ * after the answer was copied out; if that fails it is taken back.
  */
 #ifndef RS_CALL_H
 #define RS_CALL_H
@@ -12,7 +12,7 @@
 #include "session.h"
 
 #define RS_BATCH_CHUNK	64	/* operations between two copies */
-#define RS_MAX_BATCH	(1U << 16)
+#define RS_MAX_BATCH	BIT(16)
 #define RS_RESULT_BIT	BIT_ULL(63)
 
 /**

@@ -3,15 +3,15 @@
  * The queue of candidates: objects whose count fell, but not to zero. Only
  * there can a cycle have become garbage.
  *
- * Rule R1: the bit in the word and the place in the queue change together, under
- * the queue's lock, by somebody who holds a reference, or (rs_candidate_add() for
- * the scanner) only while the count is above zero. The last put of an object
- * takes it out. So what is in the queue is alive, or its last putter waits for
- * the lock, and its memory stays as long as we hold that.
+ * Rule R1: the bit in the word and the place in the queue change together,
+ * under the queue's lock, by somebody who holds a reference, or
+ * (rs_candidate_add() for the scanner) only while the count is above zero. The
+ * last put of an object takes it out. So what is in the queue is alive, or its
+ * last putter waits for the lock, and its memory stays as long as we hold that.
  *
- * The queue is an array without holes: the last candidate takes the place of one
- * that leaves. It has room for every slotted object, reserved when these were
- * made (rs_heap_insert()), so that nothing here allocates.
+ * The queue is an array without holes: the last candidate takes the place of
+ * one that leaves. It has room for every slotted object, reserved when these
+ * were made (rs_heap_insert()), so that nothing here allocates.
  */
 #include "candidate.h"
 #include "scan.h"

@@ -14,12 +14,18 @@
 #define RS_AHEAD_HEADER	16	/* entries from here to the header prefetched */
 #define RS_AHEAD_SLOTS	8	/* and to the targets of slots */
 
+/* The list has room for every slotted object, but not for those that died. */
+static bool rs_capture_full(struct rs_scan *scan)
+{
+	/* Pairs with the release in rs_vec_grow() */
+	return scan->len >= smp_load_acquire(&scan->heap->work.len);
+}
+
 /* Puts a captured object on the list; false if that is full. */
 static bool rs_capture_push(struct rs_scan *scan, struct rs_slotted *slotted,
 			    u32 state, u32 edges)
 {
-	/* Pairs with the release in rs_vec_grow() */
-	if (scan->len >= smp_load_acquire(&scan->heap->work.len))
+	if (rs_capture_full(scan))
 		return false;
 	WRITE_ONCE(slotted->epoch, rs_epoch(scan, state));
 	slotted->edges = edges;
@@ -34,7 +40,7 @@ static bool rs_drain_one(struct rs_scan *scan, u32 pos)
 
 	if (pos >= heap->queue_len)
 		return true;
-	if (scan->len >= smp_load_acquire(&heap->work.len))
+	if (rs_capture_full(scan))
 		return false;
 	obj = rs_candidate_take(heap, pos);
 	if (obj)
@@ -44,9 +50,9 @@ static bool rs_drain_one(struct rs_scan *scan, u32 pos)
 }
 
 /*
- * Rule R15: every candidate is drained before anything is traced. Downwards: the
- * last candidate takes the place of one that leaves, so what was there when we
- * began is taken or moves to a place that we have yet to come to.
+ * Rule R15: every candidate is drained before anything is traced. Downwards:
+ * the last candidate takes the place of one that leaves, so what was there when
+ * we began is taken or moves to a place that we have yet to come to.
  */
 static bool rs_drain(struct rs_scan *scan)
 {
@@ -306,8 +312,8 @@ static void rs_keep_suspects(struct rs_scan *scan)
  * rs_deduce - find out what of the captured objects may be garbage
  * @scan: a scan that captured
  *
- * A filter only: slots are read again here, and may have changed. Safety rests on
- * rs_decide() (rule R8).
+ * A filter only: slots are read again here, and may have changed. Safety rests
+ * on rs_decide() (rule R8).
  *
  * Return: false if the scan must give up; else the suspects alone are on the
  * list.

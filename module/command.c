@@ -2,11 +2,12 @@
 /*
  * Commands: what each does with its struct, and the table of them.
  *
- * Those that can be part of a batch run under the session's lock. A struct is in
- * kernel memory; its size, flags and reserved field were checked. What a user
- * gets to see of it is what a command writes to it.
+ * Those that can be part of a batch run under the session's lock. A struct is
+ * in kernel memory; its size, flags and reserved field were checked. What a
+ * user gets to see of it is what a command writes to it.
  */
 #include <linux/file.h>
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>

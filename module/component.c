@@ -21,8 +21,9 @@
  * touches garbage, which is the rule, and needs no more than the list. Only
  * after that was touched are strong components worked out, by Tarjan's
  * algorithm ("Depth-first search and linear graph algorithms", 1972), made
- * iterative, in arrays. It emits them referred-to first; they are decided in the
- * reverse order (R7), so that all credits of a component are known before it.
+ * iterative, in arrays. It emits them referred-to first; they are decided in
+ * the reverse order (R7), so that all credits of a component are known before
+ * it.
  */
 #include <linux/limits.h>
 #include <linux/mm.h>
@@ -35,7 +36,7 @@
 #include "slot.h"
 #include "trace.h"
 
-#define RS_DECIDED	BIT(31)	/* in comp[]: a component's number, not a visit's */
+#define RS_DECIDED	BIT(31)	/* in comp[]: of a component, not a visit */
 
 /**
  * struct rs_tarjan - strong components of the suspects
@@ -88,15 +89,6 @@ static struct rs_slotted *rs_member(struct rs_component *comp, u32 i)
 	return *rs_scan_at(comp->scan, i);
 }
 
-/* Calls @fn for each target of @slotted's slots that is a suspect. */
-#define rs_for_each_suspect(scan, slotted, child, slots, first, i, n)	\
-	for (first = 0; (n = rs_slots_peek(slotted, first, slots));	\
-	     first += n)						\
-		for (i = 0; i < n; i++)					\
-			if (!(child = rs_suspect(scan, slots[i])))	\
-				continue;				\
-			else
-
 /* The suspect that a slot refers to, or NULL. */
 static struct rs_slotted *rs_suspect(struct rs_scan *scan, unsigned long slot)
 {
@@ -106,6 +98,61 @@ static struct rs_slotted *rs_suspect(struct rs_scan *scan, unsigned long slot)
 		return NULL;
 	child = rs_slotted(rs_slot_object(slot));
 	return rs_scan_is(scan, child, RS_EPOCH_CAPTURED) ? child : NULL;
+}
+
+/**
+ * struct rs_targets - a walk through the suspects that slots refer to
+ * @scan: the scan
+ * @slotted: whose slots
+ * @next: the slot after those in @slots
+ * @at: the next one in @slots
+ * @nr: how many are in @slots
+ * @slots: some slots
+ */
+struct rs_targets {
+	struct rs_scan *scan;
+	struct rs_slotted *slotted;
+	u32 next;
+	u32 at;
+	u32 nr;
+	unsigned long slots[RS_PEEK];
+};
+
+static void rs_targets_init(struct rs_targets *targets, struct rs_scan *scan,
+			    struct rs_slotted *slotted, u32 first)
+{
+	targets->scan = scan;
+	targets->slotted = slotted;
+	targets->next = first;
+	targets->at = 0;
+	targets->nr = 0;
+}
+
+/* The next suspect, or NULL. */
+static struct rs_slotted *rs_targets_next(struct rs_targets *targets)
+{
+	struct rs_slotted *target;
+
+	for (;;) {
+		while (targets->at < targets->nr) {
+			target = rs_suspect(targets->scan,
+					    targets->slots[targets->at++]);
+			if (target)
+				return target;
+		}
+		targets->nr = rs_slots_peek(targets->slotted, targets->next,
+					    targets->slots);
+		if (!targets->nr)
+			return NULL;
+		targets->next += targets->nr;
+		targets->at = 0;
+	}
+}
+
+/* The slot where a walk goes on. */
+static u32 rs_targets_cursor(const struct rs_targets *targets)
+{
+	return targets->next - (targets->nr - targets->at);
 }
 
 static void rs_count_edge(struct rs_tarjan *tarjan, struct rs_slotted *from,
@@ -120,11 +167,11 @@ static void rs_count_edge(struct rs_tarjan *tarjan, struct rs_slotted *from,
 static void rs_count_edges_of(struct rs_component *comp,
 			      struct rs_slotted *slotted)
 {
-	unsigned long slots[RS_PEEK];
+	struct rs_targets targets;
 	struct rs_slotted *child;
-	u32 first, i, n;
 
-	rs_for_each_suspect(comp->scan, slotted, child, slots, first, i, n)
+	rs_targets_init(&targets, comp->scan, slotted, 0);
+	while ((child = rs_targets_next(&targets)))
 		rs_count_edge(comp->tarjan, slotted, child);
 }
 
@@ -168,8 +215,10 @@ static bool rs_component_count(struct rs_component *comp)
 	rs_scan_step(comp->scan, RS_STEP_COUNTED);
 	for (i = comp->first; i < comp->end; i++) {
 		slotted = rs_member(comp, i);
-		if (!rs_scan_slice(comp->scan, i) ||
-		    rs_word_count(slotted->capture) != rs_counted(comp, slotted))
+		if (!rs_scan_slice(comp->scan, i))
+			return false;
+		if (rs_word_count(slotted->capture) !=
+		    rs_counted(comp, slotted))
 			return false;
 	}
 	return true;
@@ -231,6 +280,7 @@ static void rs_component_clear(struct rs_component *comp, u32 end)
 				&rs_member(comp, i)->obj.ref.word);
 		rs_scan_slice(comp->scan, i);
 	}
+	/* Before the descriptor is retired; pairs with rs_suspect_alive() */
 	smp_mb__after_atomic();
 	rs_desc_set(comp->scan->heap, RS_DESC_NONE);
 }
@@ -245,6 +295,7 @@ static void rs_component_kill(struct rs_component *comp)
 			     &rs_member(comp, i)->obj.ref.word);
 		rs_scan_slice(comp->scan, i);
 	}
+	/* Before the descriptor is retired; pairs with rs_suspect_alive() */
 	smp_mb__after_atomic();
 	rs_desc_set(comp->scan->heap, RS_DESC_NONE);
 }
@@ -297,7 +348,9 @@ static void rs_tarjan_free(struct rs_tarjan *tarjan)
 	kvfree(tarjan->credit);
 }
 
-/* All zero; a scan that gets no memory keeps what it has, and is tried again. */
+/*
+ * All zero; a scan that gets no memory keeps what it has, and is tried again.
+ */
 static bool rs_tarjan_alloc(struct rs_tarjan *tarjan, u32 n)
 {
 	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
@@ -322,21 +375,16 @@ static void rs_tarjan_visit(struct rs_tarjan *t, u32 size, u32 v, u32 parent)
 
 /* The next suspect that slots of @slotted refer to, from *@cursor on. */
 static struct rs_slotted *rs_tarjan_next(struct rs_scan *scan,
-					 struct rs_slotted *slotted, u32 *cursor)
+					 struct rs_slotted *slotted,
+					 u32 *cursor)
 {
-	unsigned long slots[RS_PEEK];
+	struct rs_targets targets;
 	struct rs_slotted *child;
-	u32 i, n;
 
-	while ((n = rs_slots_peek(slotted, *cursor, slots))) {
-		for (i = 0; i < n; i++) {
-			++*cursor;
-			child = rs_suspect(scan, slots[i]);
-			if (child)
-				return child;
-		}
-	}
-	return NULL;
+	rs_targets_init(&targets, scan, slotted, *cursor);
+	child = rs_targets_next(&targets);
+	*cursor = rs_targets_cursor(&targets);
+	return child;
 }
 
 /* @v is finished: if it is a component's root, that is on top of the stack. */
@@ -405,21 +453,23 @@ static bool rs_tarjan_run(struct rs_scan *scan, struct rs_tarjan *t)
 static void rs_component_credit(struct rs_component *comp)
 {
 	struct rs_tarjan *t = comp->tarjan;
-	unsigned long slots[RS_PEEK];
 	struct rs_slotted *slotted, *child;
-	u32 m, first, i, n;
+	struct rs_targets targets;
+	u32 i;
 
-	for (m = comp->first; m < comp->end; m++) {
-		slotted = rs_member(comp, m);
-		rs_for_each_suspect(comp->scan, slotted, child, slots, first,
-				    i, n)
+	for (i = comp->first; i < comp->end; i++) {
+		slotted = rs_member(comp, i);
+		rs_targets_init(&targets, comp->scan, slotted, 0);
+		while ((child = rs_targets_next(&targets)))
 			if (t->comp[child->edges] != t->comp[slotted->edges])
 				t->credit[child->edges]++;
-		rs_scan_slice(comp->scan, m);
+		rs_scan_slice(comp->scan, i);
 	}
 }
 
-/* An aborted component gives no credit, so what it refers to fails by itself. */
+/*
+ * An aborted component gives no credit, so what it refers to fails by itself.
+ */
 static void rs_component_keep(struct rs_component *comp)
 {
 	u32 i;

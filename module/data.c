@@ -3,9 +3,9 @@
  * Data: the bytes of an object.
  *
  * A write is atomic, and none comes after a seal: data is copied under the
- * object's slot lock, at most RS_MAX_DATA of it. Users' memory cannot be touched
- * there, so it goes through a buffer; but for data that is sealed, which can be
- * copied out as it is.
+ * object's slot lock, at most RS_MAX_DATA of it. Users' memory cannot be
+ * touched there, so it goes through a buffer; but for data that is sealed,
+ * which can be copied out as it is.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -102,11 +102,14 @@ int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u32 offset,
 {
 	u32 size = rs_object_data_len(obj);
 	int err = 0;
+	bool sealed;
 
 	if (offset > size)
 		return -ERANGE;
 	length = min(length, size - offset);
-	if (length && smp_load_acquire(&obj->flags) & RS_SEALED_DATA) {
+	/* Pairs with the release in rs_data_seal() */
+	sealed = smp_load_acquire(&obj->flags) & RS_SEALED_DATA;
+	if (length && sealed) {
 		if (copy_to_user(buffer, rs_object_data(obj) + offset, length))
 			err = -EFAULT;
 	} else if (length) {
@@ -153,10 +156,11 @@ int rs_data_write(struct rs_heap *heap, struct rs_object *obj, u32 offset,
 	return err;
 }
 
-/* Seals for good. The release pairs with the unlocked look in rs_data_read(). */
+/* Seals for good. */
 void rs_data_seal(struct rs_heap *heap, struct rs_object *obj, u32 seals)
 {
 	spin_lock(rs_slot_lock(heap, obj));
+	/* What was written before is seen: pairs with rs_data_read() */
 	smp_store_release(&obj->flags, obj->flags | seals);
 	spin_unlock(rs_slot_lock(heap, obj));
 }

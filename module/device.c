@@ -2,8 +2,9 @@
 /*
  * The character device: how calls come in.
  *
- * open makes a private heap and a session on it; ioctl copies a command's struct
- * in, runs it, copies the answer out, and only then publishes what was made.
+ * open makes a private heap and a session on it; ioctl copies a command's
+ * struct in, runs it, copies the answer out, and only then publishes what was
+ * made.
  */
 #include <linux/anon_inodes.h>
 #include <linux/cred.h>

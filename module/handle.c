@@ -8,18 +8,18 @@
  *  +--+----------------------------+-------------------+
  *
  * The table is an array of 16-byte entries. An entry's generation moves on when
- * its handle is released, so a stale handle does not match. Generations begin at
- * a number drawn for the session and go in strides that are drawn as well, so
- * that another session's handle does not match either, nor what a session and its
- * clone mint after they part. The stride is odd: all 2^37 generations come
- * before one comes again, and then the entry is not used any more.
+ * its handle is released, so a stale handle does not match. Generations begin
+ * at a number drawn for the session and go in strides that are drawn as well,
+ * so that another session's handle does not match either, nor what a session
+ * and its clone mint after they part. The stride is odd: all 2^37 generations
+ * come before one comes again, and then the entry is not used any more.
  *
- * A handle that is being made is reserved first, shown to the user, and installed
- * last; until then it names nothing.
+ * A handle that is being made is reserved first, shown to the user, and
+ * installed last; until then it names nothing.
  *
  * Everything here is called under the session's lock. That lock is also what
- * makes looking up cheap: as long as it is held a handle keeps its object, so no
- * reference needs to be taken for an operation.
+ * makes looking up cheap: as long as it is held a handle keeps its object, so
+ * no reference needs to be taken for an operation.
  */
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
@@ -142,7 +142,10 @@ int rs_handle_reserve(struct rs_handles *handles, u64 *handle)
 	return 0;
 }
 
-/* Lets a reserved handle name @obj; the caller's reference is the handle's now. */
+/*
+ * Lets a reserved handle name @obj; the caller's reference is the handle's
+ * now.
+ */
 void rs_handle_install(struct rs_handles *handles, u64 handle,
 		       struct rs_object *obj)
 {

@@ -17,13 +17,14 @@
 /**
  * struct rs_handle - an entry of a session's table
  * @obj: a counted reference; NULL while free or reserved
- * @tag: generation (37 bits), shifted as in the handle; below it, while the entry
- *       is free, the index of the next free one
+ * @tag: generation (37 bits), shifted as in the handle; below it, while the
+ *       entry is free, the index of the next free one
  */
 struct rs_handle {
 	struct rs_object *obj;
 	u64 tag;
 };
+
 static_assert(sizeof(struct rs_handle) == 16);
 
 /**

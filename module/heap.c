@@ -14,12 +14,12 @@
 #include "slot.h"
 #include "trace.h"
 
-#define RS_INDEX_MAX	(1U << 30)	/* objects of a heap, at the most */
+#define RS_INDEX_MAX	BIT(30)	/* objects of a heap, at the most */
 
 static unsigned long rs_max_objects;
 module_param_named(max_objects, rs_max_objects, ulong, 0644);
 MODULE_PARM_DESC(max_objects,
-		 "Objects of a heap at most (0: one for each 128 bytes of memory)");
+		 "Objects of a heap at most (0: as many as 128 bytes fit memory)");
 
 static unsigned long rs_max_bytes;
 module_param_named(max_bytes, rs_max_bytes, ulong, 0644);
@@ -27,11 +27,11 @@ MODULE_PARM_DESC(max_bytes,
 		 "Bytes of a heap at most (0: half of the memory)");
 
 LIST_HEAD(rs_heaps);
-DEFINE_MUTEX(rs_heaps_lock);
+DEFINE_MUTEX(rs_heaps_lock);	/* protects rs_heaps and rs_last_heap */
 
 static struct kmem_cache *rs_heap_cache __ro_after_init;
 struct workqueue_struct *rs_queue __ro_after_init;
-static u64 rs_last_heap;	/* number; rs_heaps_lock */
+static u64 rs_last_heap;	/* its number */
 
 u64 rs_heap_max_objects(void)
 {

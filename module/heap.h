@@ -57,8 +57,8 @@
  *   - its heap dies (rs_heap_free_objects): nobody is left to see it, and
  *     everything in the table is freed without counting.
  *
- * How a heap dies (invariant I4): each session holds a reference on it. The last
- * one to go queues heap->free_work, which stops the scanner, works off the
+ * How a heap dies (invariant I4): each session holds a reference on it. The
+ * last one to go queues heap->free_work, which stops the scanner, works off the
  * backlog and frees the rest. The module's exit destroys the workqueue, and so
  * waits for it; an open session pins the module through its file.
  */
@@ -78,7 +78,7 @@
 #include "vec.h"
 
 #define RS_SLOT_LOCKS	64
-#define RS_SLICE	256	/* objects or slots between two chances to run */
+#define RS_SLICE	256	/* objects or slots between two chances */
 
 /**
  * struct rs_scan_figures - what scans did
@@ -108,7 +108,7 @@ struct rs_scan_figures {
  * @owner: who opened it
  * @dying: no session is left; set once
  *
- * @table_lock: protects the fields to @created
+ * @table_lock: protects the fields to @types
  * @table: objects by index: an address, or 2 * next free index + 1; grows under
  *         @grow_lock
  * @table_free: first free index, or RS_NO_INDEX
@@ -144,7 +144,7 @@ struct rs_scan_figures {
  * @figures: of all scans
  * @waiters: for the end of a scan, or of the backlog
  *
- * @backlog_lock: protects the next two
+ * @backlog_lock: protects the next one
  * @backlog: objects with count zero whose slots are not all dropped
  * @backlog_len: how many; read without the lock
  * @reap_work: works the backlog off
@@ -167,7 +167,7 @@ struct rs_heap {
 	kuid_t owner;
 	bool dying;
 
-	spinlock_t table_lock;
+	spinlock_t table_lock;	/* @table to @types */
 	struct rs_vec table;
 	u32 table_free;
 	u32 table_used;
@@ -177,11 +177,11 @@ struct rs_heap {
 	u64 bytes;
 	u64 created;
 	struct rs_types types;
-	struct mutex types_lock;
-	struct mutex grow_lock;
-	struct mutex resize_lock;
+	struct mutex types_lock;	/* registrations */
+	struct mutex grow_lock;		/* growth of arrays */
+	struct mutex resize_lock;	/* one at a time */
 
-	spinlock_t queue_lock;
+	spinlock_t queue_lock;	/* @queue, @queue_len */
 	struct rs_vec queue;
 	u32 queue_len;
 
@@ -190,30 +190,30 @@ struct rs_heap {
 	u32 last_scan;
 	bool scan_stop;
 	atomic64_t desc;
-	spinlock_t deferred_lock;
+	spinlock_t deferred_lock;	/* @deferred and its figures */
 	struct rs_object *deferred;
 	u64 deferred_bytes;
 	u64 deferred_limit;
 	struct delayed_work scan_work;
-	spinlock_t report_lock;
+	spinlock_t report_lock;	/* @scans_asked to @figures */
 	u64 scans_asked;
 	u64 scans_begun;
 	struct rs_scan_figures figures;
 	wait_queue_head_t waiters;
 
-	spinlock_t backlog_lock;
+	spinlock_t backlog_lock;	/* @backlog */
 	struct rs_object *backlog;
 	atomic_long_t backlog_len;
 	struct work_struct reap_work;
 
-	spinlock_t root_lock;
+	spinlock_t root_lock;	/* @root */
 	struct rs_object *root;
-	spinlock_t sessions_lock;
+	spinlock_t sessions_lock;	/* @sessions, @next_session */
 	struct list_head sessions;
 	u64 next_session;
 	atomic64_t saturated;
 	struct work_struct free_work;
-	spinlock_t slot_lock[RS_SLOT_LOCKS];
+	spinlock_t slot_lock[RS_SLOT_LOCKS];	/* slots, data, seals */
 #ifdef REFSTORE_KUNIT
 	void (*hook)(struct rs_heap *heap, int step);
 	void *hook_data;

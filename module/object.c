@@ -12,7 +12,9 @@
 #include "slot.h"
 #include "scan.h"
 
-/* Sizes of the leaf caches, header included, and words of tail of the others. */
+/*
+ * Sizes of the leaf caches, header included, and words of tail of the others.
+ */
 static const u16 rs_leaf_sizes[] = {
 	32, 40, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096,
 };
@@ -263,8 +265,8 @@ static int rs_slotted_init(struct rs_object *obj, const struct rs_spec *spec)
  * rs_object_alloc - memory for an object, all but its data set up
  * @spec: what it shall be; its figures are within the limits
  *
- * The object has one reference, the caller's, empty slots and no id: it is in no
- * table yet. Undo with rs_object_free().
+ * The object has one reference, the caller's, empty slots and no id: it is in
+ * no table yet. Undo with rs_object_free().
  *
  * Return: the object, or NULL.
  */
@@ -305,10 +307,10 @@ void rs_object_free(struct rs_object *obj)
 }
 
 /*
- * Rule R10: a suspect is neither dead nor alive until its component's descriptor
- * says so. The scanner does not wait for us, nor we for it: a component that is
- * still pending is aborted. Returns true if the object was alive as long as its
- * word is @word.
+ * Rule R10: a suspect is neither dead nor alive until its component's
+ * descriptor says so. The scanner does not wait for us, nor we for it: a
+ * component that is still pending is aborted. Returns true if the object was
+ * alive as long as its word is @word.
  */
 static bool rs_suspect_alive(struct rs_heap *heap, struct rs_object *obj,
 			     u64 word)
@@ -324,6 +326,7 @@ static bool rs_suspect_alive(struct rs_heap *heap, struct rs_object *obj,
 		 */
 		smp_rmb();
 		desc = atomic64_read(&heap->desc);
+		/* As above */
 		smp_rmb();
 		if (rs_ref_read(&obj->ref) != word)
 			return true;	/* the caller's exchange will fail */
@@ -370,10 +373,10 @@ int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj)
  * rs_object_expose - before a reference to an object is stored in a slot
  * @obj: the object; the caller holds a reference
  *
- * An object that was made during a scan is freed at once when it dies, since the
- * scanner cannot have seen it (rule R18). From its first slot on the scanner
- * can, so it loses that privilege before. The compare-and-swap is a full
- * barrier: who reads the slot sees the new epoch.
+ * An object that was made during a scan is freed at once when it dies, since
+ * the scanner cannot have seen it (rule R18). From its first slot on the
+ * scanner can, so it loses that privilege before. The compare-and-swap is a
+ * full barrier: who reads the slot sees the new epoch.
  */
 void rs_object_expose(struct rs_object *obj)
 {

@@ -3,9 +3,9 @@
  * Objects: their layout, making and unmaking them.
  *
  * A leaf is a header and its data, from one of the leaf caches; data that does
- * not fit the largest is a block of its own. A slotted object is a longer header
- * and a tail of words, from one of the slotted caches; in the tail stand, in
- * this order:
+ * not fit the largest is a block of its own. A slotted object is a longer
+ * header and a tail of words, from one of the slotted caches; in the tail
+ * stand, in this order:
  *
  *   - if it has data: a pointer to it, and its length;
  *   - its slots; or, when they do not fit or were resized out of the tail, a
@@ -45,7 +45,7 @@
 struct rs_heap;
 
 #define RS_MAX_DATA	(64U << 10)
-#define RS_MAX_SLOTS	(1U << 20)
+#define RS_MAX_SLOTS	BIT(20)
 #define RS_MAX_TAIL	26	/* words of a slotted object's tail */
 
 /* flags: the first two are the uAPI's, and the only ones that change. */
@@ -76,6 +76,7 @@ struct rs_object {
 	u8 flags;
 	u32 queue_pos;
 };
+
 static_assert(sizeof(struct rs_object) == 32);
 
 struct rs_leaf {
@@ -96,6 +97,7 @@ struct rs_slotted {
 	u32 edges;
 	unsigned long tail[];
 };
+
 static_assert(sizeof(struct rs_slotted) == 48);
 
 /*

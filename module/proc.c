@@ -2,8 +2,8 @@
 /*
  * /proc/refstore: what there is, and what scans did.
  *
- * Each file begins with its name and version; columns are only ever added, at the
- * end. A reader sees the heaps of its own user; with CAP_SYS_PTRACE in the
+ * Each file begins with its name and version; columns are only ever added, at
+ * the end. A reader sees the heaps of its own user; with CAP_SYS_PTRACE in the
  * initial namespace, all of them.
  *
  * Nothing here waits for a session's lock, which its users can hold for long;
@@ -44,7 +44,10 @@ static struct rs_scan_record rs_scans[RS_SCANS_KEPT];
 static u64 rs_scans_seen;
 static DEFINE_SPINLOCK(rs_scans_lock);	/* protects the two above */
 
-/* Of heaps that are gone: so that totals never fall. Protected by rs_heaps_lock. */
+/*
+ * Of heaps that are gone: so that totals never fall. Protected by
+ * rs_heaps_lock.
+ */
 static struct rs_scan_figures rs_past;
 static u64 rs_past_created;
 static u64 rs_past_saturated;

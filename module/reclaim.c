@@ -9,8 +9,8 @@
  * There is no recursion, and no more than a slice of the list is worked off in
  * the caller; the rest is the heap's backlog, for heap->reap_work.
  *
- * Memory and the scanner (rules R13, R14). A scan that runs may hold pointers to
- * objects that it captured, so the memory of a slotted object that dies
+ * Memory and the scanner (rules R13, R14). A scan that runs may hold pointers
+ * to objects that it captured, so the memory of a slotted object that dies
  * meanwhile waits for its end. The last putter reads the number of the running
  * scan after its own decrement to zero, which is a full barrier:
  *
@@ -21,9 +21,9 @@
  *
  * If the scanner saw the slot still set, the putter sees the number. If it sees
  * none, the scan that starts next cannot reach the object any more. Set, the
- * putter looks again under deferred_lock, where the scanner clears it; so either
- * the memory is on the list before the scanner empties that, or it is freed by
- * the putter after the scanner is done.
+ * putter looks again under deferred_lock, where the scanner clears it; so
+ * either the memory is on the list before the scanner empties that, or it is
+ * freed by the putter after the scanner is done.
  *
  * An object that was made during the running scan and never stored in a slot is
  * unknown to the scanner and freed at once (R18). Leaves the scanner never

@@ -25,8 +25,8 @@
  * it is never freed early.
  *
  * Memory order: a get is relaxed, since its caller already owns or protects a
- * reference. Every put is a full barrier: what its caller did to the object, and
- * the slot that it emptied, come before it; freeing comes after (rule R13).
+ * reference. Every put is a full barrier: what its caller did to the object,
+ * and the slot that it emptied, come before it; freeing comes after (rule R13).
  */
 #ifndef RS_REF_H
 #define RS_REF_H
@@ -42,8 +42,8 @@
 #define RS_REF_TRACKED		BIT_ULL(28)	/* has slots; never changes */
 #define RS_REF_VERSION_ONE	BIT_ULL(30)
 
-#define RS_REF_MAX		(1U << 24)
-#define RS_REF_SATURATED	((1U << 25) - 1)
+#define RS_REF_MAX		((u32)BIT(24))
+#define RS_REF_SATURATED	((u32)RS_REF_COUNT_MASK)
 
 struct rs_ref {
 	atomic64_t word;

@@ -2,13 +2,13 @@
 /*
  * The cycle scanner.
  *
- * It runs on an unbound workqueue, one scan of a heap at a time, and never stops
- * anybody. Mutators reach objects through handles only, so true garbage can
- * neither change nor be touched; the scanner captures what it sees, finds out
- * what of it nobody outside refers to, and then checks that what it captured
- * still holds, all at one instant. A live object that was moved about meanwhile
- * fails the check and is kept. The protocol is in the tradition of Bacon and
- * Rajan's concurrent cycle collection (2001).
+ * It runs on an unbound workqueue, one scan of a heap at a time, and never
+ * stops anybody. Mutators reach objects through handles only, so true garbage
+ * can neither change nor be touched; the scanner captures what it sees, finds
+ * out what of it nobody outside refers to, and then checks that what it
+ * captured still holds, all at one instant. A live object that was moved about
+ * meanwhile fails the check and is kept. The protocol is in the tradition of
+ * Bacon and Rajan's concurrent cycle collection (2001).
  *
  *   queue     a put that leaves an object alive makes it a candidate
  *             (candidate.c): only there can a cycle have become garbage
@@ -24,8 +24,8 @@
  * (rule R12), so it can give up at any time: when its heap dies, when too much
  * memory waits for it (R17), when it is too old (R6), when it gets no memory.
  *
- * Memory of captured objects: heap->scan holds the number of the running scan, and
- * whoever drops the last reference to a slotted object meanwhile leaves its
+ * Memory of captured objects: heap->scan holds the number of the running scan,
+ * and whoever drops the last reference to a slotted object meanwhile leaves its
  * memory to the end of the scan (R13, R14; see reclaim.c). Slots that were
  * replaced stay for an RCU grace period (slot.c).
  */
@@ -71,8 +71,8 @@ void rs_scan_kick(struct rs_heap *heap, u32 candidates)
 
 /*
  * From here on, last puts leave memory to us. The barrier orders the number
- * before anything that we read of the graph, and pairs with every last put's and
- * with the one in rs_slots_retire().
+ * before anything that we read of the graph, and pairs with every last put's
+ * and with the one in rs_slots_retire().
  */
 static void rs_scan_begin(struct rs_scan *scan)
 {
@@ -87,6 +87,7 @@ static void rs_scan_begin(struct rs_scan *scan)
 				   READ_ONCE(heap->bytes) / 8);
 	WRITE_ONCE(heap->scan_stop, false);
 	WRITE_ONCE(heap->scan, scan->number);
+	/* Pairs with every last put's, and with rs_slots_retire() */
 	smp_mb();
 	rs_scan_step(scan, RS_STEP_BEGIN);
 }
@@ -121,8 +122,8 @@ static void rs_scan_sort(struct rs_scan *scan, struct rs_reap *reap)
 }
 
 /*
- * Drops what a condemned object's slots hold. Targets that are condemned as well
- * need no put: their memory goes with ours.
+ * Drops what a condemned object's slots hold. Targets that are condemned as
+ * well need no put: their memory goes with ours.
  */
 static void rs_scan_drop(struct rs_reap *reap, struct rs_slotted *slotted)
 {
@@ -165,8 +166,8 @@ static void rs_scan_reclaim(struct rs_scan *scan)
 }
 
 /*
- * Rule R17: putters never wait; when too much memory waits for us we give up. The
- * next scan may keep twice as much, so that some scan gets through.
+ * Rule R17: putters never wait; when too much memory waits for us we give up.
+ * The next scan may keep twice as much, so that some scan gets through.
  */
 static void rs_scan_set_limit(struct rs_scan *scan)
 {

@@ -15,8 +15,8 @@
 #define RS_EPOCH_STATE		0x3U
 #define RS_EPOCH_CAPTURED	0x0U	/* not known to be alive */
 #define RS_EPOCH_LIVE		0x1U	/* alive, or touched by somebody */
-#define RS_EPOCH_KEPT		0x2U	/* given up: its component was touched */
-#define RS_EPOCH_BORN		0x3U	/* made during the scan, in no slot yet */
+#define RS_EPOCH_KEPT		0x2U	/* touched: given up */
+#define RS_EPOCH_BORN		0x3U	/* in this scan, in no slot yet */
 #define RS_EPOCH_DRAINED	0x4U	/* was taken from the queue */
 #define RS_EPOCH_SHIFT		3
 #define RS_SCAN_NUMBERS		(1U << (32 - RS_EPOCH_SHIFT))
@@ -45,7 +45,9 @@ enum rs_desc_state {
 	RS_DESC_GENERATION = 4,
 };
 
-/* Older than this, a scan does not commit: a version might have wrapped (R6). */
+/*
+ * Older than this, a scan does not commit: a version might have wrapped (R6).
+ */
 #define RS_SCAN_MAX_NS	(50 * NSEC_PER_SEC)
 
 /**

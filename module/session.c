@@ -2,10 +2,10 @@
 /*
  * Sessions: an open file on a heap, with its own table of handles.
  *
- * A session is made with its file and ends with it. Then its handles are dropped:
- * a slice of them by whoever closed the last descriptor, the rest by its work.
- * It stays in its heap's list until they are all gone, so that /proc and
- * REFSTORE_WALK see who holds what to the end.
+ * A session is made with its file and ends with it. Then its handles are
+ * dropped: a slice of them by whoever closed the last descriptor, the rest by
+ * its work. It stays in its heap's list until they are all gone, so that /proc
+ * and REFSTORE_WALK see who holds what to the end.
  */
 #include <linux/sched/signal.h>
 #include <linux/slab.h>

@@ -23,7 +23,7 @@
  */
 struct rs_session {
 	struct rs_heap *heap;
-	struct mutex lock;
+	struct mutex lock;	/* @handles */
 	struct rs_handles handles;
 	u64 number;
 	struct list_head node;

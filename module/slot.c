@@ -2,15 +2,15 @@
 /*
  * Slots: references from object to object.
  *
- * Whoever reads or writes slots holds a counted reference on their owner for the
- * whole of it (invariant I3), and the owner's slot lock across the load of a
- * reference and its get (I2), or across the exchange of one. A store counts the
- * new target, publishes it, and drops the old one after the lock is gone.
+ * Whoever reads or writes slots holds a counted reference on their owner for
+ * the whole of it (invariant I3), and the owner's slot lock across the load of
+ * a reference and its get (I2), or across the exchange of one. A store counts
+ * the new target, publishes it, and drops the old one after the lock is gone.
  *
- * The scanner reads slots without the lock, through rs_slots_peek(). What it may
- * see: the value of a slot before or after any store; for slots that are being
- * moved out of the tail, none at all, which only makes it keep what it might
- * have condemned. What it must not see is a word of the tail in its other
+ * The scanner reads slots without the lock, through rs_slots_peek(). What it
+ * may see: the value of a slot before or after any store; for slots that are
+ * being moved out of the tail, none at all, which only makes it keep what it
+ * might have condemned. What it must not see is a word of the tail in its other
  * meaning, so moving goes through RS_SHAPE_MOVING: shape, then the tail's word,
  * then shape again, and the reader looks at the shape before and after.
  */
@@ -41,7 +41,9 @@ u32 rs_slots_nr(const struct rs_object *obj)
 	return READ_ONCE(obj->shape) & RS_SHAPE_NR;
 }
 
-/* The slots themselves; the caller holds the slot lock, or owns a new object. */
+/*
+ * The slots themselves; the caller holds the slot lock, or owns a new object.
+ */
 static unsigned long *rs_slots_base(struct rs_object *obj)
 {
 	struct rs_slotted *slotted = rs_slotted(obj);
@@ -187,13 +189,13 @@ static int rs_slot_prepare(struct rs_object *value)
 
 /*
  * Stores in a slot, under its lock. The target was initialised and counted
- * before; that pairs with the address dependency in the scanner. A copy of the
- * array that is being made gets the store as well.
+ * before. A copy of the array that is being made gets the store as well.
  */
 static void rs_slot_write(struct rs_object *obj, u32 index, unsigned long value)
 {
 	struct rs_slots *slots;
 
+	/* Pairs with the address dependency in rs_trace_slot() */
 	smp_store_release(&rs_slots_base(obj)[index], value);
 	if (!(obj->shape & RS_SHAPE_ARRAY))
 		return;
@@ -274,7 +276,8 @@ int rs_slot_cas(struct rs_heap *heap, struct rs_object *obj, u32 index,
  * @count: how many, at most RS_SLOT_CHUNK
  * @values: where the references go, NULL for an empty slot
  *
- * Return: how many were read, at least one; or -EOPNOTSUPP, -ERANGE, -EOVERFLOW.
+ * Return: how many were read, at least one; or -EOPNOTSUPP, -ERANGE,
+ * -EOVERFLOW.
  */
 int rs_slots_read(struct rs_heap *heap, struct rs_object *obj, u32 first,
 		  u32 count, struct rs_object **values)
@@ -303,7 +306,8 @@ unlock:
 /*
  * Publishes an array of slots in place of the tail's; see the head of the file.
  */
-static void rs_slots_move_out(struct rs_slotted *slotted, struct rs_slots *slots)
+static void rs_slots_move_out(struct rs_slotted *slotted,
+			      struct rs_slots *slots)
 {
 	u32 shape = RS_SHAPE_ARRAY | slots->nr;
 
@@ -360,6 +364,7 @@ static void rs_slots_put_range(struct rs_heap *heap, unsigned long *slot,
  */
 static void rs_slots_retire(struct rs_heap *heap, struct rs_slots *slots)
 {
+	/* Pairs with the one in rs_scan_begin() */
 	smp_mb();
 	if (READ_ONCE(heap->scan))
 		kvfree_rcu(slots, rcu);

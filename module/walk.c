@@ -2,8 +2,8 @@
 /*
  * Walking a heap: its objects, their slots, and who has handles.
  *
- * The table's lock, held for a bounded number of steps, keeps whatever is seen in
- * any counted cell (see heap.h), so objects are looked at without counting
+ * The table's lock, held for a bounded number of steps, keeps whatever is seen
+ * in any counted cell (see heap.h), so objects are looked at without counting
  * anything. What a walk was asked to mint handles of goes through
  * rs_object_tryget().
  */
@@ -17,7 +17,7 @@
 #include "slot.h"
 
 #define RS_WALK_CHUNK	64	/* entries between two copies */
-#define RS_WALK_STEPS	(1U << 16) /* chunks of one call, at most */
+#define RS_WALK_STEPS	BIT(16)	/* chunks of one call, at most */
 
 union rs_walk_entry {
 	struct refstore_walk_object object;
@@ -240,7 +240,10 @@ static const struct {
 	},
 };
 
-/* Reserves a handle for each object of the chunk that a reference was taken of. */
+/*
+ * Reserves a handle for each object of the chunk that a reference was taken
+ * of.
+ */
 static int rs_walk_reserve(struct rs_walk *walk)
 {
 	struct refstore_walk_object *entry = (void *)walk->entries;

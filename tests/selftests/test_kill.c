@@ -395,56 +395,82 @@ TEST_F(storm, kills)
 	check_what_is_left(_metadata, self);
 }
 
-/* Sessions that are sent and received while both sides are killed. */
-TEST_F(storm, kills_in_flight)
+/* Neither of these returns. */
+static void send_sessions(int fd, int socket)
 {
-	char control[CMSG_SPACE(sizeof(int))], byte = 0;
+	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
 	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
 	struct msghdr message = {
 		.msg_iov = &data,
 		.msg_iovlen = 1,
 		.msg_control = control,
+		.msg_controllen = sizeof(control),
 	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int other;
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	for (;;) {
+		other = rs_session_new(fd, REFSTORE_SESSION_CLONE);
+		memcpy(CMSG_DATA(header), &other, sizeof(other));
+		if (sendmsg(socket, &message, MSG_NOSIGNAL) < 1)
+			pause();
+		close(other);
+	}
+}
+
+static void receive_sessions(int socket)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
 	struct cmsghdr *header;
+	int fd;
+
+	for (;;) {
+		struct msghdr message = {
+			.msg_iov = &data,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof(control),
+		};
+
+		if (recvmsg(socket, &message, 0) < 1)
+			pause();
+		header = CMSG_FIRSTHDR(&message);
+		if (!header)
+			continue;
+		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+		close(fd);
+	}
+}
+
+/* Sessions that are sent and received while both sides are killed. */
+TEST_F(storm, kills_in_flight)
+{
+	pid_t sender, receiver;
 	unsigned int n;
-	int ends[2], fd, i;
-	pid_t children[2];
+	int ends[2];
 
 	for (n = 0; n < self->kills / 2; n++) {
 		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
-		for (i = 0; i < 2; i++) {
-			children[i] = rs_fork();
-			while (!children[i]) {
-				message.msg_controllen = sizeof(control);
-				if (i) {
-					if (recvmsg(ends[1], &message, 0) < 1)
-						pause();
-					header = CMSG_FIRSTHDR(&message);
-					if (header)
-						memcpy(&fd, CMSG_DATA(header),
-						       sizeof(fd));
-					close(fd);
-					continue;
-				}
-				fd = rs_session_new(self->fd,
-						    REFSTORE_SESSION_CLONE);
-				header = CMSG_FIRSTHDR(&message);
-				header->cmsg_level = SOL_SOCKET;
-				header->cmsg_type = SCM_RIGHTS;
-				header->cmsg_len = CMSG_LEN(sizeof(int));
-				memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-				if (sendmsg(ends[0], &message, 0) < 1)
-					pause();
-				close(fd);
-			}
+		sender = rs_fork();
+		if (!sender) {
+			close(ends[1]);
+			send_sessions(self->fd, ends[0]);
+		}
+		receiver = rs_fork();
+		if (!receiver) {
+			close(ends[0]);
+			receive_sessions(ends[1]);
 		}
 		close(ends[0]);
 		close(ends[1]);
 		usleep(rs_below(&self->seed, variant->pause));
-		i = n % 2;
-		kill_worker(_metadata, children[i]);
+		kill_worker(_metadata, n % 2 ? sender : receiver);
 		usleep(rs_below(&self->seed, 500));
-		kill_worker(_metadata, children[!i]);
+		kill_worker(_metadata, n % 2 ? receiver : sender);
 	}
 	ASSERT_TRUE(rs_wait_until(rs_has_sessions(self->heap, 1), RS_SOON));
 	ASSERT_EQ(0, rs_resize(self->fd, self->board, 0));

@@ -7,10 +7,11 @@
  * objects of the same heap, or empty. An object that was created without slots
  * is a *leaf* and stays one; every other object can be resized.
  *
- * A heap is a set of objects that may refer to each other. open("/dev/refstore")
- * makes a private heap and a *session* on it; REFSTORE_SESSION_NEW mints
- * further sessions, to be passed to other processes. A session ends with its
- * last descriptor, and then gives back whatever it held.
+ * A heap is a set of objects that may refer to each other.
+ * open("/dev/refstore") makes a private heap and a *session* on it;
+ * REFSTORE_SESSION_NEW mints further sessions, to be passed to other processes.
+ * A session ends with its last descriptor, and then gives back whatever it
+ * held.
  *
  * A *handle* stands for one reference, in one session. It is never zero; zero
  * stands for "no object" wherever that makes sense. Using a handle after its
@@ -163,13 +164,14 @@ struct refstore_query {
 	__aligned_u64 heap;
 	__aligned_u64 session;
 };
+
 #define REFSTORE_QUERY _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_QUERY)
 
 /* For REFSTORE_CREATE and REFSTORE_SEAL. */
-#define REFSTORE_SEAL_DATA	(1U << 0) /* data never changes again */
-#define REFSTORE_SEAL_SLOTS	(1U << 1) /* nor do slots, nor their number */
+#define REFSTORE_SEAL_DATA	0x1 /* data never changes again */
+#define REFSTORE_SEAL_SLOTS	0x2 /* nor do slots, nor their number */
 /* For REFSTORE_CREATE: no leaf, though it has no slots yet (an empty list). */
-#define REFSTORE_CREATE_SLOTTED	(1U << 2)
+#define REFSTORE_CREATE_SLOTTED	0x4
 
 /**
  * struct refstore_create - ioctl(REFSTORE_CREATE)
@@ -202,6 +204,7 @@ struct refstore_create {
 	__aligned_u64 slots;
 	__aligned_u64 id;
 };
+
 #define REFSTORE_CREATE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_CREATE)
 
 /**
@@ -219,6 +222,7 @@ struct refstore_dup {
 	__aligned_u64 object;
 	__aligned_u64 result;
 };
+
 #define REFSTORE_DUP _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_DUP)
 
 /**
@@ -237,6 +241,7 @@ struct refstore_release {
 	__u32 flags;
 	__aligned_u64 object;
 };
+
 #define REFSTORE_RELEASE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_RELEASE)
 
 /**
@@ -258,6 +263,7 @@ struct refstore_get_slot {
 	__u32 index;
 	__u32 reserved;
 };
+
 #define REFSTORE_GET_SLOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_GET_SLOT)
 
 /**
@@ -280,6 +286,7 @@ struct refstore_set_slot {
 	__u32 index;
 	__u32 reserved;
 };
+
 #define REFSTORE_SET_SLOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_SET_SLOT)
 
 /**
@@ -305,10 +312,12 @@ struct refstore_cas_slot {
 	__u32 index;
 	__u32 reserved;
 };
+
 #define REFSTORE_CAS_SLOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_CAS_SLOT)
 
 /**
- * struct refstore_slots - ioctl(REFSTORE_READ_SLOTS), ioctl(REFSTORE_WRITE_SLOTS)
+ * struct refstore_slots - ioctl(REFSTORE_READ_SLOTS),
+ * ioctl(REFSTORE_WRITE_SLOTS)
  * @size: sizeof(struct refstore_slots)
  * @flags: must be 0
  * @object: a handle
@@ -338,6 +347,7 @@ struct refstore_slots {
 	__u32 done;
 	__u32 reserved;
 };
+
 #define REFSTORE_READ_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_READ_SLOTS)
 #define REFSTORE_WRITE_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_WRITE_SLOTS)
 
@@ -360,6 +370,7 @@ struct refstore_resize_slots {
 	__u32 nr_slots;
 	__u32 reserved;
 };
+
 #define REFSTORE_RESIZE_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_RESIZE_SLOTS)
 
 /**
@@ -388,6 +399,7 @@ struct refstore_data {
 	__u32 done;
 	__u32 reserved;
 };
+
 #define REFSTORE_READ _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_READ)
 #define REFSTORE_WRITE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_WRITE)
 
@@ -404,14 +416,15 @@ struct refstore_seal {
 	__u32 flags;
 	__aligned_u64 object;
 };
+
 #define REFSTORE_SEAL _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_SEAL)
 
 /* What REFSTORE_STAT and REFSTORE_WALK tell of an object in their @state. */
-#define REFSTORE_STATE_SEALED_DATA	(1U << 0)
-#define REFSTORE_STATE_SEALED_SLOTS	(1U << 1)
-#define REFSTORE_STATE_SLOTTED		(1U << 2) /* not a leaf */
-#define REFSTORE_STATE_CANDIDATE	(1U << 3) /* the scanner will look */
-#define REFSTORE_STATE_SATURATED	(1U << 4) /* leaked, never freed */
+#define REFSTORE_STATE_SEALED_DATA	0x1
+#define REFSTORE_STATE_SEALED_SLOTS	0x2
+#define REFSTORE_STATE_SLOTTED		0x4 /* not a leaf */
+#define REFSTORE_STATE_CANDIDATE	0x8 /* the scanner will look */
+#define REFSTORE_STATE_SATURATED	0x10 /* leaked, never freed */
 
 /**
  * struct refstore_stat - ioctl(REFSTORE_STAT)
@@ -442,6 +455,7 @@ struct refstore_stat {
 	__u32 reserved;
 	__aligned_u64 bytes;
 };
+
 #define REFSTORE_STAT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_STAT)
 
 /**
@@ -459,6 +473,7 @@ struct refstore_get_root {
 	__aligned_u64 reserved;
 	__aligned_u64 result;
 };
+
 #define REFSTORE_GET_ROOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_GET_ROOT)
 
 /**
@@ -478,11 +493,12 @@ struct refstore_set_root {
 	__aligned_u64 expected;
 	__aligned_u64 value;
 };
+
 #define REFSTORE_SET_ROOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_SET_ROOT)
 #define REFSTORE_CAS_ROOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_CAS_ROOT)
 
 /* For REFSTORE_SESSION_NEW: with the same handles, each counted anew. */
-#define REFSTORE_SESSION_CLONE	(1U << 0)
+#define REFSTORE_SESSION_CLONE	0x1
 
 /**
  * struct refstore_session_new - ioctl(REFSTORE_SESSION_NEW)
@@ -500,10 +516,12 @@ struct refstore_session_new {
 	__s32 fd;
 	__u32 reserved;
 };
+
 #define REFSTORE_SESSION_NEW _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_SESSION_NEW)
 
 /**
- * struct refstore_type - ioctl(REFSTORE_TYPE_REGISTER), ioctl(REFSTORE_TYPE_NAME)
+ * struct refstore_type - ioctl(REFSTORE_TYPE_REGISTER),
+ * ioctl(REFSTORE_TYPE_NAME)
  * @size: sizeof(struct refstore_type)
  * @flags: must be 0
  * @type: the type's number; out for REFSTORE_TYPE_REGISTER, in for
@@ -525,7 +543,9 @@ struct refstore_type {
 	__u32 reserved;
 	char name[REFSTORE_TYPE_NAME_MAX];
 };
-#define REFSTORE_TYPE_REGISTER _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_TYPE_REGISTER)
+
+#define REFSTORE_TYPE_REGISTER \
+	_IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_TYPE_REGISTER)
 #define REFSTORE_TYPE_NAME _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_TYPE_NAME)
 
 /**
@@ -555,6 +575,7 @@ struct refstore_collect {
 	__aligned_u64 nanoseconds;
 	__aligned_u64 scans;
 };
+
 #define REFSTORE_COLLECT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_COLLECT)
 
 /* What REFSTORE_WALK lists. */
@@ -566,7 +587,7 @@ enum {
 };
 
 /* For REFSTORE_WALK_OBJECTS: mint a handle for each object. */
-#define REFSTORE_WALK_MINT	(1U << 0)
+#define REFSTORE_WALK_MINT	0x1
 
 /**
  * struct refstore_walk_object - an object of the heap
@@ -607,7 +628,8 @@ struct refstore_walk_edge {
 };
 
 /**
- * struct refstore_walk_handle - a handle of any session of the heap, or the root
+ * struct refstore_walk_handle - a handle of any session of the heap, or the
+ * root
  * @id: the object's id
  * @session: number of the session, from 1; 0 for the root
  */
@@ -643,6 +665,7 @@ struct refstore_walk {
 	__u32 count;
 	__u32 end;
 };
+
 #define REFSTORE_WALK _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_WALK)
 
 /**
@@ -675,7 +698,7 @@ struct refstore_op {
 };
 
 /* For REFSTORE_BATCH: go on after an operation that failed. */
-#define REFSTORE_BATCH_CONTINUE	(1U << 0)
+#define REFSTORE_BATCH_CONTINUE	0x1
 
 /**
  * struct refstore_batch - ioctl(REFSTORE_BATCH)
@@ -705,6 +728,7 @@ struct refstore_batch {
 	__u32 done;
 	__u32 failed;
 };
+
 #define REFSTORE_BATCH _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_BATCH)
 
 #endif /* _LINUX_REFSTORE_H */

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Checks the sources without running them. Prints TAP; the logs of what failed
+# are shown.
+set -euo pipefail
+
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/vm/lib.sh"
+
+# What checkpatch says of any such code, and why it stays:
+#   MACRO_ARG_REUSE: the argument is the name of a struct
+#   LINUX_VERSION_CODE, CONSTANT_COMPARISON: compat.h is there for it
+IGNORED=MACRO_ARG_REUSE,LINUX_VERSION_CODE,CONSTANT_COMPARISON
+# Tracepoints are declared by a macro language with a layout of its own.
+IGNORED_TRACE=$IGNORED,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,TRAILING_STATEMENTS
+IGNORED_TRACE+=,MULTISTATEMENT_MACRO_USE_DO_WHILE,COMPLEX_MACRO,SPACING
+
+number=0
+failed=0
+
+check() {
+	local name=$1 log
+	shift
+	log=$(mktemp)
+	number=$((number + 1))
+	if "$@" >"$log" 2>&1; then
+		echo "ok $number - $name"
+	else
+		failed=$((failed + 1))
+		sed 's/^/# /' "$log"
+		echo "not ok $number - $name"
+	fi
+	rm -f "$log"
+}
+
+tracked() {
+	git -C "$PROJECT" ls-files -co --exclude-standard -- "$@"
+}
+
+licences() {
+	local file status=0
+	while read -r file; do
+		[[ -s $PROJECT/$file ]] || continue
+		head -n 3 "$PROJECT/$file" | grep -q SPDX-License-Identifier && continue
+		echo "$file has no SPDX line"
+		status=1
+	done < <(tracked)
+	return "$status"
+}
+
+# Scripts, by their first line.
+shell_scripts() {
+	local file
+	while read -r file; do
+		head -n 1 "$PROJECT/$file" | grep -qE '^#!.*\b(ba)?sh\b' && echo "$file"
+	done < <(tracked)
+	return 0
+}
+
+shell() {
+	local files
+	mapfile -t files < <(shell_scripts)
+	cd "$PROJECT" && shellcheck -x "${files[@]}"
+}
+
+checkpatch() {
+	local source ignored=$1 files
+	shift
+	source=$("$VM_DIR/kernel.sh" source-6.12)
+	mapfile -t files < <(tracked "$@")
+	cd "$PROJECT" && perl "$source/scripts/checkpatch.pl" --no-tree --strict \
+		--terse --show-types --quiet --ignore "$ignored" -f "${files[@]}"
+}
+
+module() {
+	"$VM_DIR/module.sh" "$@"
+}
+
+userspace() {
+	make -C "$PROJECT/userspace" check
+}
+
+main() {
+	"$VM_DIR/deps.sh" build kernels check
+	check 'every file names its licence' licences
+	check 'shellcheck' shell
+	check 'checkpatch of the module' checkpatch "$IGNORED" \
+		'module/*.[ch]' 'uapi/*.h' ':!module/trace.h'
+	check 'checkpatch of the tracepoints' checkpatch "$IGNORED_TRACE" \
+		module/trace.h
+	check 'gcc W=1 and sparse on 6.12' module stock-6.12 W=1 C=2
+	check 'gcc W=1 on 6.1' module stock-6.1 W=1
+	check 'clang W=1 on 6.12' module llvm-6.12 W=1
+	check 'the library and the command' userspace
+	echo "1..$number"
+	((!failed))
+}
+
+main "$@"

@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs the tests: static checks, KUnit on User Mode Linux, KUnit and programs on
+# the checking kernel, programs on Debian's kernels. The last line is
+# "N passed, N failed, N skipped".
+set -euo pipefail
+
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/vm/lib.sh"
+
+LOGS=$PROJECT/build/logs
+passed=0
+failed=0
+skipped=0
+
+# Results of a log: TAP or KTAP, the cases and not their sums. A case of KUnit is
+# indented by four blanks below its suite; parameters stand deeper.
+count() {
+	local indent=$1 log=$2 ok not_ok skip
+	ok=$(grep -cE "^$indent"'ok [0-9]+' "$log" || true)
+	not_ok=$(grep -cE "^$indent"'not ok [0-9]+' "$log" || true)
+	skip=$(grep -cE "^$indent"'ok [0-9]+.*# SKIP' "$log" || true)
+	echo "$((ok - skip)) $not_ok $skip"
+}
+
+# stage NAME INDENT COMMAND...: runs a command and adds up what it reports.
+stage() {
+	local name=$1 indent=$2 start=$SECONDS log status=0 p f s
+	shift 2
+	log=$LOGS/stage-${name//[^a-z0-9.]/-}.log
+	echo "== $name"
+	"$@" 2>&1 </dev/null | tee "$log" | grep --line-buffered -E \
+		'not ok|# SKIP|^(#|---|[a-z.-]+:) |complain' || true
+	status=${PIPESTATUS[0]}
+	read -r p f s < <(count "$indent" "$log")
+	# A stage that ended badly, or reported nothing, is a failure by itself.
+	if ((status && !f)) || ((!p && !f)); then
+		echo "== $name ended with status $status; the end of $log:"
+		tail -n 30 "$log"
+		f=$((f + 1))
+	fi
+	passed=$((passed + p))
+	failed=$((failed + f))
+	skipped=$((skipped + s))
+	echo "== $name: $p passed, $f failed, $s skipped ($((SECONDS - start)) s)"
+}
+
+kunit_on_check() {
+	local module
+	module=$("$VM_DIR/module.sh" check kunit)
+	# shellcheck disable=SC2016 # for the guest's shell
+	"$VM_DIR/run.sh" --time 1500 --mem 4G check -- sh -c \
+		'insmod "$1" && cat /sys/kernel/debug/kunit/refstore_*/results &&
+		 rmmod refstore' sh "$module"
+}
+
+programs_on() {
+	local kernel=$1 bits module
+	shift
+	module=$("$VM_DIR/module.sh" "$kernel")
+	for bits in "$@"; do
+		"$VM_DIR/run.sh" --time 1200 "$kernel" -- \
+			tests/guest.sh "$module" "$bits" || return
+	done
+}
+
+main() {
+	mkdir -p "$LOGS"
+	"$VM_DIR/deps.sh" build vm kernels check python
+	make -s -C "$PROJECT/userspace"
+	make -s -C "$PROJECT/tests/selftests"
+	stage 'static checks' '' "$PROJECT/tests/check.sh"
+	stage 'KUnit, User Mode Linux with KASAN' '    ' \
+		"$VM_DIR/uml.sh" uml-kasan
+	stage 'KUnit, checking kernel' '    ' kunit_on_check
+	stage 'programs, checking kernel' '' programs_on check m64
+	stage 'programs, 6.12' '' programs_on stock-6.12 m64 m32
+	stage 'programs, 6.1' '' programs_on stock-6.1 m64
+	echo "$passed passed, $failed failed, $skipped skipped"
+	((!failed))
+}
+
+main "$@"
