@@ -11,9 +11,6 @@
 #include "scan.h"
 #include "slot.h"
 
-#define RS_AHEAD_HEADER	16	/* entries from here to the header prefetched */
-#define RS_AHEAD_SLOTS	8	/* and to the targets of slots */
-
 /* The list has room for every slotted object, but not for those that died. */
 static bool rs_capture_full(struct rs_scan *scan)
 {
@@ -118,26 +115,12 @@ static bool rs_trace_slots(struct rs_scan *scan, struct rs_slotted *slotted)
 	return true;
 }
 
-/*
- * Cache misses rule a scan. Fetches the header of an object that is some way
- * ahead on the list, and for one nearer, whose header is here by now, the
- * headers that its first slots refer to.
- */
 static void rs_trace_prefetch(struct rs_scan *scan, u32 i)
 {
-	struct rs_slotted *slotted;
-	unsigned long slots[RS_PEEK];
-	u32 n;
-
 	if (i + RS_AHEAD_HEADER < scan->len)
 		prefetchw(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
-	if (i + RS_AHEAD_SLOTS >= scan->len)
-		return;
-	slotted = *rs_scan_at(scan, i + RS_AHEAD_SLOTS);
-	n = rs_slots_peek(slotted, 0, slots);
-	while (n--)
-		if (!(slots[n] & RS_SLOT_LEAF))
-			prefetchw(rs_slot_object(slots[n]));
+	if (i + RS_AHEAD_SLOTS < scan->len)
+		rs_slots_prefetch(*rs_scan_at(scan, i + RS_AHEAD_SLOTS));
 }
 
 /* Breadth first: the list is the queue. */

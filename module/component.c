@@ -6,16 +6,18 @@
  * has touched it, and then keeps it:
  *
  *   count    each member's slots are read once, and the edges inside of the
- *            component counted. The captured count must be those edges and the
- *            credits that condemned components before it gave (rule R8)
- *   suspect  the descriptor says pending; each member's word goes, by
+ *            component counted
+ *   suspect  the descriptor says pending. Each member's captured count must be
+ *            the edges to it from inside, and the credits that condemned
+ *            components before this one gave (rule R8); then its word goes, by
  *            compare-and-swap, from the captured one to the same with SUSPECT.
  *            So nobody has taken a reference since the capture, and nobody
  *            outside holds one
  *   commit   the descriptor goes from pending to committed, unless somebody who
  *            needed to know has aborted it. This is the one point at which all
  *            members die
- *   death    SUSPECT becomes DEAD in each, and the descriptor is retired (R11)
+ *   death    SUSPECT becomes DEAD in each, it leaves the table, and then the
+ *            descriptor is retired (R11)
  *
  * First all suspects are taken for one component: that is enough when nobody
  * touches garbage, which is the rule, and needs no more than the list. Only
@@ -27,6 +29,7 @@
  */
 #include <linux/limits.h>
 #include <linux/mm.h>
+#include <linux/prefetch.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -36,11 +39,12 @@
 #include "slot.h"
 #include "trace.h"
 
+#define RS_KILL_SLICE	64U	/* members that die under one hold of the lock */
 #define RS_DECIDED	BIT(31)	/* in comp[]: of a component, not a visit */
 
 /**
  * struct rs_tarjan - strong components of the suspects
- * @low: least visit reachable; later the edges counted inside of the component
+ * @low: least visit reachable; later see rs_missing()
  * @comp: number of the visit; then of the component, with RS_DECIDED
  * @parent: where the search came from
  * @cursor: the slot where it goes on
@@ -87,6 +91,14 @@ static struct rs_slotted *rs_member(struct rs_component *comp, u32 i)
 	if (comp->tarjan)
 		i = comp->tarjan->order[i];
 	return *rs_scan_at(comp->scan, i);
+}
+
+static void rs_member_prefetch(struct rs_component *comp, u32 i)
+{
+	if (i + RS_AHEAD_SLOTS < comp->end)
+		rs_slots_prefetch(rs_member(comp, i + RS_AHEAD_SLOTS));
+	if (i + RS_AHEAD_HEADER < comp->end)
+		prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
 }
 
 /* The suspect that a slot refers to, or NULL. */
@@ -155,72 +167,62 @@ static u32 rs_targets_cursor(const struct rs_targets *targets)
 	return targets->next - (targets->nr - targets->at);
 }
 
-static void rs_count_edge(struct rs_tarjan *tarjan, struct rs_slotted *from,
-			  struct rs_slotted *to)
+/*
+ * How many references to a member are not accounted for yet. In the beginning
+ * those that it had when it was captured, less the credits; each edge inside of
+ * the component takes one off. Where all suspects are one component, edges has
+ * the right number already: that is what made them suspects.
+ */
+static u32 *rs_missing(struct rs_component *comp, struct rs_slotted *slotted)
 {
-	if (!tarjan)
-		to->edges++;
-	else if (tarjan->comp[from->edges] == tarjan->comp[to->edges])
-		tarjan->low[to->edges]++;
+	struct rs_tarjan *tarjan = comp->tarjan;
+
+	return tarjan ? &tarjan->low[slotted->edges] : &slotted->edges;
+}
+
+static void rs_missing_init(struct rs_component *comp)
+{
+	struct rs_tarjan *tarjan = comp->tarjan;
+	struct rs_slotted *slotted;
+	u32 i;
+
+	for (i = comp->first; i < comp->end; i++) {
+		slotted = rs_member(comp, i);
+		tarjan->low[slotted->edges] =
+			rs_word_count(slotted->capture) -
+			tarjan->credit[slotted->edges];
+		rs_scan_slice(comp->scan, i);
+	}
 }
 
 static void rs_count_edges_of(struct rs_component *comp,
 			      struct rs_slotted *slotted)
 {
+	struct rs_tarjan *tarjan = comp->tarjan;
 	struct rs_targets targets;
 	struct rs_slotted *child;
 
 	rs_targets_init(&targets, comp->scan, slotted, 0);
 	while ((child = rs_targets_next(&targets)))
-		rs_count_edge(comp->tarjan, slotted, child);
+		if (!tarjan ||
+		    tarjan->comp[slotted->edges] == tarjan->comp[child->edges])
+			--*rs_missing(comp, child);
 }
 
-/* Edges inside of the component, and credits. */
-static u32 rs_counted(struct rs_component *comp, struct rs_slotted *slotted)
-{
-	struct rs_tarjan *tarjan = comp->tarjan;
-
-	if (!tarjan)
-		return slotted->edges;
-	return tarjan->low[slotted->edges] + tarjan->credit[slotted->edges];
-}
-
-static void rs_count_reset(struct rs_component *comp)
-{
-	struct rs_slotted *slotted;
-	u32 i;
-
-	for (i = comp->first; i < comp->end; i++) {
-		slotted = rs_member(comp, i);
-		if (comp->tarjan)
-			comp->tarjan->low[slotted->edges] = 0;
-		else
-			slotted->edges = 0;
-		rs_scan_slice(comp->scan, i);
-	}
-}
-
-/* Whether every reference to a member comes from inside, or was condemned. */
+/* Reads each member's slots once; false if the scan shall give up. */
 static bool rs_component_count(struct rs_component *comp)
 {
-	struct rs_slotted *slotted;
 	u32 i;
 
-	rs_count_reset(comp);
+	if (comp->tarjan)
+		rs_missing_init(comp);
 	for (i = comp->first; i < comp->end; i++) {
 		if (!rs_scan_slice(comp->scan, i))
 			return false;
+		rs_member_prefetch(comp, i);
 		rs_count_edges_of(comp, rs_member(comp, i));
 	}
 	rs_scan_step(comp->scan, RS_STEP_COUNTED);
-	for (i = comp->first; i < comp->end; i++) {
-		slotted = rs_member(comp, i);
-		if (!rs_scan_slice(comp->scan, i))
-			return false;
-		if (rs_word_count(slotted->capture) !=
-		    rs_counted(comp, slotted))
-			return false;
-	}
 	return true;
 }
 
@@ -248,24 +250,34 @@ static bool rs_desc_commit(struct rs_heap *heap)
 				RS_DESC_COMMITTED) == desc;
 }
 
-static bool rs_suspect_mark(struct rs_slotted *slotted)
+static bool rs_suspect_mark(struct rs_component *comp,
+			    struct rs_slotted *slotted)
 {
 	u64 word = slotted->capture;
 
+	if (*rs_missing(comp, slotted))
+		return false;
 	/* The version moves on as well (R4) */
 	return rs_ref_cmpxchg(&slotted->obj.ref, &word,
 			      (word | RS_REF_SUSPECT) + RS_REF_VERSION_ONE);
 }
 
-/* Marks members, up to the first that was touched; returns where it came. */
+/*
+ * Marks members, up to the first that was touched or to which there is a
+ * reference from outside; returns where it came.
+ */
 static u32 rs_component_suspect(struct rs_component *comp)
 {
 	u32 i;
 
-	for (i = comp->first; i < comp->end; i++)
-		if (!rs_scan_slice(comp->scan, i) ||
-		    !rs_suspect_mark(rs_member(comp, i)))
+	for (i = comp->first; i < comp->end; i++) {
+		if (!rs_scan_slice(comp->scan, i))
 			break;
+		if (i + RS_AHEAD_HEADER < comp->end)
+			prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
+		if (!rs_suspect_mark(comp, rs_member(comp, i)))
+			break;
+	}
 	return i;
 }
 
@@ -285,19 +297,34 @@ static void rs_component_clear(struct rs_component *comp, u32 end)
 	rs_desc_set(comp->scan->heap, RS_DESC_NONE);
 }
 
+/* From SUSPECT to DEAD, and out of the table; the caller holds its lock. */
+static void rs_member_kill(struct rs_scan *scan, struct rs_slotted *slotted)
+{
+	atomic64_xor(RS_REF_SUSPECT | RS_REF_DEAD, &slotted->obj.ref.word);
+	slotted->edges = 0;
+	scan->figures.bytes += rs_heap_remove_locked(scan->heap, &slotted->obj);
+	scan->figures.reclaimed++;
+}
+
 /* Rule R11: all members are dead before the descriptor is retired. */
 static void rs_component_kill(struct rs_component *comp)
 {
-	u32 i;
+	struct rs_heap *heap = comp->scan->heap;
+	u32 i, end;
 
-	for (i = comp->first; i < comp->end; i++) {
-		atomic64_xor(RS_REF_SUSPECT | RS_REF_DEAD,
-			     &rs_member(comp, i)->obj.ref.word);
-		rs_scan_slice(comp->scan, i);
+	for (i = comp->first; i < comp->end; cond_resched()) {
+		end = min(comp->end, i + RS_KILL_SLICE);
+		spin_lock(&heap->table_lock);
+		for (; i < end; i++) {
+			if (i + RS_AHEAD_HEADER < comp->end)
+				prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
+			rs_member_kill(comp->scan, rs_member(comp, i));
+		}
+		spin_unlock(&heap->table_lock);
 	}
 	/* Before the descriptor is retired; pairs with rs_suspect_alive() */
 	smp_mb__after_atomic();
-	rs_desc_set(comp->scan->heap, RS_DESC_NONE);
+	rs_desc_set(heap, RS_DESC_NONE);
 }
 
 /* Rule R6: the clock is read after the last compare-and-swap. */
@@ -502,14 +529,15 @@ static void rs_decide_components(struct rs_scan *scan, struct rs_tarjan *t)
  * rs_decide - condemn what of the suspects nobody refers to or has touched
  * @scan: a scan with its suspects on the list
  *
- * Those condemned are dead afterwards, their slots as they were.
+ * Those condemned are dead afterwards and in no table; their slots are as they
+ * were.
  */
 void rs_decide(struct rs_scan *scan)
 {
 	struct rs_component all = { .scan = scan, .end = scan->len };
 	struct rs_tarjan tarjan = {};
 
-	if (!scan->len || rs_component_condemn(&all))
+	if (rs_component_condemn(&all))
 		return;
 	if (rs_tarjan_alloc(&tarjan, scan->len) && rs_tarjan_run(scan, &tarjan))
 		rs_decide_components(scan, &tarjan);

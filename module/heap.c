@@ -198,21 +198,30 @@ int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj)
 }
 
 /**
- * rs_heap_remove - take an object out of the table: nobody finds it any more
- * @heap: the heap
+ * rs_heap_remove_locked - take an object out of the table: nobody finds it any
+ * more
+ * @heap: the heap, whose table_lock the caller holds
  * @obj: dying, or dead; its slots are all there still
  *
  * Return: the memory that was charged for it, in bytes.
  */
-size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj)
+size_t rs_heap_remove_locked(struct rs_heap *heap, struct rs_object *obj)
 {
 	size_t bytes = rs_object_bytes(obj);
 
-	spin_lock(&heap->table_lock);
 	*rs_table_cell(heap, obj->index) =
 		(unsigned long)heap->table_free << 1 | 1;
 	heap->table_free = obj->index;
 	rs_heap_account(heap, obj, -1, -(s64)bytes);
+	return bytes;
+}
+
+size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj)
+{
+	size_t bytes;
+
+	spin_lock(&heap->table_lock);
+	bytes = rs_heap_remove_locked(heap, obj);
 	spin_unlock(&heap->table_lock);
 	return bytes;
 }

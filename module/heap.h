@@ -146,7 +146,8 @@ struct rs_scan_figures {
  *
  * @backlog_lock: protects the next one
  * @backlog: objects with count zero whose slots are not all dropped
- * @backlog_len: how many; read without the lock
+ * @backlog_len: how many, and sessions that are being closed; what somebody may
+ *               wait for to become zero
  * @reap_work: works the backlog off
  *
  * @root_lock: protects @root
@@ -234,6 +235,7 @@ u64 rs_heap_max_objects(void);
 u64 rs_heap_max_bytes(void);
 
 int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj);
+size_t rs_heap_remove_locked(struct rs_heap *heap, struct rs_object *obj);
 size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj);
 int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes);
 void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,

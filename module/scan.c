@@ -30,6 +30,7 @@
  * replaced stay for an RCU grace period (slot.c).
  */
 #include <linux/module.h>
+#include <linux/prefetch.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
@@ -92,53 +93,69 @@ static void rs_scan_begin(struct rs_scan *scan)
 	rs_scan_step(scan, RS_STEP_BEGIN);
 }
 
-static bool rs_dead(struct rs_slotted *slotted)
+static bool rs_dead(const struct rs_object *obj)
 {
-	return rs_ref_read(&slotted->obj.ref) & RS_REF_DEAD;
+	return rs_ref_read(&obj->ref) & RS_REF_DEAD;
 }
 
-/* Takes the condemned out of everything; puts the others back in the queue. */
-static void rs_scan_sort(struct rs_scan *scan, struct rs_reap *reap)
+/* Puts back in the queue what was taken from it and is not condemned (R12). */
+static void rs_scan_sort(struct rs_scan *scan)
 {
 	struct rs_slotted *slotted;
 	u32 i, dead = 0;
 
+	if (scan->figures.reclaimed == scan->len)
+		return;
 	for (i = 0; i < scan->len; i++) {
 		slotted = *rs_scan_at(scan, i);
-		if (i % RS_SLICE == 0)
-			cond_resched();
-		if (!rs_dead(slotted)) {
-			if (slotted->epoch & RS_EPOCH_DRAINED)
-				rs_candidate_add(scan->heap, &slotted->obj);
-			continue;
-		}
-		if (rs_ref_read(&slotted->obj.ref) & RS_REF_CANDIDATE)
-			rs_candidate_remove(scan->heap, &slotted->obj);
-		reap->bytes += rs_heap_remove(scan->heap, &slotted->obj);
-		reap->freed++;
-		*rs_scan_at(scan, dead++) = slotted;
+		if (rs_dead(&slotted->obj))
+			*rs_scan_at(scan, dead++) = slotted;
+		else if (slotted->epoch & RS_EPOCH_DRAINED)
+			rs_candidate_add(scan->heap, &slotted->obj);
+		rs_scan_slice(scan, i);
 	}
 	scan->len = dead;
 }
 
 /*
- * Drops what a condemned object's slots hold. Targets that are condemned as
- * well need no put: their memory goes with ours.
+ * A condemned object is freed when its slots are emptied and every slot that
+ * referred to it is. Those are all in condemned objects, and as many as its
+ * captured count says, which we count down; edges says that its own are empty.
  */
+static void rs_scan_free(struct rs_slotted *slotted)
+{
+	if (slotted->edges && !rs_word_count(slotted->capture))
+		rs_object_free(&slotted->obj);
+}
+
+static void rs_scan_drop_one(struct rs_reap *reap, struct rs_object *child)
+{
+	if (!rs_object_tracked(child) || !rs_dead(child)) {
+		rs_reap_put(reap, child);
+		return;
+	}
+	rs_slotted(child)->capture--;
+	rs_scan_free(rs_slotted(child));
+}
+
 static void rs_scan_drop(struct rs_reap *reap, struct rs_slotted *slotted)
 {
 	struct rs_object *child;
 	u32 n = 0;
 
+	if (rs_ref_read(&slotted->obj.ref) & RS_REF_CANDIDATE)
+		rs_candidate_remove(reap->heap, &slotted->obj);
 	while (slotted->obj.shape & RS_SHAPE_NR) {
 		child = rs_slots_pop(slotted);
-		if (child && !(rs_ref_read(&child->ref) & RS_REF_DEAD))
-			rs_reap_put(reap, child);
+		if (child)
+			rs_scan_drop_one(reap, child);
 		if (++n % RS_SLICE == 0) {
 			rs_reap_run(reap, RS_SLICE);
 			cond_resched();
 		}
 	}
+	slotted->edges = 1;
+	rs_scan_free(slotted);
 }
 
 /* Frees the condemned, once every decision is made (rule R7). */
@@ -147,22 +164,18 @@ static void rs_scan_reclaim(struct rs_scan *scan)
 	struct rs_reap reap = { .heap = scan->heap };
 	u32 i;
 
-	rs_scan_sort(scan, &reap);
+	rs_scan_sort(scan);
 	for (i = 0; i < scan->len; i++) {
+		rs_scan_slice(scan, i);
+		if (i + RS_AHEAD_HEADER < scan->len)
+			prefetchw(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
 		rs_scan_drop(&reap, *rs_scan_at(scan, i));
-		if (i % RS_SLICE == 0)
-			cond_resched();
 		rs_reap_run(&reap, RS_SLICE);
 	}
 	while (!rs_reap_run(&reap, RS_SLICE))
 		cond_resched();
-	for (i = 0; i < scan->len; i++) {
-		rs_object_free(&(*rs_scan_at(scan, i))->obj);
-		if (i % RS_SLICE == 0)
-			cond_resched();
-	}
-	scan->figures.reclaimed = reap.freed;
-	scan->figures.bytes = reap.bytes;
+	scan->figures.reclaimed += reap.freed;
+	scan->figures.bytes += reap.bytes;
 }
 
 /*

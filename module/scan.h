@@ -91,6 +91,14 @@ static inline struct rs_slotted **rs_scan_at(struct rs_scan *scan, u32 i)
 	return rs_vec_at(&scan->heap->work, i, sizeof(struct rs_slotted *));
 }
 
+/*
+ * Cache misses rule a scan. Whoever goes through the list fetches the header of
+ * an object that is some way ahead, and for one nearer, whose header is here by
+ * then, those that its first slots refer to.
+ */
+#define RS_AHEAD_HEADER	16
+#define RS_AHEAD_SLOTS	8
+
 /* Between two slices: lets others run; false if the scan shall give up. */
 static inline bool rs_scan_slice(struct rs_scan *scan, u32 i)
 {

@@ -53,16 +53,20 @@ static void rs_session_close_work(struct work_struct *work)
 	session = container_of(work, struct rs_session, close_work);
 	while (!rs_session_drop(session, RS_SLICE))
 		cond_resched();
+	atomic_long_dec(&session->heap->backlog_len);
+	wake_up_all(&session->heap->waiters);
 	rs_session_free(session);
 }
 
 /* The last descriptor is gone, and with it everybody who could use @session. */
 void rs_session_close(struct rs_session *session)
 {
-	if (rs_session_drop(session, RS_CLOSE_SLICE))
+	if (rs_session_drop(session, RS_CLOSE_SLICE)) {
 		rs_session_free(session);
-	else
-		queue_work(rs_queue, &session->close_work);
+		return;
+	}
+	atomic_long_inc(&session->heap->backlog_len);
+	queue_work(rs_queue, &session->close_work);
 }
 
 /**

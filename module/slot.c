@@ -15,6 +15,7 @@
  * then shape again, and the reader looks at the shape before and after.
  */
 #include <linux/mm.h>
+#include <linux/prefetch.h>
 #include <linux/slab.h>
 
 #include "reclaim.h"
@@ -103,6 +104,22 @@ u32 rs_slots_peek(struct rs_slotted *slotted, u32 first,
 	smp_rmb();
 	shape = READ_ONCE(slotted->obj.shape);
 	return shape & (RS_SHAPE_MOVING | RS_SHAPE_ARRAY) ? 0 : n;
+}
+
+/*
+ * Fetches the headers that the first slots in the tail refer to, or the array. A
+ * hint: what is read here may be anything, and is not followed.
+ */
+void rs_slots_prefetch(struct rs_slotted *slotted)
+{
+	u32 shape = READ_ONCE(slotted->obj.shape);
+	unsigned long *slot = rs_slots_tail(slotted);
+	u32 i, n = min_t(u32, shape & RS_SHAPE_NR, RS_PEEK / 2);
+
+	if (shape & RS_SHAPE_ARRAY)
+		n = 1;
+	for (i = 0; i < n; i++)
+		prefetchw((void *)READ_ONCE(slot[i]));
 }
 
 /**

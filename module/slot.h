@@ -16,6 +16,7 @@ struct rs_slots *rs_slots_alloc(u32 nr);
 u32 rs_slots_nr(const struct rs_object *obj);
 u32 rs_slots_peek(struct rs_slotted *slotted, u32 first,
 		  unsigned long buf[RS_PEEK]);
+void rs_slots_prefetch(struct rs_slotted *slotted);
 struct rs_object *rs_slots_pop(struct rs_slotted *slotted);
 void rs_slots_fill(struct rs_object *obj, u32 index, struct rs_object *value);
 

@@ -127,8 +127,9 @@ def call_graph():
 # --- The graph ---------------------------------------------------------------
 
 def take_graph():
-    """All objects that the collector knows or that these refer to, and for each
-    the places of what it refers to. What is made here is not part of it."""
+    """All objects that the collector knows or that these refer to, for each the
+    places of what it refers to, and by id their own. What is made here is not
+    part of it."""
     objects, references, places = [], [], {}
     gc.collect()
     objects.extend(gc.get_objects())
@@ -188,22 +189,17 @@ def components(references):
                     above = path[-1][0]
                     low[above] = min(low[above], low[place])
                 if low[place] == number[place]:
-                    at = stack.index(place, number_floor(stack, number, place))
-                    yield stack[at:]
-                    done.update(stack[at:])
-                    del stack[at:]
+                    group = [stack.pop()]
+                    while group[-1] != place:
+                        group.append(stack.pop())
+                    done.update(group)
+                    yield group
 
 
-def number_floor(stack, number, place):
-    """Where on the stack a place is: numbers on it only grow."""
-    first, last = 0, len(stack)
-    while first < last:
-        middle = (first + last) // 2
-        if number[stack[middle]] < number[place]:
-            first = middle + 1
-        else:
-            last = middle
-    return first
+def sizes_of(objects):
+    """Bytes that Python says each takes, as far as the store can hold them. To
+    be asked once: they are in use."""
+    return [min(sys.getsizeof(thing), MOST_DATA) for thing in objects]
 
 
 # --- The dump ----------------------------------------------------------------
@@ -223,11 +219,6 @@ def type_name(kind, taken):
     return name
 
 
-def size_of(thing):
-    """Bytes that Python says it takes, as far as the store can hold them."""
-    return min(sys.getsizeof(thing), MOST_DATA)
-
-
 def content(thing):
     """Something to tell an object by: its value if it is a plain one, else its
     name. No code of the object's own is run."""
@@ -238,19 +229,15 @@ def content(thing):
         return thing
     if kind in (int, float, complex, bool, type(None)):
         return repr(thing).encode()
-    if kind in (types.FunctionType, types.BuiltinFunctionType, types.CodeType):
-        return getattr(thing, "__qualname__", "").encode() or \
-            thing.co_qualname.encode()
-    if kind is types.ModuleType:
-        return str(thing.__dict__.get("__name__")).encode()
-    if kind is type:
+    if kind is types.CodeType:
+        return thing.co_qualname.encode()
+    if kind in (types.FunctionType, types.BuiltinFunctionType, type):
         return thing.__qualname__.encode()
     return b""
 
 
-def data_of(thing):
+def data_of(thing, size):
     """A dump's member that says what data an object has."""
-    size = size_of(thing)
     data = content(thing)[:size].ljust(size)
     try:
         return "text", data.decode()
@@ -261,13 +248,12 @@ def data_of(thing):
 def is_container(thing):
     """Whether it can ever refer to something. Static types have the flag but
     the collector passes them by."""
-    kind = type(thing)
-    if isinstance(thing, type) and not type.__flags__.__get__(thing) & HEAPTYPE:
-        return False
-    return bool(kind.__flags__ & HAVE_GC)
+    if isinstance(thing, type):
+        return bool(thing.__flags__ & HEAPTYPE)
+    return bool(type(thing).__flags__ & HAVE_GC)
 
 
-def write_dump(file, objects, references, root):
+def write_dump(file, objects, references, sizes, root):
     """Writes the graph; ids are places from 1. Returns the types' names."""
     names, taken = {}, {}
     write = json.JSONEncoder(separators=(",", ":")).encode
@@ -279,7 +265,7 @@ def write_dump(file, objects, references, root):
         line = {"id": place + 1, "type": names[kind]}
         if references[place] or is_container(thing):
             line["slots"] = [target + 1 for target in references[place]]
-        member, data = data_of(thing)
+        member, data = data_of(thing, sizes[place])
         line[member] = data
         file.write(write(line) + "\n")
     file.write(f'{{"root":{root + 1}}}\n')
@@ -288,10 +274,10 @@ def write_dump(file, objects, references, root):
 
 # --- What to expect ----------------------------------------------------------
 
-def totals(objects, references, places):
+def totals(references, sizes, places):
     """Objects, references and bytes of some places."""
     return (len(places), sum(len(references[place]) for place in places),
-            sum(size_of(objects[place]) for place in places))
+            sum(sizes[place] for place in places))
 
 
 def write_expected(file, everything, kept, places):
@@ -323,13 +309,15 @@ def main():
         f"call graph of {len(calls):,} functions,")
     say("    html.entities.html5, errno.errorcode, the class os.stat_result")
     objects, references, places = take_graph()
+    sizes = sizes_of(objects)
     keep = reach(references, [places[id(each)] for each in kept])
     groups = [group for group in components(references)
               if len(group) > 1 or group[0] in references[group[0]]]
-    everything = totals(objects, references, range(len(objects)))
-    left = totals(objects, references, keep)
+    everything = totals(references, sizes, range(len(objects)))
+    left = totals(references, sizes, keep)
     with open(sys.argv[1], "w", encoding="ascii") as file:
-        taken = write_dump(file, objects, references, places[id(kept)])
+        taken = write_dump(file, objects, references, sizes,
+                           places[id(kept)])
         size = file.tell()
     with open(sys.argv[2], "w", encoding="ascii") as file:
         write_expected(file, everything, left, keep)

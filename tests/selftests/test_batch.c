@@ -252,9 +252,10 @@ TEST_F(batch, late_error)
 		EXPECT_EQ(1, self->batch.failed);
 		EXPECT_EQ(-EBADF, self->ops[bad].error);
 		EXPECT_EQ(bad + 2, handles_now(self->fd));
-		for (i = 0; i < bad; i++)
+		for (i = 0; i < bad; i++) {
 			ASSERT_EQ(0, rs_release(self->fd,
 						self->ops[i].create.result));
+		}
 	}
 }
 
@@ -265,8 +266,9 @@ TEST_F(batch, all_fail)
 	for (i = 0; i < self->many; i++)
 		self->ops[i] = op_release(i % 2 ? 0 : REFSTORE_RESULT(i));
 	EXPECT_RUN(REFSTORE_BATCH_CONTINUE, self->many, self->many);
-	for (i = 0; i < self->many; i++)
+	for (i = 0; i < self->many; i++) {
 		ASSERT_EQ(-EBADF, self->ops[i].error);
+	}
 	EXPECT_EQ(2, handles_now(self->fd));
 }
 
@@ -326,10 +328,12 @@ TEST_F(batch, unbatchable)
 	}
 	self->ops[n + m] = op_dup(self->leaf);
 	EXPECT_RUN(REFSTORE_BATCH_CONTINUE, n + m + 1, n + m);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		EXPECT_EQ(-EOPNOTSUPP, self->ops[i].error);
-	for (; i < n + m; i++)
+	}
+	for (; i < n + m; i++) {
 		EXPECT_EQ(-ENOTTY, self->ops[i].error);
+	}
 	EXPECT_EQ(0, self->ops[i].error);
 	EXPECT_EQ(3, handles_now(self->fd));
 }
@@ -373,10 +377,11 @@ TEST_F(batch, bad_results)
 	ops[n++] = op_root(REFSTORE_CMD_CAS_ROOT, REFSTORE_RESULT(0), 0);
 	ops[n++] = op_release(REFSTORE_RESULT(0));
 	EXPECT_RUN(REFSTORE_BATCH_CONTINUE, n, n - 3);
-	for (i = 4; i < n; i++)
+	for (i = 4; i < n; i++) {
 		EXPECT_EQ(-EBADF, ops[i].error) {
 			TH_LOG("operation %u", i);
 		}
+	}
 	/* Those of the slot, the fixture and the handle that was read. */
 	EXPECT_EQ(3, rs_refs(self->fd, self->leaf));
 }
@@ -408,9 +413,10 @@ TEST_F(batch, results_across_parts)
 				self->ops[i] = op_stat(REFSTORE_RESULT(at));
 		}
 		EXPECT_RUN(0, n, 0);
-		for (i = at + 1; i < n; i++)
+		for (i = at + 1; i < n; i++) {
 			ASSERT_EQ(self->ops[at].create.id,
 				  self->ops[i].stat.id);
+		}
 		ASSERT_EQ(0, rs_release(self->fd,
 					self->ops[at].create.result));
 	}
@@ -694,10 +700,11 @@ TEST_F(batch, signals)
 		}
 		ASSERT_GE(self->many, self->batch.done);
 		early += self->batch.done < self->many;
-		for (i = 0; i < self->many; i += 1 + i / 100)
+		for (i = 0; i < self->many; i += 1 + i / 100) {
 			ASSERT_EQ(i < self->batch.done,
 				  rs_id(self->fd,
 					self->ops[i].create.result) != 0);
+		}
 		expected += self->batch.done;
 		ASSERT_EQ(expected, handles_now(self->fd));
 	}

@@ -182,8 +182,9 @@ TEST_F(handle, reused)
 	}
 	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 1, &handle));
 	EXPECT_EQ(-EBADF, rs_refs(self->fd, self->stale));
-	for (i = 0; i < ROUNDS; i++)
+	for (i = 0; i < ROUNDS; i++) {
 		ASSERT_EQ(-EBADF, rs_release(self->fd, old[i]));
+	}
 	EXPECT_EQ(0, rs_repeated(old, ROUNDS));
 	EXPECT_EQ(1, rs_refs(self->fd, handle));
 	free(old);
@@ -281,14 +282,16 @@ TEST_F(handle, many)
 	EXPECT_EQ(MANY + 1, rs_refs(self->fd, self->leaf));
 	EXPECT_EQ(MANY + 2, handles_now(self->fd));
 	id = rs_id(self->fd, self->leaf);
-	for (i = 0; i < MANY; i += 97)
+	for (i = 0; i < MANY; i += 97) {
 		ASSERT_EQ(id, rs_id(self->fd, handles[i]));
+	}
 	EXPECT_EQ(0, rs_repeated(handles, MANY));
 	/* Half of them, then as many again: what is free is used again. */
 	ASSERT_EQ(0, rs_release_all(self->fd, handles, MANY / 2));
 	EXPECT_EQ(MANY / 2 + 1, rs_refs(self->fd, self->leaf));
-	for (i = 0; i < MANY; i += 97)
+	for (i = 0; i < MANY; i += 97) {
 		ASSERT_EQ(i < MANY / 2 ? 0 : id, rs_id(self->fd, handles[i]));
+	}
 	ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf), MANY / 2,
 			       handles));
 	EXPECT_EQ(MANY + 2, handles_now(self->fd));

@@ -137,22 +137,26 @@ TEST_F(object, zeroes)
 
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		memset(data, 0xaa, sizeof(data));
-		for (j = 0; j < 16; j++)
+		for (j = 0; j < 16; j++) {
 			ASSERT_EQ(0, rs_leaf(self->fd, data, lengths[i],
 					     &handles[j]));
-		for (j = 0; j < 16; j++)
+		}
+		for (j = 0; j < 16; j++) {
 			ASSERT_EQ(0, rs_release(self->fd, handles[j]));
+		}
 		for (j = 0; j < 16; j++) {
 			ASSERT_EQ(0, rs_leaf(self->fd, NULL, lengths[i],
 					     &handles[j]));
 			memset(data, 0xaa, sizeof(data));
 			ASSERT_EQ(0, rs_read(self->fd, handles[j], 0,
 					     lengths[i], data, NULL));
-			for (k = 0; k < lengths[i]; k++)
+			for (k = 0; k < lengths[i]; k++) {
 				ASSERT_EQ(0, data[k]);
+			}
 		}
-		for (j = 0; j < 16; j++)
+		for (j = 0; j < 16; j++) {
 			ASSERT_EQ(0, rs_release(self->fd, handles[j]));
+		}
 	}
 }
 
@@ -663,9 +667,10 @@ TEST_F(object, builtin_types)
 		ASSERT_EQ(0, rs_type_name(self->fd, type, name));
 		ASSERT_NE(NULL, memchr(name, 0, sizeof(name)));
 		EXPECT_LT(0, strlen(name));
-		for (i = 0; i < sizeof(name); i++)
+		for (i = 0; i < sizeof(name); i++) {
 			EXPECT_TRUE(i < strlen(name) ?
 				    name[i] > ' ' && name[i] < 0x7f : !name[i]);
+		}
 		EXPECT_EQ(0, rs_type_register(self->fd, name, &again));
 		EXPECT_EQ(type, again);
 	}

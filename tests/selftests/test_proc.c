@@ -284,9 +284,10 @@ TEST_F(proc, scans)
 			TH_LOG("%s", line);
 		}
 		ASSERT_EQ(0, line[end]);
+		if (heap != self->query.heap)
+			continue;
 		EXPECT_LE(reclaimed, visited);
-		if (heap == self->query.heap)
-			found += reclaimed;
+		found += reclaimed;
 	}
 	EXPECT_EQ(4, found);
 }

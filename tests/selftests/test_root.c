@@ -182,8 +182,9 @@ TEST_F(root, contended)
 		if (!children[i])
 			_exit(exchange(self->fd));
 	}
-	for (i = 0; i < TAKERS; i++)
+	for (i = 0; i < TAKERS; i++) {
 		EXPECT_EQ(0, rs_wait_child(children[i]));
+	}
 	EXPECT_EQ(3, objects_now(self->fd));
 	ASSERT_EQ(0, rs_set_root(self->fd, 0));
 	EXPECT_EQ(2, objects_now(self->fd));

@@ -118,20 +118,23 @@ TEST_F(session, clone_many)
 	int other, i;
 
 	ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf), MANY, handles));
-	for (i = 0; i < MANY; i += 2)
+	for (i = 0; i < MANY; i += 2) {
 		ASSERT_EQ(0, rs_release(self->fd, handles[i]));
+	}
 	other = rs_session_new(self->fd, REFSTORE_SESSION_CLONE);
 	ASSERT_LE(0, other);
 	EXPECT_EQ(MANY + 3, rs_refs(self->fd, self->leaf));
-	for (i = 0; i < MANY; i += 17)
+	for (i = 0; i < MANY; i += 17) {
 		ASSERT_EQ(i % 2, rs_id(other, handles[i]) != 0);
+	}
 	/* The first one ends, the clone does not mind. */
 	ASSERT_EQ(0, close(self->fd));
 	self->fd = other;
 	EXPECT_TRUE(rs_wait_until(rs_refs(other, self->leaf) == MANY / 2 + 2,
 				  RS_SOON));
-	for (i = 1; i < MANY; i += 34)
+	for (i = 1; i < MANY; i += 34) {
 		ASSERT_EQ(0, rs_release(other, handles[i]));
+	}
 	free(handles);
 }
 
@@ -239,8 +242,9 @@ TEST_F(session, close_frees_all)
 	ASSERT_LE(0, other);
 	ASSERT_EQ(0, rs_chain(other, 20000, 1, &first, &last));
 	ASSERT_EQ(0, rs_ring(other, 1000, 1, &ring));
-	for (i = 0; i < 100; i++)
+	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, rs_leaf(other, NULL, 10000, &first));
+	}
 	EXPECT_EQ(21102, objects_now(self->fd));
 	ASSERT_EQ(0, close(other));
 	ASSERT_TRUE(rs_wait_until(rs_has_sessions(self->heap, 1), RS_SOON));
@@ -439,8 +443,9 @@ TEST_F(session, many)
 		ASSERT_LE(0, fds[i]);
 	}
 	EXPECT_TRUE(rs_has_sessions(self->heap, MANY + 1));
-	for (i = 0; i < MANY; i++)
+	for (i = 0; i < MANY; i++) {
 		ASSERT_EQ(0, close(fds[i]));
+	}
 	EXPECT_TRUE(rs_wait_until(rs_has_sessions(self->heap, 1), RS_SOON));
 	EXPECT_EQ(2, rs_refs(self->fd, self->node));
 }

@@ -271,8 +271,9 @@ TEST_F(slot, write_bad)
 			EXPECT_GE(bad, done);
 		}
 		EXPECT_EQ(1 + done, rs_refs(self->fd, self->leaf));
-		for (i = 0; i < self->n; i++)
+		for (i = 0; i < self->n; i++) {
 			ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i, 0));
+		}
 	}
 	free(in);
 }
@@ -290,9 +291,10 @@ TEST_F(slot, resize)
 
 	for (turn = 0; turn < ARRAY_SIZE(sizes); turn++) {
 		/* All slots that can be checked quickly refer to a. */
-		for (i = 0; i < nr && i < 20; i++)
+		for (i = 0; i < nr && i < 20; i++) {
 			ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i,
 						 self->a));
+		}
 		if (nr > 20)
 			ASSERT_EQ(0, rs_set_slot(self->fd, self->node, nr - 1,
 						 self->leaf));
@@ -308,12 +310,14 @@ TEST_F(slot, resize)
 		EXPECT_EQ(1 + kept, rs_refs(self->fd, self->a));
 		if (nr > 20 && sizes[turn] < nr)
 			EXPECT_EQ(1, rs_refs(self->fd, self->leaf));
-		for (i = 0; i < kept; i++)
+		for (i = 0; i < kept; i++) {
 			ASSERT_EQ(rs_id(self->fd, self->a),
 				  rs_slot_id(self->fd, self->node, i));
+		}
 		/* What is new is empty. */
-		for (i = nr; i < sizes[turn]; i += 1 + i / 4)
+		for (i = nr; i < sizes[turn]; i += 1 + i / 4) {
 			ASSERT_EQ(0, rs_slot_id(self->fd, self->node, i));
+		}
 		if (nr > 20 && sizes[turn] > nr)
 			ASSERT_EQ(0, rs_set_slot(self->fd, self->node, nr - 1,
 						 0));
@@ -445,8 +449,9 @@ TEST_F(slot, contended_cas)
 		if (!children[i])
 			_exit(push(self->fd, self->node));
 	}
-	for (i = 0; i < PUSHERS; i++)
+	for (i = 0; i < PUSHERS; i++) {
 		EXPECT_EQ(0, rs_wait_child(children[i]));
+	}
 	EXPECT_EQ(4 + PUSHERS * PUSHES, objects_now(self->fd));
 	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, 0));
 	EXPECT_TRUE(rs_wait_until(objects_now(self->fd) == 4, RS_SOON));
@@ -583,8 +588,9 @@ TEST(overflow)
 	EXPECT_EQ(0, rs_release(fd, found));
 	EXPECT_EQ(0, rs_set_root(fd, target));
 	EXPECT_EQ(0, rs_set_root(fd, 0));
-	for (n = 0; n < nr; n++)
+	for (n = 0; n < nr; n++) {
 		EXPECT_EQ(0, rs_release(fd, wides[n]));
+	}
 	EXPECT_TRUE(rs_wait_until(rs_refs(fd, target) == 2, RS_SOON));
 	EXPECT_EQ(0, close(fd));
 	free(values);

@@ -725,10 +725,12 @@ TEST_F(numbers, other_magic)
 	size_t i;
 	struct refstore_get_root get = { .size = sizeof(get) };
 
-	for (i = 0; i < ARRAY_SIZE(magic); i++)
-		for (nr = REFSTORE_CMD_QUERY; nr <= REFSTORE_CMD_TYPE_NAME; nr++)
+	for (i = 0; i < ARRAY_SIZE(magic); i++) {
+		for (nr = REFSTORE_CMD_QUERY; nr <= REFSTORE_CMD_TYPE_NAME; nr++) {
 			EXPECT_EQ(-ENOTTY,
 				  rs_call(self->fd, _IO(magic[i], nr), &get));
+		}
+	}
 }
 
 /* Direction and size are part of the number, and none of ours has them. */
@@ -806,8 +808,9 @@ FIXTURE_SETUP(pointers)
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, rs_leaf(self->fd, data, NR_BYTES, &self->leaf));
 	ASSERT_EQ(0, rs_node(self->fd, NR_SLOTS, NULL, &self->node));
-	for (i = 0; i < NR_SLOTS; i++)
+	for (i = 0; i < NR_SLOTS; i++) {
 		ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i, self->leaf));
+	}
 	ASSERT_EQ(0, rs_before(self->fd, &self->before));
 }
 
@@ -866,8 +869,9 @@ TEST_F(pointers, write)
 
 	EXPECT_FAILS(EFAULT, rs_call(self->fd, REFSTORE_WRITE, &data));
 	ASSERT_EQ(0, rs_read(self->fd, self->leaf, 0, NR_BYTES, found, NULL));
-	for (i = 0; i < NR_BYTES; i++)
+	for (i = 0; i < NR_BYTES; i++) {
 		ASSERT_EQ('a', found[i]);
+	}
 }
 
 /* As many handles are valid as the call says, and none that it does not. */
@@ -893,8 +897,9 @@ TEST_F(pointers, read_slots)
 	ASSERT_GE(NR_SLOTS / 2, slots.done);
 	ASSERT_EQ(0, rs_heap_figures(self->fd, &figures));
 	EXPECT_EQ(self->before.figures.handles + slots.done, figures.handles);
-	for (i = 0; i < slots.done; i++)
+	for (i = 0; i < slots.done; i++) {
 		EXPECT_EQ(0, rs_release(self->fd, handles[i]));
+	}
 	EXPECT_TRUE(rs_unchanged(self->fd, &self->before));
 }
 
@@ -924,9 +929,10 @@ TEST_F(pointers, write_slots)
 	ASSERT_EQ(0, rs_heap_walk(self->fd, &heap));
 	EXPECT_TRUE(rs_heap_sound(&heap));
 	ASSERT_EQ(NR_SLOTS, heap.nr_edges);
-	for (i = 0; i < NR_SLOTS; i++)
+	for (i = 0; i < NR_SLOTS; i++) {
 		EXPECT_EQ(i < slots.done,
 			  heap.edges[i].to == heap.edges[i].from);
+	}
 	rs_heap_free(&heap);
 }
 
@@ -989,8 +995,9 @@ TEST_F(pointers, batched)
 			      ARRAY_SIZE(ops), &batch));
 	EXPECT_EQ(ARRAY_SIZE(ops), batch.done);
 	EXPECT_EQ(ARRAY_SIZE(ops), batch.failed);
-	for (i = 0; i < ARRAY_SIZE(ops); i++)
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
 		EXPECT_EQ(-EFAULT, ops[i].error);
+	}
 	EXPECT_TRUE(rs_unchanged(self->fd, &self->before));
 }
 

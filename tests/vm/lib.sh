@@ -90,7 +90,7 @@ cache_entry() {
 sync_sources() {
 	local folder=$1 part
 	mkdir -p "$folder/tests"
-	for part in Kbuild module uapi tests/kunit; do
+	for part in Kbuild module uapi tests/kunit tests/bench; do
 		if [[ -d $PROJECT/$part ]]; then
 			rsync -rc --delete --exclude='*.o' --exclude='.*.cmd' \
 				--exclude='*.mod*' --exclude='*.ko' \

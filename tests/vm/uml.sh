@@ -26,6 +26,8 @@ usage() {
 # The source tree is every checkout's and both kernels': one build at a time.
 build() {
 	local kernel=$1 source log=$PROJECT/build/uml/$name.build.log args
+	local bench=()
+	[[ $name != uml-bench ]] || bench=(REFSTORE_BENCH=y)
 	source=$(readlink -f "$kernel/source")
 	mkdir -p "$CACHE/locks"
 	exec {lock}>"$CACHE/locks/graft"
@@ -34,7 +36,7 @@ build() {
 	mapfile -t args <"$kernel/make-args"
 	with_progress "building $name" "$log" make -C "$source" O="$kernel" \
 		-j"$(nproc)" "${args[@]}" REFSTORE_GRAFT=y REFSTORE_BUILD=y \
-		REFSTORE_KUNIT=y linux
+		REFSTORE_KUNIT=y "${bench[@]}" linux
 	if has_warnings "$log"; then
 		cat "$log" >&2
 		# The next call is to compile, and to fail, again.
@@ -65,7 +67,8 @@ run_tests() {
 	shift
 	: >"$log"
 	TMPDIR=$(memory_folder) timeout -k 5 "$time" "$program" mem="$memory" \
-		console=tty con=null con0=fd:0,fd:1 panic=-1 noreboot kunit.enable=1 kunit_shutdown=halt \
+		console=tty con=null con0=fd:0,fd:1 panic=-1 noreboot \
+		kunit.enable=1 kunit_shutdown=halt \
 		kunit.filter_glob="$glob" "$@" >"$log" 2>&1 </dev/null &
 	guest=$!
 	# shellcheck disable=SC2064

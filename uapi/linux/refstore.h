@@ -125,7 +125,8 @@ enum {
  * @n: the operation's place in the batch, from 0
  *
  * Valid wherever an operation of a batch takes a handle, inside its arrays of
- * handles too.
+ * handles too. EBADF if the operation failed or its result is 0, even where a
+ * handle may be 0.
  */
 #define REFSTORE_RESULT(n) ((1ULL << 63) | (n))
 

@@ -124,7 +124,8 @@ int refstore_open_fd(int fd, struct refstore **store);
  * @store: the session, or NULL
  *
  * Releases all its handles, unless the session has other descriptors (dup(),
- * or a process that it was sent to). Never fails.
+ * or a process that it was sent to); of very many, some soon after the call.
+ * Never fails.
  */
 void refstore_close(struct refstore *store);
 

@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Runs in the virtual machine: guest.sh MODULE GRAPH EXPECTED. Inserts the
+# module, runs the demonstration, removes the module.
+set -euo pipefail
+
+say() {
+	printf '    %s\n' "$*"
+}
+
+# What holds the module goes a moment after the last file on it was closed.
+remove_module() {
+	for _ in {1..50}; do
+		rmmod refstore 2>/dev/null && return
+		sleep 0.2
+	done
+	rmmod refstore
+}
+
+main() {
+	local module=$1 graph=$2 expected=$3 status=0
+	say "Linux $(uname -r) on $(nproc) processors," \
+		"$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)"
+	insmod "$module"
+	say "the module is in"
+	build/demo/demo "$graph" "$expected" build/userspace/tools/refstore ||
+		status=$?
+	remove_module
+	[[ ! -e /proc/refstore && ! -e /dev/refstore ]]
+	say "the module is out"
+	return "$status"
+}
+
+main "$@"

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Process B. It knows the graph from its file, and compares the heap with that:
+ * what the store tells in a walk must be the same, object by object, slot by
+ * slot.
+ */
+#include <err.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "demo.h"
+
+/* Disagreements that are told in full. */
+#define TOLD 5
+
+/**
+ * struct keeper - process B
+ * @input: the graph, and what must be left
+ * @store: its session
+ * @handles: what it took
+ * @nr_handles: how many
+ * @disagreements: so far
+ */
+struct keeper {
+	const struct input *input;
+	struct refstore *store;
+	uint64_t *handles;
+	size_t nr_handles;
+	uint64_t disagreements;
+};
+
+static void disagree(struct keeper *keeper, uint64_t id, const char *what)
+{
+	if (++keeper->disagreements <= TOLD)
+		say("B: object %" PRIu64 ": %s", id, what);
+}
+
+/* The graph's object with that id; NULL if it should not be there. */
+static const struct graph_object *
+expected_object(const struct keeper *keeper, uint64_t id, bool all)
+{
+	const struct input *input = keeper->input;
+
+	if (!id || id > input->graph.nr_objects)
+		return NULL;
+	return all || input->keep[id - 1] ? &input->graph.objects[id - 1] :
+					    NULL;
+}
+
+static bool same_type(struct keeper *keeper, uint32_t type, const char *name)
+{
+	char found[REFSTORE_TYPE_NAME_MAX];
+
+	return !refstore_type_name(keeper->store, type, found) &&
+	       !strcmp(found, name);
+}
+
+static void compare_object(struct keeper *keeper,
+			   const struct refstore_walk_object *found, bool all)
+{
+	const struct graph_object *object =
+		expected_object(keeper, found->id, all);
+
+	if (!object)
+		disagree(keeper, found->id, "should not be there");
+	else if (found->data_len != object->data_len)
+		disagree(keeper, found->id, "another length of data");
+	else if (found->nr_slots != object->nr_slots ||
+		 !(found->state & REFSTORE_STATE_SLOTTED) !=
+		 !(object->flags & GRAPH_SLOTTED))
+		disagree(keeper, found->id, "another number of slots");
+	else if (!same_type(keeper, found->type,
+			    keeper->input->graph.types[object->type]))
+		disagree(keeper, found->id, "another type");
+}
+
+static void compare_objects(struct keeper *keeper, struct totals *total,
+			    bool all)
+{
+	struct refstore_walk_object object;
+	struct refstore_iter *iter;
+	int ret;
+
+	must(refstore_iter_objects(keeper->store, 0, &iter), "walk objects");
+	while ((ret = refstore_iter_next_object(iter, &object)) == 1) {
+		total->objects++;
+		total->bytes += object.data_len;
+		compare_object(keeper, &object, all);
+	}
+	must(ret, "walk objects");
+	refstore_iter_free(iter);
+}
+
+static void compare_edge(struct keeper *keeper,
+			 const struct refstore_walk_edge *edge, bool all)
+{
+	const struct graph_object *object =
+		expected_object(keeper, edge->from, all);
+	const uint64_t *slots = keeper->input->graph.slots;
+
+	if (!object || edge->index >= object->nr_slots)
+		disagree(keeper, edge->from, "a slot that should not be there");
+	else if (slots[object->slots + edge->index] != edge->to - 1)
+		disagree(keeper, edge->from, "a slot refers to another object");
+}
+
+static void compare_edges(struct keeper *keeper, struct totals *total, bool all)
+{
+	struct refstore_walk_edge edge;
+	struct refstore_iter *iter;
+	int ret;
+
+	must(refstore_iter_edges(keeper->store, &iter), "walk references");
+	while ((ret = refstore_iter_next_edge(iter, &edge)) == 1) {
+		total->references++;
+		compare_edge(keeper, &edge, all);
+	}
+	must(ret, "walk references");
+	refstore_iter_free(iter);
+}
+
+static bool compare(struct keeper *keeper, struct totals *found, bool all)
+{
+	const struct totals *expected = all ? &keeper->input->all :
+					      &keeper->input->kept;
+	double start = now();
+
+	keeper->disagreements = 0;
+	compare_objects(keeper, found, all);
+	compare_edges(keeper, found, all);
+	say_timed(start, "B: sees %s objects, %s references, %s bytes",
+		  grouped(found->objects), grouped(found->references),
+		  grouped(found->bytes));
+	say("B: compared with the input, one by one: %s differences",
+	    grouped(keeper->disagreements));
+	return !keeper->disagreements &&
+	       !memcmp(found, expected, sizeof(*found));
+}
+
+static bool take(struct keeper *keeper)
+{
+	struct refstore_stat stat;
+	uint64_t root;
+
+	must(refstore_get_root(keeper->store, &root), "get the root");
+	must(refstore_stat(keeper->store, root, &stat), "look at the root");
+	keeper->nr_handles = stat.nr_slots;
+	keeper->handles = calloc(stat.nr_slots, sizeof(*keeper->handles));
+	if (!keeper->handles)
+		err(EXIT_FAILURE, "no memory");
+	must(refstore_read_slots(keeper->store, root, 0, keeper->handles,
+				 stat.nr_slots), "read the root's slots");
+	must(refstore_release(keeper->store, root), "release the root");
+	must(refstore_set_root(keeper->store, 0), "clear the root");
+	say("B: took handles to the %zu objects in the root, cleared the root",
+	    keeper->nr_handles);
+	return true;
+}
+
+/* Of the first call's figures, some are those of the scan that ran before. */
+static bool collect(struct keeper *keeper)
+{
+	struct refstore_collect result;
+	double start;
+
+	must(refstore_collect(keeper->store, &result), "collect");
+	start = now();
+	must(refstore_collect(keeper->store, &result), "collect");
+	say_timed(start, "B: asks for one more scan: it frees %s objects",
+		  grouped(result.reclaimed));
+	return !result.reclaimed;
+}
+
+static bool let_go(struct keeper *keeper)
+{
+	struct refstore_collect result;
+	double start = now();
+	size_t i;
+
+	for (i = 0; i < keeper->nr_handles; i++)
+		must(refstore_release(keeper->store, keeper->handles[i]),
+		     "release a handle");
+	must(refstore_collect(keeper->store, &result), "collect");
+	say_timed(start, "B: let go of its handles, collected");
+	return true;
+}
+
+static void obey(struct keeper *keeper, enum order order, struct answer *answer)
+{
+	switch (order) {
+	case ORDER_COMPARE_ALL:
+		answer->agreed = compare(keeper, &answer->found, true);
+		break;
+	case ORDER_TAKE:
+		answer->agreed = take(keeper);
+		break;
+	case ORDER_COMPARE_KEPT:
+		answer->agreed = compare(keeper, &answer->found, false);
+		break;
+	case ORDER_COLLECT:
+		answer->agreed = collect(keeper);
+		break;
+	case ORDER_LET_GO:
+		answer->agreed = let_go(keeper);
+		break;
+	case ORDER_END:
+		refstore_close(keeper->store);
+		exit(EXIT_SUCCESS);
+	}
+}
+
+void keeper_run(const struct input *input, int socket, int orders)
+{
+	struct keeper keeper = { .input = input };
+	int fd = refstore_recv_fd(socket);
+	enum order order;
+
+	must(fd, "receive a session");
+	must(refstore_open_fd(fd, &keeper.store), "use the session");
+	while (read(orders, &order, sizeof(order)) == sizeof(order)) {
+		struct answer answer = {};
+
+		obey(&keeper, order, &answer);
+		if (write(orders, &answer, sizeof(answer)) != sizeof(answer))
+			break;
+	}
+	/* The driver is gone. */
+	exit(EXIT_FAILURE);
+}

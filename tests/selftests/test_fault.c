@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Allocations and copies that fail: each one in turn, in every command.
+ *
+ * The kernel counts down /proc/self/fail-nth at each place where a fault can be
+ * injected (slab and page allocations, copies from and to the caller) and lets
+ * the one that gets to zero fail. A call is made again and again, each time on a
+ * heap of its own, until it has run out of such places. Each time it must say
+ * ENOMEM or EFAULT and have changed nothing, or have coped; and the heap must
+ * end without a trace.
+ */
+#include <dirent.h>
+
+#include "refstore_heap.h"
+
+/* More than this many places in one call are a loop. */
+#define MOST 2000
+
+#define DEBUGFS "/sys/kernel/debug"
+
+static void write_file(const char *directory, const char *file,
+		       const char *value)
+{
+	char name[400];
+	int fd;
+
+	snprintf(name, sizeof(name), DEBUGFS "/%s/%s", directory, file);
+	fd = open(name, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, value, strlen(value)) < 0)
+		perror(name);
+	close(fd);
+}
+
+/* NULL, or why faults cannot be injected. */
+static const char *set_up_faults(void)
+{
+	DIR *debugfs = opendir(DEBUGFS);
+	struct dirent *entry;
+
+	if (access("/proc/self/fail-nth", R_OK | W_OK))
+		return "the kernel has no /proc/self/fail-nth";
+	if (!debugfs || access(DEBUGFS "/failslab/ignore-gfp-wait", W_OK)) {
+		if (debugfs)
+			closedir(debugfs);
+		return "no " DEBUGFS "/failslab/ignore-gfp-wait";
+	}
+	write_file("failslab", "ignore-gfp-wait", "N");
+	write_file("failslab", "cache-filter", "N");
+	write_file("fail_page_alloc", "ignore-gfp-wait", "N");
+	write_file("fail_page_alloc", "ignore-gfp-highmem", "N");
+	write_file("fail_page_alloc", "min-order", "0");
+	/* The log is for what goes wrong. */
+	while ((entry = readdir(debugfs)))
+		if (!strncmp(entry->d_name, "fail", 4))
+			write_file(entry->d_name, "verbose", "0");
+	closedir(debugfs);
+	return NULL;
+}
+
+enum { SLOTS = 3000, MANY = 400, LONG = 60000, CHAIN = 300 };
+
+FIXTURE(fault)
+{
+	int nth_fd;
+	const char *skip;		/* why there is nothing to test */
+	__u64 objects, handles, bytes, heaps, sessions;
+
+	/* Made anew for each try. */
+	int fd, other, opened;
+	__u64 heap;
+	__u64 node, leaf, wide, chain, ring;
+	__u32 done;
+	__u64 slots[SLOTS];
+	struct refstore_op ops[MANY];
+	struct refstore_walk_object entries[50];
+	char data[LONG];
+};
+
+FIXTURE_VARIANT(fault)
+{
+	int (*call)(FIXTURE_DATA(fault) *self);
+	/* What was done before an answer could not be given stands. */
+	bool stands;
+};
+
+#define CALL(name) static int call_##name(FIXTURE_DATA(fault) *self)
+
+CALL(open)
+{
+	self->opened = rs_open();
+	return self->opened < 0 ? self->opened : 0;
+}
+
+CALL(query)
+{
+	struct refstore_query query;
+
+	return rs_query(self->fd, &query);
+}
+
+CALL(create_leaf)
+{
+	return rs_leaf(self->fd, self->data, 40, &self->slots[0]);
+}
+
+CALL(create_long)
+{
+	return rs_leaf(self->fd, self->data, LONG, &self->slots[0]);
+}
+
+CALL(create_node)
+{
+	__u64 slots[3] = { self->leaf, 0, self->node };
+
+	return rs_node(self->fd, 3, slots, &self->slots[0]);
+}
+
+CALL(create_wide)
+{
+	struct refstore_create create = {
+		.data = rs_ptr(self->data),
+		.data_len = LONG,
+		.nr_slots = SLOTS,
+		.slots = rs_ptr(self->slots),
+	};
+
+	return rs_create(self->fd, &create);
+}
+
+CALL(dup)
+{
+	return rs_dup(self->fd, self->leaf, &self->slots[0]);
+}
+
+/* Enough for the table of handles to grow. */
+CALL(dup_many)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < 1500 && !ret; i++)
+		ret = rs_dup(self->fd, self->leaf, &self->slots[i]);
+	/* What came before the failure was a success. */
+	while (ret && i > 1)
+		rs_release(self->fd, self->slots[--i - 1]);
+	return ret;
+}
+
+CALL(release)
+{
+	return rs_release(self->fd, self->leaf);
+}
+
+CALL(release_chain)
+{
+	return rs_release(self->fd, self->chain);
+}
+
+/* Makes a candidate for the scanner. */
+CALL(release_ring)
+{
+	return rs_release(self->fd, self->ring);
+}
+
+CALL(get_slot)
+{
+	return rs_get_slot(self->fd, self->node, 0, &self->slots[0]);
+}
+
+CALL(set_slot)
+{
+	return rs_set_slot(self->fd, self->node, 0, self->node);
+}
+
+CALL(cas_slot)
+{
+	return rs_cas_slot(self->fd, self->node, 0, self->leaf, self->ring);
+}
+
+CALL(read_slots)
+{
+	return rs_read_slots(self->fd, self->wide, 0, SLOTS, self->slots,
+			     &self->done);
+}
+
+CALL(write_slots)
+{
+	return rs_write_slots(self->fd, self->wide, 0, SLOTS, self->slots,
+			      &self->done);
+}
+
+CALL(resize_up)
+{
+	return rs_resize(self->fd, self->node, SLOTS);
+}
+
+CALL(resize_down)
+{
+	return rs_resize(self->fd, self->wide, 2);
+}
+
+CALL(read)
+{
+	return rs_read(self->fd, self->leaf, 0, LONG, self->data, &self->done);
+}
+
+CALL(write)
+{
+	return rs_write(self->fd, self->leaf, 0, LONG, self->data, &self->done);
+}
+
+CALL(seal)
+{
+	return rs_seal(self->fd, self->node, REFSTORE_SEAL_SLOTS);
+}
+
+CALL(stat)
+{
+	struct refstore_stat stat;
+
+	return rs_stat(self->fd, self->node, &stat);
+}
+
+CALL(get_root)
+{
+	return rs_get_root(self->fd, &self->slots[0]);
+}
+
+CALL(set_root)
+{
+	return rs_set_root(self->fd, self->leaf);
+}
+
+CALL(cas_root)
+{
+	return rs_cas_root(self->fd, self->node, self->leaf);
+}
+
+CALL(session_new)
+{
+	self->opened = rs_session_new(self->fd, 0);
+	return self->opened < 0 ? self->opened : 0;
+}
+
+CALL(clone)
+{
+	self->opened = rs_session_new(self->fd, REFSTORE_SESSION_CLONE);
+	return self->opened < 0 ? self->opened : 0;
+}
+
+CALL(close)
+{
+	int fd = self->other;
+
+	self->other = -1;
+	return close(fd) ? -errno : 0;
+}
+
+CALL(type_register)
+{
+	__u32 type;
+
+	return rs_type_register(self->fd, "some-type", &type);
+}
+
+CALL(type_name)
+{
+	char name[REFSTORE_TYPE_NAME_MAX];
+
+	return rs_type_name(self->fd, REFSTORE_TYPE_LIST, name);
+}
+
+CALL(collect)
+{
+	struct refstore_collect collect;
+
+	return rs_collect(self->fd, &collect);
+}
+
+CALL(walk)
+{
+	struct refstore_walk walk = {
+		.what = REFSTORE_WALK_EDGES,
+		.capacity = 50,
+		.entries = rs_ptr(self->entries),
+	};
+
+	return rs_walk(self->fd, &walk);
+}
+
+CALL(walk_mint)
+{
+	struct refstore_walk walk = {
+		.flags = REFSTORE_WALK_MINT,
+		.what = REFSTORE_WALK_OBJECTS,
+		.capacity = 50,
+		.entries = rs_ptr(self->entries),
+	};
+
+	return rs_walk(self->fd, &walk);
+}
+
+CALL(batch)
+{
+	struct refstore_batch batch;
+	unsigned int i;
+
+	for (i = 0; i < MANY; i += 4) {
+		self->slots[i] = REFSTORE_RESULT(i);
+		self->slots[i + 1] = self->leaf;
+		self->ops[i] = op_create(1, &self->slots[i + 1]);
+		self->ops[i + 1] = op_create(2, &self->slots[i]);
+		self->ops[i + 2] = op_set_slot(REFSTORE_RESULT(i), 0,
+					       REFSTORE_RESULT(i + 1));
+		self->ops[i + 3] = op_release(REFSTORE_RESULT(i));
+	}
+	return rs_batch(self->fd, 0, self->ops, MANY, &batch);
+}
+
+#define VARIANT(name, ...)						\
+	FIXTURE_VARIANT_ADD(fault, name) { .call = call_##name, __VA_ARGS__ }
+VARIANT(open);
+VARIANT(query);
+VARIANT(create_leaf);
+VARIANT(create_long);
+VARIANT(create_node);
+VARIANT(create_wide);
+VARIANT(dup);
+VARIANT(dup_many);
+VARIANT(release);
+VARIANT(release_chain);
+VARIANT(release_ring);
+VARIANT(get_slot);
+VARIANT(set_slot);
+VARIANT(cas_slot);
+VARIANT(read_slots);
+VARIANT(write_slots, .stands = true);
+VARIANT(resize_up);
+VARIANT(resize_down);
+VARIANT(read);
+VARIANT(write);
+VARIANT(seal);
+VARIANT(stat);
+VARIANT(get_root);
+VARIANT(set_root);
+VARIANT(cas_root);
+VARIANT(session_new);
+VARIANT(clone);
+VARIANT(close);
+VARIANT(type_register);
+VARIANT(type_name);
+VARIANT(collect);
+VARIANT(walk);
+VARIANT(walk_mint);
+VARIANT(batch, .stands = true);
+
+FIXTURE_SETUP(fault)
+{
+	self->skip = set_up_faults();
+	if (self->skip)
+		return;
+	self->nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->nth_fd);
+	self->heaps = rs_stats_value("heaps");
+	self->sessions = rs_stats_value("sessions");
+	self->handles = rs_stats_value("handles");
+	self->objects = rs_stats_value("objects");
+	self->bytes = rs_stats_value("bytes");
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+	if (self->skip)
+		return;
+	EXPECT_EQ(0, close(self->nth_fd));
+#define EXPECT_BACK(what) \
+	EXPECT_TRUE(rs_wait_until(rs_stats_value(#what) == self->what, RS_SOON))
+	EXPECT_BACK(heaps);
+	EXPECT_BACK(sessions);
+	EXPECT_BACK(handles);
+	EXPECT_BACK(objects);
+	EXPECT_BACK(bytes);
+#undef EXPECT_BACK
+}
+
+/* The nth place from now on fails. */
+static int arm(FIXTURE_DATA(fault) *self, unsigned int nth)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%u", nth);
+
+	return pwrite(self->nth_fd, text, length, 0) == length ? 0 : -errno;
+}
+
+/*
+ * Whether a place failed since then. Reading that is one more of them: then no
+ * place of the call was it.
+ */
+static bool disarm(FIXTURE_DATA(fault) *self)
+{
+	char text[16] = "";
+	ssize_t length = pread(self->nth_fd, text, sizeof(text), 0);
+	int tries;
+
+	for (tries = 0; tries < 3; tries++)
+		if (pwrite(self->nth_fd, "0", 1, 0) == 1)
+			break;
+	return length > 0 && !strcmp(text, "0\n");
+}
+
+static void make_heap(struct __test_metadata *_metadata,
+		      FIXTURE_DATA(fault) *self)
+{
+	__u64 first, handle;
+	int i;
+
+	self->opened = -1;
+	self->fd = rs_open();
+	ASSERT_LE(0, self->fd);
+	self->heap = rs_heap_number(self->fd);
+	ASSERT_EQ(0, rs_leaf(self->fd, NULL, LONG, &self->leaf));
+	ASSERT_EQ(0, rs_node(self->fd, 1, &self->leaf, &self->node));
+	ASSERT_EQ(0, rs_set_root(self->fd, self->node));
+	for (i = 0; i < SLOTS; i++)
+		self->slots[i] = i % 2 ? self->leaf : self->node;
+	ASSERT_EQ(0, rs_node(self->fd, SLOTS, self->slots, &self->wide));
+	ASSERT_EQ(0, rs_chain(self->fd, CHAIN, 2, &first, &self->chain));
+	ASSERT_EQ(0, rs_release(self->fd, first));
+	ASSERT_EQ(0, rs_ring(self->fd, 3, 1, &self->ring));
+	self->other = rs_session_new(self->fd, 0);
+	ASSERT_LE(0, self->other);
+	ASSERT_EQ(0, rs_leaf(self->other, NULL, 5000, &handle));
+	ASSERT_EQ(0, rs_ring(self->other, 3, 1, &handle));
+}
+
+static void end_heap(struct __test_metadata *_metadata,
+		     FIXTURE_DATA(fault) *self)
+{
+	EXPECT_EQ(0, close(self->fd));
+	if (self->other >= 0)
+		EXPECT_EQ(0, close(self->other));
+	if (self->opened >= 0)
+		EXPECT_EQ(0, close(self->opened));
+	EXPECT_TRUE(rs_wait_until(rs_heap_gone(self->heap), RS_SOON));
+}
+
+static void check_failure(struct __test_metadata *_metadata,
+			  FIXTURE_DATA(fault) *self,
+			  const FIXTURE_VARIANT(fault) *variant, int ret,
+			  struct rs_before *before)
+{
+	struct rs_heap heap;
+
+	if (ret) {
+		EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT) {
+			TH_LOG("%d: %s", ret, strerror(-ret));
+		}
+		if (!variant->stands)
+			EXPECT_TRUE(rs_unchanged(self->fd, before));
+	}
+	ASSERT_EQ(0, rs_heap_walk(self->fd, &heap));
+	EXPECT_TRUE(rs_heap_sound(&heap));
+	/* A handle that the caller does not know of is leaked. */
+	if (ret && variant->stands)
+		EXPECT_EQ(before->heap.nr_handles, heap.nr_handles);
+	rs_heap_free(&heap);
+}
+
+TEST_F(fault, each)
+{
+	struct rs_before before;
+	unsigned int nth, failed = 0;
+	bool injected;
+	int ret;
+
+	if (self->skip)
+		SKIP(return, "%s", self->skip);
+	/* The memory that answers go to is there. */
+	memset(self->entries, 0, sizeof(self->entries));
+	memset(self->data, 0, sizeof(self->data));
+	for (nth = 1; nth < MOST; nth++) {
+		make_heap(_metadata, self);
+		ASSERT_EQ(0, rs_before(self->fd, &before));
+		ASSERT_EQ(0, arm(self, nth));
+		ret = variant->call(self);
+		injected = disarm(self);
+		if (injected)
+			check_failure(_metadata, self, variant, ret, &before);
+		else
+			EXPECT_EQ(0, ret);
+		failed += injected && ret;
+		rs_before_free(&before);
+		end_heap(_metadata, self);
+		if (!injected || _metadata->exit_code)
+			break;
+	}
+	TH_LOG("%u places, %u of them fatal", nth - 1, failed);
+	EXPECT_GT(MOST, nth);
+}
+
+/* --- All of it, from the opening to the closing ------------------------------------- */
+
+static int (* const calls[])(FIXTURE_DATA(fault) *self) = {
+	call_query, call_create_leaf, call_create_node, call_dup, call_get_slot,
+	call_set_slot, call_cas_slot, call_resize_up, call_resize_down,
+	call_read, call_write, call_seal, call_stat, call_get_root,
+	call_set_root, call_cas_root, call_type_register, call_type_name,
+	call_walk_mint, call_session_new, call_release_ring, call_collect,
+	call_release, call_close,
+};
+
+FIXTURE(scenario)
+{
+	FIXTURE_DATA(fault) fault;
+};
+
+FIXTURE_SETUP(scenario)
+{
+	fault_setup(_metadata, &self->fault, NULL);
+}
+
+FIXTURE_TEARDOWN(scenario)
+{
+	fault_teardown(_metadata, &self->fault, NULL);
+}
+
+/*
+ * One after the other, whatever the one before it said: no failure leaves
+ * something behind on which another command trips.
+ */
+TEST_F(scenario, all_commands)
+{
+	FIXTURE_DATA(fault) *fault = &self->fault;
+	struct rs_heap heap;
+	unsigned int nth;
+	bool injected;
+	size_t i;
+
+	if (fault->skip)
+		SKIP(return, "%s", fault->skip);
+	for (nth = 1; nth < MOST; nth++) {
+		make_heap(_metadata, fault);
+		ASSERT_EQ(0, arm(fault, nth));
+		for (i = 0; i < ARRAY_SIZE(calls); i++)
+			calls[i](fault);
+		injected = disarm(fault);
+		ASSERT_EQ(0, rs_heap_walk(fault->fd, &heap));
+		EXPECT_TRUE(rs_heap_sound(&heap));
+		rs_heap_free(&heap);
+		end_heap(_metadata, fault);
+		if (!injected || _metadata->exit_code)
+			break;
+	}
+	TH_LOG("%u places", nth - 1);
+	EXPECT_GT(MOST, nth);
+}
+
+TEST_HARNESS_MAIN
