@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For people; kbuild reads Kbuild. Everything that is made goes to build/.
-#
-#   KDIR=DIR             headers or tree of the kernel that the module is for
-#                        (those of the running kernel)
-#   PREFIX=DIR           where the library and the command go (/usr/local)
-#   DESTDIR=DIR          what goes before all paths when installing
-#   V=1                  show the commands
-#
-# Lines that begin with "##" are what "make help" prints.
+# For people; kbuild reads Kbuild. Everything that is made goes to build/. Lines
+# that begin with "##" are what "make help" prints.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
-# A folder for each kernel: what was built for one is no good for another.
-release = $(shell cat '$(KDIR)/include/config/kernel.release')
+# A folder for each kernel: what was built for one is no good for another. It has
+# links to the sources, so that kbuild puts what it makes beside those.
+utsrelease := $(KDIR)/include/generated/utsrelease.h
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(utsrelease))
 folder = $(CURDIR)/build/module/$(release)
+
+# Type information for tracers, which wants a program that few have.
+pahole = $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 .PHONY: all module userspace install modules_install check test test-all demo \
 	bench kunit clean help
@@ -24,12 +22,15 @@ folder = $(CURDIR)/build/module/$(release)
 all: module userspace
 
 ## module           build/module/RELEASE/refstore.ko for the kernel of KDIR
-module: $(KDIR)/include/config/kernel.release
-	@mkdir -p $(folder)
-	@cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module $(CURDIR)/uapi $(folder)/
-	$(MAKE) -C $(KDIR) M=$(folder) modules
+module: $(utsrelease)
+	@mkdir -p $(folder)/module $(folder)/uapi/linux
+	@find -L $(folder) -type l -delete
+	@cp -sf $(CURDIR)/Kbuild $(folder)/
+	@cp -sf $(CURDIR)/module/*.[ch] $(folder)/module/
+	@cp -sf $(CURDIR)/uapi/linux/*.h $(folder)/uapi/linux/
+	$(MAKE) -C $(KDIR) M=$(folder) $(pahole) modules
 
-$(KDIR)/include/config/kernel.release:
+$(utsrelease):
 	@echo "$(KDIR): no kernel that modules can be built for." >&2
 	@echo "Install linux-headers-$$(uname -r), or give KDIR=DIR." >&2
 	@false
@@ -50,8 +51,7 @@ modules_install: module
 
 ## check            static checks of the sources
 check:
-	@if [ -e tests/check.sh ]; then tests/check.sh; else \
-		echo 'tests/check.sh is not there' >&2; false; fi
+	tests/check.sh
 
 ## test             the tests, in virtual machines, in minutes
 test:
@@ -79,4 +79,10 @@ clean:
 
 ## help             this list
 help:
-	@sed -n 's/^## //p' Makefile
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+##
+## KDIR=DIR         the kernel that the module is for (the running one's headers)
+## PREFIX=DIR       where the library and the command are installed (/usr/local)
+## DESTDIR=DIR      what goes before all installed paths
+## V=1              show the commands

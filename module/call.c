@@ -87,11 +87,12 @@ int rs_call_release(struct rs_call *call, u64 handle)
 	if (err)
 		return err;
 	if (handle & RS_RESULT_BIT && n >= call->base) {
-		rs_call_drop(call, &call->results[n - call->base]);
+		n = array_index_nospec(n - call->base, call->pos);
+		rs_call_drop(call, &call->results[n]);
 		return 0;
 	}
 	if (handle & RS_RESULT_BIT)
-		handle = call->earlier[n];
+		handle = call->earlier[array_index_nospec(n, call->base)];
 	obj = rs_handle_remove(&call->session->handles, handle);
 	rs_put(call->heap, obj);
 	return 0;

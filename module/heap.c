@@ -29,6 +29,7 @@ MODULE_PARM_DESC(max_bytes,
 LIST_HEAD(rs_heaps);
 DEFINE_MUTEX(rs_heaps_lock);	/* protects rs_heaps and rs_last_heap */
 
+static DECLARE_WAIT_QUEUE_HEAD(rs_heaps_gone);
 static struct kmem_cache *rs_heap_cache __ro_after_init;
 struct workqueue_struct *rs_queue __ro_after_init;
 static u64 rs_last_heap;	/* its number */
@@ -352,6 +353,7 @@ static void rs_heap_free_work(struct work_struct *work)
 	list_del(&heap->node);
 	rs_proc_add_heap(heap);
 	mutex_unlock(&rs_heaps_lock);
+	wake_up_all(&rs_heaps_gone);
 	rs_heap_free_objects(heap);
 	rs_heap_free(heap);
 }
@@ -441,9 +443,13 @@ int __init rs_heap_init(void)
 	return 0;
 }
 
-/* Waits for every heap that is being freed; no session is left. */
+/*
+ * No session is left. Waits for the heaps that are being freed: first until none
+ * has a timer that could still queue a scan, then for the work itself.
+ */
 void rs_heap_exit(void)
 {
+	wait_event(rs_heaps_gone, list_empty(&rs_heaps));
 	destroy_workqueue(rs_queue);
 	rcu_barrier();
 	kmem_cache_destroy(rs_heap_cache);

@@ -46,7 +46,6 @@ static void __init rs_object_init_classes(void)
 			class++;
 		rs_tail_class[i] = RS_SLOTTED_CLASS + class;
 	}
-	rs_tail_class[0] = rs_tail_class[1];
 }
 
 /* A leaf's data, and nothing else of any object, may be copied to users. */
@@ -103,16 +102,18 @@ static u32 rs_spec_words(const struct rs_spec *spec)
 	return spec->nr_slots + (spec->data_len ? RS_DATA_WORDS : 0);
 }
 
+/* A tail has room for an array's address at least: slots may move there. */
 static u8 rs_spec_class(const struct rs_spec *spec)
 {
+	u32 least = spec->data_len ? RS_DATA_WORDS + 1 : 1;
 	u32 words = rs_spec_words(spec);
 
 	if (!spec->slotted && spec->data_len > RS_MAX_LEAF_DATA)
 		return RS_BLOCK_CLASS;
 	if (!spec->slotted)
 		return rs_leaf_class[DIV_ROUND_UP(spec->data_len, 8)];
-	if (words > RS_MAX_TAIL)
-		words = spec->data_len ? RS_DATA_WORDS + 1 : 1;
+	if (words < least || words > RS_MAX_TAIL)
+		words = least;
 	return rs_tail_class[words];
 }
 

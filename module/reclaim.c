@@ -57,6 +57,16 @@ static struct rs_object *rs_reap_pop(struct rs_reap *reap)
 	return obj;
 }
 
+/* Memory of an object whose slots were dropped, and with them its shape. */
+static size_t rs_reap_bytes(struct rs_object *obj)
+{
+	size_t bytes = rs_object_bytes(obj);
+
+	if (obj->shape & RS_SHAPE_ARRAY)
+		bytes += rs_slots_array(rs_slotted(obj))->nr * sizeof(long);
+	return bytes;
+}
+
 /* Returns false if no scan runs (any more): then the caller frees. */
 static bool rs_reap_defer(struct rs_heap *heap, struct rs_object *obj)
 {
@@ -66,7 +76,7 @@ static bool rs_reap_defer(struct rs_heap *heap, struct rs_object *obj)
 	if (heap->scan) {
 		obj->next = heap->deferred;
 		heap->deferred = obj;
-		heap->deferred_bytes += rs_object_bytes(obj);
+		heap->deferred_bytes += rs_reap_bytes(obj);
 		/* Rule R17: putters never wait, the scan gives up instead */
 		if (heap->deferred_bytes > heap->deferred_limit)
 			WRITE_ONCE(heap->scan_stop, true);
@@ -207,6 +217,13 @@ static void rs_reap_leave(struct rs_reap *reap)
 	queue_work(rs_queue, &heap->reap_work);
 }
 
+/* Works off a slice of what is dying, and leaves the rest to the queue. */
+void rs_reap_finish(struct rs_reap *reap)
+{
+	if (reap->first && !rs_reap_run(reap, RS_SLICE))
+		rs_reap_leave(reap);
+}
+
 /**
  * rs_put - drop a reference, and a bounded part of what dies of it
  * @heap: the heap
@@ -217,8 +234,7 @@ void rs_put(struct rs_heap *heap, struct rs_object *obj)
 	struct rs_reap reap = { .heap = heap };
 
 	rs_reap_put(&reap, obj);
-	if (reap.first && !rs_reap_run(&reap, RS_SLICE))
-		rs_reap_leave(&reap);
+	rs_reap_finish(&reap);
 }
 
 /* Takes the whole backlog; false if there is none. */

@@ -31,6 +31,7 @@ static void rs_session_free(struct rs_session *session)
 static bool rs_session_drop(struct rs_session *session, u32 count)
 {
 	struct rs_handles *handles = &session->handles;
+	struct rs_reap reap = { .heap = session->heap };
 	struct rs_handle *entry;
 	struct rs_object *obj;
 
@@ -41,8 +42,9 @@ static bool rs_session_drop(struct rs_session *session, u32 count)
 			continue;
 		WRITE_ONCE(entry->obj, NULL);
 		WRITE_ONCE(handles->nr, handles->nr - 1);
-		rs_put(session->heap, obj);
+		rs_reap_put(&reap, obj);
 	}
+	rs_reap_finish(&reap);
 	return session->closed == handles->used;
 }
 

@@ -216,7 +216,7 @@ void builder_run(const struct input *input, int socket, int ready)
 	must(refstore_set_root(build.store, build.handles[root]),
 	     "set the root");
 	send_session(&build, socket);
-	say("A: the root is set; a session is on its way to B; now waiting");
+	say("A: makes the tuple the root, sends a session to B, keeps its handles");
 	if (write(ready, "", 1) != 1)
 		err(EXIT_FAILURE, "cannot say that it is built");
 	for (;;)

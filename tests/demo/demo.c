@@ -16,8 +16,8 @@
 
 #include "demo.h"
 
-/* Seconds that the scanner has. */
-#define PATIENCE 90
+/* Seconds without any change after which nothing more is awaited. */
+#define PATIENCE 30
 
 /* When /proc/refstore/stats was read. */
 enum moment {
@@ -131,7 +131,7 @@ static int start_both(struct demo *demo)
 	close(between[1]);
 	close(orders[1]);
 	demo->orders = orders[0];
-	say("A is process %d, B is process %d, a socket is between them",
+	say("A is process %d, B is process %d; a socket is between them",
 	    (int)demo->builder, (int)demo->keeper);
 	return ready[0];
 }
@@ -154,33 +154,36 @@ static void kill_builder(struct demo *demo)
 	    waitpid(demo->builder, &status, 0) != demo->builder ||
 	    !WIFSIGNALED(status))
 		errx(EXIT_FAILURE, "cannot kill A");
-	say("A is killed, with %s handles in its hands",
+	say("A is killed (SIGKILL), with its %s handles",
 	    grouped(demo->input.all.objects));
 }
 
 /* Nobody asks for a scan: candidates alone start it. */
 static void watch_scanner(struct demo *demo)
 {
-	uint64_t expected = demo->input.kept.objects;
+	uint64_t objects = demo->input.all.objects;
 	double begin = now();
+	double changed = begin;
 	double told = begin;
 	struct stats stats;
 
-	for (;;) {
-		stats_read(&stats);
-		if (stats_value(&stats, "objects") <= expected ||
-		    now() - begin > PATIENCE)
-			break;
-		if (now() - told >= 1) {
-			told = now();
-			say_timed(begin, "   %s objects, %s candidates",
-				  grouped(stats_value(&stats, "objects")),
-				  grouped(stats_value(&stats, "candidates")));
-		}
+	while (objects > demo->input.kept.objects &&
+	       now() - changed < PATIENCE) {
 		usleep(20000);
+		stats_read(&stats);
+		if (stats_value(&stats, "objects") == objects)
+			continue;
+		objects = stats_value(&stats, "objects");
+		changed = now();
+		if (changed - told < 1)
+			continue;
+		told = changed;
+		say_timed(begin, "   %s objects, %s candidates",
+			  grouped(objects),
+			  grouped(stats_value(&stats, "candidates")));
 	}
-	say_timed(begin, "the scanner has been at work, unasked: %s objects left",
-		  grouped(stats_value(&stats, "objects")));
+	say_timed(begin, "the scanner, unasked, has left %s objects",
+		  grouped(objects));
 }
 
 /* Runs the command and shows what it says; true if it succeeds. */
@@ -212,7 +215,7 @@ static void verify(struct demo *demo, const char *command)
 	run_refstore(command, "scans");
 	if (!run_refstore(command, "verify --pid %d", (int)demo->keeper))
 		demo->failed = true;
-	say_timed(begin, "that was the tool's own count");
+	say_timed(begin, "both commands together");
 }
 
 static void end_keeper(struct demo *demo)
@@ -244,7 +247,7 @@ static void read_input(struct demo *demo, const char *graph,
 	double begin = now();
 
 	input_read(&demo->input, graph, expected);
-	say_timed(begin, "the graph is read: %s objects",
+	say_timed(begin, "graph read: %s objects",
 		  grouped(demo->input.graph.nr_objects));
 }
 

@@ -254,7 +254,7 @@ def is_container(thing):
 
 
 def write_dump(file, objects, references, sizes, root):
-    """Writes the graph; ids are places from 1. Returns the types' names."""
+    """Writes the graph; ids are places from 1."""
     names, taken = {}, {}
     write = json.JSONEncoder(separators=(",", ":")).encode
     file.write('{"refstore":1}\n')
@@ -269,7 +269,6 @@ def write_dump(file, objects, references, sizes, root):
         line[member] = data
         file.write(write(line) + "\n")
     file.write(f'{{"root":{root + 1}}}\n')
-    return taken
 
 
 # --- What to expect ----------------------------------------------------------
@@ -290,12 +289,12 @@ def write_expected(file, everything, kept, places):
         file.write(f"keep {place + 1}\n")
 
 
-def say_totals(what, numbers, groups):
+def say_totals(numbers, groups):
     """Tells of some places, and of the cycles among them."""
     groups = sorted((len(group) for group in groups), reverse=True)
-    say("%s: %s objects, %s references, %s bytes"
-        % ((what,) + tuple(f"{number:,}" for number in numbers)))
-    say(f"    on cycles: {sum(groups):,} objects in {len(groups):,} groups, "
+    say("    %s objects, %s references, %s bytes"
+        % tuple(f"{number:,}" for number in numbers))
+    say(f"    {sum(groups):,} objects are on cycles: {len(groups):,} groups, "
         f"the largest of {groups[0]:,}")
 
 
@@ -305,9 +304,6 @@ def main():
     modules = import_library()
     calls = call_graph()
     kept = (calls, html.entities.html5, errno.errorcode, os.stat_result)
-    say(f"Python {sys.version.split()[0]} with {modules} modules; keeping: a "
-        f"call graph of {len(calls):,} functions,")
-    say("    html.entities.html5, errno.errorcode, the class os.stat_result")
     objects, references, places = take_graph()
     sizes = sizes_of(objects)
     keep = reach(references, [places[id(each)] for each in kept])
@@ -315,17 +311,18 @@ def main():
               if len(group) > 1 or group[0] in references[group[0]]]
     everything = totals(references, sizes, range(len(objects)))
     left = totals(references, sizes, keep)
+    say(f"Python {sys.version.split()[0]} with {modules} modules:")
+    say_totals(everything, groups)
+    say("the root: (a call graph of %s functions, html.entities.html5,"
+        % f"{len(calls):,}")
+    say("    errno.errorcode, os.stat_result). What these four reach:")
+    say_totals(left, [group for group in groups if group[0] in keep])
     with open(sys.argv[1], "w", encoding="ascii") as file:
-        taken = write_dump(file, objects, references, sizes,
-                           places[id(kept)])
+        write_dump(file, objects, references, sizes, places[id(kept)])
         size = file.tell()
     with open(sys.argv[2], "w", encoding="ascii") as file:
         write_expected(file, everything, left, keep)
-    say_totals("all", everything, groups)
-    say_totals("to be left", left,
-               [group for group in groups if group[0] in keep])
-    say(f"{len(taken)} types; a dump of {size:,} bytes in "
-        f"{time.monotonic() - start:.1f} s")
+    say(f"as a dump: {size:,} bytes, in {time.monotonic() - start:.1f} s")
     if everything[0] < LEAST_OBJECTS or everything[1] < LEAST_REFERENCES:
         sys.exit("graph.py: that is less than this is meant to show")
 

@@ -22,12 +22,12 @@ main() {
 	say "Linux $(uname -r) on $(nproc) processors," \
 		"$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)"
 	insmod "$module"
-	say "the module is in"
+	say "the module is inserted"
 	build/demo/demo "$graph" "$expected" build/userspace/tools/refstore ||
 		status=$?
 	remove_module
 	[[ ! -e /proc/refstore && ! -e /dev/refstore ]]
-	say "the module is out"
+	say "the module is removed"
 	return "$status"
 }
 

@@ -4,6 +4,8 @@
 # the object graph of a Python interpreter, and a virtual machine in which one
 # process builds that graph in the store, another keeps some of it, and the
 # kernel collects the rest. Ends with 0 if everything agreed.
+# trap and step call functions by name.
+# shellcheck disable=SC2317
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
@@ -23,6 +25,13 @@ headline() {
 	printf '[%3d s] %s\n' "$SECONDS" "$*"
 }
 
+# Whatever ends this, the last line says how it went.
+finish() {
+	local status=$?
+	stop_ticking
+	((!status)) || headline "NOT EVERYTHING AGREED (status $status)"
+}
+
 stop_ticking() {
 	if [[ $ticker ]]; then
 		kill "$ticker" 2>/dev/null || true
@@ -33,16 +42,11 @@ stop_ticking() {
 
 # Says now and then that something quiet is still going on.
 start_ticking() {
-	while sleep 10; do
-		headline "  ..."
+	# The sleep may outlive the loop: it must not hold a pipe's end.
+	while sleep 10 >/dev/null 2>&1; do
+		headline "    ..."
 	done &
 	ticker=$!
-}
-
-fail() {
-	stop_ticking
-	headline "NOT EVERYTHING AGREED: $*"
-	exit 1
 }
 
 # A step: what is done, in words and as a command. Its output is in $LOG.
@@ -53,7 +57,7 @@ step() {
 	start_ticking
 	if ! "$@" >"$LOG"; then
 		cat "$LOG" >&2
-		fail "$* failed"
+		exit 1
 	fi
 	stop_ticking
 }
@@ -63,43 +67,41 @@ build_tools() {
 	make --no-print-directory -C tests/demo
 }
 
+# A number that graph.py wrote down, its thousands set off.
 expected() {
-	local number
-	number=$(sed -n "s/^$1 //p" "$WORK/expected")
-	LC_ALL=en_US.UTF-8 printf "%'d" "$number"
+	sed -n "s/^$1 //p" "$WORK/expected" |
+		sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta'
 }
 
-# Not a quiet step: both say themselves what they do.
+# These two are not quiet.
+
 take_graph() {
 	headline "the object graph of a live Python interpreter"
-	/usr/bin/python3 -I tests/demo/graph.py "$WORK/graph" "$WORK/expected" ||
-		fail "there is no graph"
+	/usr/bin/python3 -I tests/demo/graph.py "$WORK/graph" "$WORK/expected"
 }
 
 run_guest() {
-	local status=0
 	headline "a virtual machine with that kernel"
 	tests/vm/run.sh "$KERNEL" -- tests/demo/guest.sh \
-		"$module" "$WORK/graph" "$WORK/expected" || status=$?
-	((!status)) || fail "the virtual machine ended with status $status"
+		"$1" "$WORK/graph" "$WORK/expected"
 }
 
 main() {
 	local kernel module
 	[[ $# -eq 0 ]] || usage
-	trap stop_ticking EXIT
+	trap finish EXIT
 	mkdir -p "$WORK"
 	step "packages that are missing" tests/vm/deps.sh build vm python
-	step "Debian's newest 6.12 kernel" tests/vm/kernel.sh "$KERNEL"
+	step "Debian's newest packaged 6.12 kernel" tests/vm/kernel.sh "$KERNEL"
 	kernel=$(<"$LOG")
-	step "the module, for $(<"$kernel/release")" \
-		tests/vm/module.sh "$KERNEL"
+	step "the module for $(<"$kernel/release")" tests/vm/module.sh "$KERNEL"
 	module=$(<"$LOG")
-	step "the library, the command, the demonstration" build_tools
+	step "the library, the command, the program of the demonstration" \
+		build_tools
 	take_graph
-	run_guest
-	headline "EVERYTHING AGREED: $(expected objects) objects built," \
-		"$(expected kept_objects) left as predicted, then none"
+	run_guest "$module"
+	headline "EVERYTHING AGREED: $(expected objects) objects were built," \
+		"$(expected kept_objects) were left as predicted, then none"
 }
 
 main "$@"; exit

@@ -60,6 +60,21 @@ static inline int rs_heap_figures(int fd, struct rs_figures *figures)
 	return ret ? ret : rs_figures(query.heap, figures);
 }
 
+/* ~0, which is never right, if there are no figures. */
+static inline __u64 rs_objects(int fd)
+{
+	struct rs_figures figures;
+
+	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.objects;
+}
+
+static inline __u64 rs_handles(int fd)
+{
+	struct rs_figures figures;
+
+	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.handles;
+}
+
 /* Whether a heap has ended. */
 static inline bool rs_heap_gone(__u64 heap)
 {

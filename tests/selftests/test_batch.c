@@ -61,20 +61,6 @@ FIXTURE_TEARDOWN(batch)
 	EXPECT_EQ(nr_failed, self->batch.failed);			\
 } while (0)
 
-static __u64 objects_now(int fd)
-{
-	struct rs_figures figures;
-
-	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.objects;
-}
-
-static __u64 handles_now(int fd)
-{
-	struct rs_figures figures;
-
-	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.handles;
-}
-
 /* --- Whole graphs ------------------------------------------------------------- */
 
 /* Objects that refer to earlier ones by arrays of results, in one call. */
@@ -136,9 +122,9 @@ TEST_F(batch, ring)
 	for (i = 0; i < n; i++)
 		self->ops[op++] = op_release(REFSTORE_RESULT(i));
 	EXPECT_RUN(0, op, 0);
-	EXPECT_EQ(2, handles_now(self->fd));
+	EXPECT_EQ(2, rs_handles(self->fd));
 	ASSERT_EQ(0, rs_settle(self->fd));
-	EXPECT_EQ(2, objects_now(self->fd));
+	EXPECT_EQ(2, rs_objects(self->fd));
 }
 
 /* Every command that can be part of a batch, and what it answers. */
@@ -195,7 +181,7 @@ TEST_F(batch, every_command)
 	EXPECT_EQ(7, rs_refs(self->fd, ops[0].create.result));
 	EXPECT_EQ(-EPERM, rs_write(self->fd, read[2], 0, 1, "x", NULL));
 	EXPECT_EQ(-EBADF, rs_refs(self->fd, ops[3].get_slot.result));
-	EXPECT_EQ(7, handles_now(self->fd));
+	EXPECT_EQ(7, rs_handles(self->fd));
 }
 
 /* --- Errors --------------------------------------------------------------------- */
@@ -221,7 +207,7 @@ TEST_F(batch, stops_at_error)
 	EXPECT_EQ(1, self->batch.failed);
 	EXPECT_EQ(0, self->ops[0].error);
 	EXPECT_EQ(-EOPNOTSUPP, self->ops[1].error);
-	EXPECT_EQ(3, handles_now(self->fd));
+	EXPECT_EQ(3, rs_handles(self->fd));
 	EXPECT_NE(0, rs_id(self->fd, self->ops[0].create.result));
 }
 
@@ -235,7 +221,7 @@ TEST_F(batch, goes_on_after_errors)
 	EXPECT_EQ(-ERANGE, self->ops[3].error);
 	EXPECT_EQ(-EBADF, self->ops[4].error);
 	EXPECT_EQ(0, self->ops[5].error);
-	EXPECT_EQ(5, handles_now(self->fd));
+	EXPECT_EQ(5, rs_handles(self->fd));
 }
 
 /* The same in a later part than the first. */
@@ -251,7 +237,7 @@ TEST_F(batch, late_error)
 		EXPECT_EQ(bad + 1, self->batch.done);
 		EXPECT_EQ(1, self->batch.failed);
 		EXPECT_EQ(-EBADF, self->ops[bad].error);
-		EXPECT_EQ(bad + 2, handles_now(self->fd));
+		EXPECT_EQ(bad + 2, rs_handles(self->fd));
 		for (i = 0; i < bad; i++) {
 			ASSERT_EQ(0, rs_release(self->fd,
 						self->ops[i].create.result));
@@ -269,7 +255,7 @@ TEST_F(batch, all_fail)
 	for (i = 0; i < self->many; i++) {
 		ASSERT_EQ(-EBADF, self->ops[i].error);
 	}
-	EXPECT_EQ(2, handles_now(self->fd));
+	EXPECT_EQ(2, rs_handles(self->fd));
 }
 
 TEST_F(batch, counts)
@@ -304,7 +290,7 @@ TEST_F(batch, op_size)
 	/* One that is too large for this kernel, however it says so. */
 	batch.op_size = 1 << 20;
 	EXPECT_NE(0, rs_call(self->fd, REFSTORE_BATCH, &batch));
-	EXPECT_EQ(2, handles_now(self->fd));
+	EXPECT_EQ(2, rs_handles(self->fd));
 }
 
 /* Numbers that no operation can have; the batch goes on. */
@@ -335,7 +321,7 @@ TEST_F(batch, unbatchable)
 		EXPECT_EQ(-ENOTTY, self->ops[i].error);
 	}
 	EXPECT_EQ(0, self->ops[i].error);
-	EXPECT_EQ(3, handles_now(self->fd));
+	EXPECT_EQ(3, rs_handles(self->fd));
 }
 
 /* --- Results ----------------------------------------------------------------------- */
@@ -451,8 +437,8 @@ TEST_F(batch, released_results)
 			EXPECT_EQ(-EBADF, self->ops[n - 1].error);
 			EXPECT_EQ(0, rs_id(self->fd,
 					   self->ops[made].create.result));
-			ASSERT_EQ(2, handles_now(self->fd));
-			ASSERT_EQ(2, objects_now(self->fd));
+			ASSERT_EQ(2, rs_handles(self->fd));
+			ASSERT_EQ(2, rs_objects(self->fd));
 		}
 	}
 }
@@ -475,8 +461,8 @@ TEST_F(batch, churn)
 		ASSERT_EQ(self->ops[i + 1].create.id,
 			  rs_id(self->fd, self->ops[i + 1].create.result));
 	}
-	EXPECT_EQ(n / 4 + 2, handles_now(self->fd));
-	EXPECT_EQ(n / 4 + 2, objects_now(self->fd));
+	EXPECT_EQ(n / 4 + 2, rs_handles(self->fd));
+	EXPECT_EQ(n / 4 + 2, rs_objects(self->fd));
 }
 
 /* A handle from before that a batch releases is stale within the batch. */
@@ -585,8 +571,8 @@ static void check_torn(struct __test_metadata *_metadata,
 		EXPECT_LT(0, done);
 		EXPECT_GE(readable, done);
 	}
-	EXPECT_EQ(valid, handles_now(self->fd));
-	EXPECT_TRUE(rs_wait_until(objects_now(self->fd) == valid, RS_SOON));
+	EXPECT_EQ(valid, rs_handles(self->fd));
+	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == valid, RS_SOON));
 }
 
 TEST_F(torn, unmapped)
@@ -662,7 +648,7 @@ TEST_F(batch, answers_over_operations)
 				       i % 40;
 	}
 	EXPECT_EQ(0, RUN(REFSTORE_BATCH_CONTINUE, 2 * PART));
-	EXPECT_EQ(5 + (handles_now(self->fd) - 2),
+	EXPECT_EQ(5 + (rs_handles(self->fd) - 2),
 		  rs_refs(self->fd, self->leaf));
 }
 
@@ -706,7 +692,7 @@ TEST_F(batch, signals)
 					self->ops[i].create.result) != 0);
 		}
 		expected += self->batch.done;
-		ASSERT_EQ(expected, handles_now(self->fd));
+		ASSERT_EQ(expected, rs_handles(self->fd));
 	}
 	TH_LOG("%u of %u batches ended early", early, turn);
 }

@@ -38,13 +38,6 @@ FIXTURE_TEARDOWN(collect)
 	free(self->pins);
 }
 
-static __u64 objects_now(int fd)
-{
-	struct rs_figures figures;
-
-	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.objects;
-}
-
 static __u64 node(struct __test_metadata *_metadata, int fd, __u32 nr_slots)
 {
 	__u64 handle;
@@ -259,7 +252,7 @@ TEST_F(collect, cycle_hangs_off_live)
 	built(_metadata, self);
 	PIN(ring);
 	EXPECT_GARBAGE(0);
-	EXPECT_EQ(8, objects_now(self->fd));
+	EXPECT_EQ(8, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_heap_figures(self->fd, &self->before));
 	LINK(live, 0, 0);
 	EXPECT_GARBAGE(7);
@@ -359,7 +352,7 @@ TEST_F(collect, tree)
 	/* Any of its nodes keeps the whole. */
 	ASSERT_EQ(0, rs_release_all(self->fd, nodes, NODES - 1));
 	built(_metadata, self);
-	EXPECT_EQ(NODES, objects_now(self->fd));
+	EXPECT_EQ(NODES, rs_objects(self->fd));
 	PIN(nodes[NODES - 1]);
 	free(nodes);
 	EXPECT_GARBAGE(NODES);
@@ -373,7 +366,7 @@ TEST_F(collect, long_ring)
 
 	ASSERT_EQ(0, rs_ring(self->fd, LENGTH, 1, &ring));
 	built(_metadata, self);
-	EXPECT_EQ(LENGTH, objects_now(self->fd));
+	EXPECT_EQ(LENGTH, rs_objects(self->fd));
 	PIN(ring);
 	EXPECT_GARBAGE(LENGTH);
 }
@@ -401,7 +394,7 @@ TEST_F(collect, double_chain)
 	ASSERT_EQ(0, rs_release_all(self->fd, nodes + LENGTH / 2 + 1,
 				    LENGTH / 2 - 1));
 	built(_metadata, self);
-	EXPECT_EQ(LENGTH, objects_now(self->fd));
+	EXPECT_EQ(LENGTH, rs_objects(self->fd));
 	PIN(nodes[LENGTH / 2]);
 	free(nodes);
 	EXPECT_GARBAGE(LENGTH);
@@ -437,7 +430,7 @@ TEST_F(collect, kept_elsewhere)
 	ASSERT_EQ(0, rs_set_root(self->fd, ring[1]));
 	built(_metadata, self);
 	EXPECT_GARBAGE(3);
-	EXPECT_EQ(6, objects_now(self->fd));
+	EXPECT_EQ(6, rs_objects(self->fd));
 	EXPECT_EQ(2, rs_refs(other, handle));
 	ASSERT_EQ(0, rs_heap_figures(self->fd, &self->before));
 	ASSERT_EQ(0, rs_set_root(self->fd, 0));
@@ -445,7 +438,7 @@ TEST_F(collect, kept_elsewhere)
 	EXPECT_EQ(0, close(other));
 	ASSERT_TRUE(rs_wait_until(rs_has_sessions(self->heap, 1), RS_SOON));
 	ASSERT_EQ(0, rs_settle(self->fd));
-	EXPECT_EQ(0, objects_now(self->fd));
+	EXPECT_EQ(0, rs_objects(self->fd));
 }
 
 /* --- Random graphs ------------------------------------------------------------- */
@@ -526,7 +519,7 @@ TEST_F(collect, random_graphs)
 				graph.handles[left++] = graph.handles[i];
 		ASSERT_EQ(0, rs_release_all(self->fd, graph.handles, left));
 		ASSERT_EQ(0, rs_settle(self->fd));
-		ASSERT_EQ(0, objects_now(self->fd));
+		ASSERT_EQ(0, rs_objects(self->fd));
 	}
 }
 
@@ -540,7 +533,7 @@ TEST_F(collect, after_a_delay)
 	ASSERT_EQ(0, rs_ring(self->fd, 3, 1, &live));
 	ASSERT_EQ(0, rs_ring(self->fd, 3, 1, &ring));
 	ASSERT_EQ(0, rs_release(self->fd, ring));
-	EXPECT_TRUE(rs_wait_until(objects_now(self->fd) == 3, RS_SOON));
+	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == 3, RS_SOON));
 	EXPECT_EQ(2, rs_refs(self->fd, live));
 }
 
@@ -557,12 +550,12 @@ TEST_F(collect, under_load)
 			ASSERT_EQ(0, rs_release(self->fd, ring));
 			made += 3;
 		}
-		now = objects_now(self->fd);
+		now = rs_objects(self->fd);
 		most = now > most ? now : most;
 	} while (now == made && rs_milliseconds() < end);
 	/* Some of it went before COLLECT was asked for. */
 	EXPECT_GT(made, now);
-	EXPECT_TRUE(rs_wait_until(objects_now(self->fd) == 0, RS_SOON));
+	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == 0, RS_SOON));
 }
 
 /* Objects that come and go meanwhile do not keep a scan from its end. */
@@ -586,7 +579,7 @@ TEST_F(collect, beside_churn)
 		ASSERT_EQ(0, rs_release(self->fd, ring));
 		LINK(keep, 0, 0);
 		ASSERT_EQ(0, rs_collect(self->fd, NULL));
-		EXPECT_GT(100, objects_now(self->fd));
+		EXPECT_GT(100, rs_objects(self->fd));
 	}
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
@@ -658,7 +651,7 @@ TEST_F(collect, live_moved_about)
 	 * of the session that they shared.
 	 */
 	ASSERT_EQ(0, rs_settle(self->fd));
-	EXPECT_EQ(TOKENS + 1, objects_now(self->fd));
+	EXPECT_EQ(TOKENS + 1, rs_objects(self->fd));
 	for (i = 0; i < PLACES; i++) {
 		id = rs_slot_id(self->fd, board, i);
 		if (!id)
@@ -684,7 +677,7 @@ TEST_F(collect, at_the_same_time)
 		if (!child)
 			_exit(rs_collect(self->fd, NULL) ? 1 : 0);
 		ASSERT_EQ(0, rs_collect(self->fd, NULL));
-		EXPECT_EQ(0, objects_now(self->fd));
+		EXPECT_EQ(0, rs_objects(self->fd));
 		EXPECT_EQ(0, rs_wait_child(child));
 	}
 }
@@ -720,10 +713,10 @@ TEST_F(collect, interrupted)
 		ASSERT_TRUE(ret == 0 || ret == -EINTR);
 		turns++;
 	} while (!ret && rs_milliseconds() < end);
-	EXPECT_EQ(20000, objects_now(self->fd));
+	EXPECT_EQ(20000, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_release(self->fd, ring));
 	ASSERT_EQ(0, rs_settle(self->fd));
-	EXPECT_EQ(0, objects_now(self->fd));
+	EXPECT_EQ(0, rs_objects(self->fd));
 	if (!ret)
 		SKIP(return, "no signal came in time, in %u calls", turns);
 }
@@ -748,7 +741,7 @@ TEST_F(collect, killed)
 		kill(child, SIGKILL);
 		EXPECT_EQ(-1, rs_wait_child(child));
 	}
-	EXPECT_EQ(20000, objects_now(self->fd));
+	EXPECT_EQ(20000, rs_objects(self->fd));
 	/* A child may have left a handle behind in the session. */
 	EXPECT_LE(2, rs_refs(self->fd, ring));
 }

@@ -27,13 +27,6 @@ FIXTURE_TEARDOWN(handle)
 	EXPECT_EQ(0, close(self->fd));
 }
 
-static __u64 handles_now(int fd)
-{
-	struct rs_figures figures;
-
-	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.handles;
-}
-
 /*
  * Uses a handle in every place where a command takes one. Returns how many of
  * the calls did not say EBADF.
@@ -232,7 +225,7 @@ TEST_F(handle, random)
 			TH_LOG("%#llx", word);
 		}
 	}
-	EXPECT_EQ(LIVE, handles_now(self->fd));
+	EXPECT_EQ(LIVE, rs_handles(self->fd));
 }
 
 /* What differs a little from a live one is another live one or none. */
@@ -280,7 +273,7 @@ TEST_F(handle, many)
 
 	ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf), MANY, handles));
 	EXPECT_EQ(MANY + 1, rs_refs(self->fd, self->leaf));
-	EXPECT_EQ(MANY + 2, handles_now(self->fd));
+	EXPECT_EQ(MANY + 2, rs_handles(self->fd));
 	id = rs_id(self->fd, self->leaf);
 	for (i = 0; i < MANY; i += 97) {
 		ASSERT_EQ(id, rs_id(self->fd, handles[i]));
@@ -294,10 +287,10 @@ TEST_F(handle, many)
 	}
 	ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf), MANY / 2,
 			       handles));
-	EXPECT_EQ(MANY + 2, handles_now(self->fd));
+	EXPECT_EQ(MANY + 2, rs_handles(self->fd));
 	ASSERT_EQ(0, rs_release_all(self->fd, handles, MANY));
 	EXPECT_EQ(1, rs_refs(self->fd, self->leaf));
-	EXPECT_EQ(2, handles_now(self->fd));
+	EXPECT_EQ(2, rs_handles(self->fd));
 	free(handles);
 }
 
@@ -315,7 +308,7 @@ TEST_F(handle, many_closed)
 	EXPECT_EQ(MANY + 3, rs_refs(self->fd, self->leaf));
 	ASSERT_EQ(0, close(other));
 	EXPECT_TRUE(rs_wait_until(rs_refs(self->fd, self->leaf) == 2, RS_SOON));
-	EXPECT_TRUE(rs_wait_until(handles_now(self->fd) == 2, RS_SOON));
+	EXPECT_TRUE(rs_wait_until(rs_handles(self->fd) == 2, RS_SOON));
 	free(handles);
 }
 

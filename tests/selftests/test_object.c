@@ -22,13 +22,6 @@ FIXTURE_TEARDOWN(object)
 	EXPECT_EQ(0, close(self->fd));
 }
 
-static __u64 objects_now(int fd)
-{
-	struct rs_figures figures;
-
-	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.objects;
-}
-
 /* Byte @i of the data of object number @n: no two neighbours are alike. */
 static unsigned char pattern(unsigned int n, size_t i)
 {
@@ -86,7 +79,7 @@ TEST_F(object, lengths)
 	}
 	for (near = 0; near < 200; near++)
 		try_length(_metadata, self->fd, near, 0);
-	EXPECT_EQ(0, objects_now(self->fd));
+	EXPECT_EQ(0, rs_objects(self->fd));
 }
 
 /* Data and slots of the same object keep out of each other's way. */
@@ -99,7 +92,7 @@ TEST_F(object, data_and_slots)
 		for (j = 0; j < ARRAY_SIZE(numbers); j++)
 			try_length(_metadata, self->fd, numbers[i], numbers[j]);
 	try_length(_metadata, self->fd, self->limits.max_data, 1);
-	EXPECT_EQ(0, objects_now(self->fd));
+	EXPECT_EQ(0, rs_objects(self->fd));
 }
 
 TEST_F(object, too_long)
@@ -123,7 +116,7 @@ TEST_F(object, too_long)
 	create.data = 0;
 	create.data_len = UINT32_MAX;
 	EXPECT_EQ(-E2BIG, rs_create(self->fd, &create));
-	EXPECT_EQ(0, objects_now(self->fd));
+	EXPECT_EQ(0, rs_objects(self->fd));
 	free(data);
 }
 
@@ -361,7 +354,7 @@ TEST_F(object, slot_counts)
 					       &found));
 		EXPECT_EQ(0, rs_release(self->fd, handle));
 	}
-	EXPECT_EQ(0, objects_now(self->fd));
+	EXPECT_EQ(0, rs_objects(self->fd));
 }
 
 TEST_F(object, most_slots)
@@ -374,7 +367,7 @@ TEST_F(object, most_slots)
 	EXPECT_EQ(-E2BIG, rs_node(self->fd, self->limits.max_slots + 1, NULL,
 				  &handle));
 	EXPECT_EQ(-E2BIG, rs_node(self->fd, UINT32_MAX, NULL, &handle));
-	EXPECT_EQ(0, objects_now(self->fd));
+	EXPECT_EQ(0, rs_objects(self->fd));
 }
 
 /* The slots of a new object have references of their own. */
@@ -426,7 +419,7 @@ TEST_F(object, bad_initial_slots)
 		slots[counts[i] - 1] = stale;
 		EXPECT_EQ(-EBADF, rs_node(self->fd, counts[i], slots, &handle));
 		EXPECT_EQ(1, rs_refs(self->fd, leaf));
-		EXPECT_EQ(1, objects_now(self->fd));
+		EXPECT_EQ(1, rs_objects(self->fd));
 	}
 	free(slots);
 }
@@ -633,7 +626,7 @@ TEST_F(seal, release)
 {
 	EXPECT_EQ(0, rs_release(self->fd, self->handle));
 	EXPECT_EQ(1, rs_refs(self->fd, self->leaf));
-	EXPECT_EQ(1, objects_now(self->fd));
+	EXPECT_EQ(1, rs_objects(self->fd));
 }
 
 TEST_F(object, seal_leaf)
@@ -693,7 +686,7 @@ TEST_F(object, unknown_types)
 	}
 	create.type = self->limits.max_types;
 	EXPECT_EQ(-EINVAL, rs_create(self->fd, &create));
-	EXPECT_EQ(0, objects_now(self->fd));
+	EXPECT_EQ(0, rs_objects(self->fd));
 }
 
 /* A name has one number in a heap, whichever session asks; none in another. */

@@ -28,13 +28,6 @@ FIXTURE_TEARDOWN(root)
 	EXPECT_EQ(0, close(self->fd));
 }
 
-static __u64 objects_now(int fd)
-{
-	struct rs_figures figures;
-
-	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.objects;
-}
-
 /* The id of a heap's root; 0 if there is none. */
 static __u64 root_id(int fd)
 {
@@ -90,10 +83,10 @@ TEST_F(root, keeps)
 	ASSERT_EQ(0, rs_release(self->fd, self->a));
 	ASSERT_EQ(0, rs_release(self->fd, self->b));
 	ASSERT_EQ(0, rs_settle(self->fd));
-	EXPECT_EQ(2, objects_now(self->fd));
+	EXPECT_EQ(2, rs_objects(self->fd));
 	EXPECT_EQ(id, root_id(self->fd));
 	ASSERT_EQ(0, rs_set_root(self->fd, 0));
-	EXPECT_EQ(0, objects_now(self->fd));
+	EXPECT_EQ(0, rs_objects(self->fd));
 }
 
 TEST_F(root, cas)
@@ -131,7 +124,7 @@ TEST_F(root, outlives_session)
 	ASSERT_EQ(0, close(other));
 	ASSERT_TRUE(rs_wait_until(rs_has_sessions(heap, 1), RS_SOON));
 	EXPECT_EQ(id, root_id(self->fd));
-	EXPECT_EQ(3, objects_now(self->fd));
+	EXPECT_EQ(3, rs_objects(self->fd));
 }
 
 /* A cycle that only the root keeps is garbage when the root lets go. */
@@ -141,10 +134,10 @@ TEST_F(root, of_a_cycle)
 	ASSERT_EQ(0, rs_set_root(self->fd, self->a));
 	ASSERT_EQ(0, rs_release(self->fd, self->a));
 	ASSERT_EQ(0, rs_settle(self->fd));
-	EXPECT_EQ(2, objects_now(self->fd));
+	EXPECT_EQ(2, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_set_root(self->fd, 0));
 	ASSERT_EQ(0, rs_settle(self->fd));
-	EXPECT_EQ(1, objects_now(self->fd));
+	EXPECT_EQ(1, rs_objects(self->fd));
 }
 
 enum { TAKERS = 3, TURNS = 600 };
@@ -185,9 +178,9 @@ TEST_F(root, contended)
 	for (i = 0; i < TAKERS; i++) {
 		EXPECT_EQ(0, rs_wait_child(children[i]));
 	}
-	EXPECT_EQ(3, objects_now(self->fd));
+	EXPECT_EQ(3, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_set_root(self->fd, 0));
-	EXPECT_EQ(2, objects_now(self->fd));
+	EXPECT_EQ(2, rs_objects(self->fd));
 }
 
 TEST_HARNESS_MAIN

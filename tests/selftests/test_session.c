@@ -34,13 +34,6 @@ FIXTURE_TEARDOWN(session)
 	EXPECT_TRUE(rs_wait_until(rs_heap_gone(self->heap), RS_SOON));
 }
 
-static __u64 objects_now(int fd)
-{
-	struct rs_figures figures;
-
-	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.objects;
-}
-
 TEST_F(session, fresh)
 {
 	int other = rs_session_new(self->fd, 0);
@@ -108,7 +101,7 @@ TEST_F(session, clones_apart)
 		EXPECT_EQ(0, rs_id(self->fd, theirs[i]));
 	}
 	EXPECT_EQ(0, close(other));
-	EXPECT_TRUE(rs_wait_until(objects_now(self->fd) == MANY + 2, RS_SOON));
+	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == MANY + 2, RS_SOON));
 }
 
 TEST_F(session, clone_many)
@@ -229,7 +222,7 @@ TEST_F(session, last_one)
 	ASSERT_TRUE(rs_wait_until(rs_has_sessions(self->heap, 1), RS_SOON));
 	ASSERT_EQ(0, rs_get_root(third, &root));
 	EXPECT_EQ(2, rs_refs(third, root));
-	EXPECT_EQ(2, objects_now(third));
+	EXPECT_EQ(2, rs_objects(third));
 }
 
 /* All that a session held goes with it: lists, cycles, long chains. */
@@ -245,12 +238,12 @@ TEST_F(session, close_frees_all)
 	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, rs_leaf(other, NULL, 10000, &first));
 	}
-	EXPECT_EQ(21102, objects_now(self->fd));
+	EXPECT_EQ(21102, rs_objects(self->fd));
 	ASSERT_EQ(0, close(other));
 	ASSERT_TRUE(rs_wait_until(rs_has_sessions(self->heap, 1), RS_SOON));
 	ASSERT_TRUE(rs_wait_until(rs_no_backlog(self->fd), RS_SOON));
 	ASSERT_EQ(0, rs_settle(self->fd));
-	EXPECT_EQ(2, objects_now(self->fd));
+	EXPECT_EQ(2, rs_objects(self->fd));
 }
 
 /* A heap that ends takes its cycles along, and no scan is needed. */

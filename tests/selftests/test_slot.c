@@ -60,13 +60,6 @@ FIXTURE_TEARDOWN(slot)
 	EXPECT_EQ(0, close(self->fd));
 }
 
-static __u64 objects_now(int fd)
-{
-	struct rs_figures figures;
-
-	return rs_heap_figures(fd, &figures) ? ~0ULL : figures.objects;
-}
-
 TEST_F(slot, get_and_set)
 {
 	__u32 i, last = self->n - 1;
@@ -103,14 +96,14 @@ TEST_F(slot, keeps)
 
 	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, self->leaf));
 	ASSERT_EQ(0, rs_release(self->fd, self->leaf));
-	EXPECT_EQ(4, objects_now(self->fd));
+	EXPECT_EQ(4, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_get_slot(self->fd, self->node, 0, &found));
 	EXPECT_EQ(id, rs_id(self->fd, found));
 	EXPECT_EQ(0, rs_read(self->fd, found, 0, 4, data, NULL));
 	EXPECT_EQ(0, memcmp(data, "leaf", 4));
 	ASSERT_EQ(0, rs_release(self->fd, found));
 	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, self->a));
-	EXPECT_EQ(3, objects_now(self->fd));
+	EXPECT_EQ(3, rs_objects(self->fd));
 }
 
 TEST_F(slot, cas)
@@ -394,7 +387,7 @@ TEST_F(slot, self_reference)
 	ASSERT_EQ(0, rs_set_slot(self->fd, found, 0, 0));
 	EXPECT_EQ(1, rs_refs(self->fd, found));
 	ASSERT_EQ(0, rs_release(self->fd, found));
-	EXPECT_EQ(3, objects_now(self->fd));
+	EXPECT_EQ(3, rs_objects(self->fd));
 }
 
 /* A slot whose clearing frees the object that it would be read from next. */
@@ -406,9 +399,9 @@ TEST_F(slot, frees_a_chain)
 	ASSERT_EQ(0, rs_release(self->fd, first));
 	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, last));
 	ASSERT_EQ(0, rs_release(self->fd, last));
-	EXPECT_EQ(54, objects_now(self->fd));
+	EXPECT_EQ(54, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, 0));
-	EXPECT_TRUE(rs_wait_until(objects_now(self->fd) == 4, RS_SOON));
+	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == 4, RS_SOON));
 }
 
 /* --- Writers at the same time --------------------------------------------------------- */
@@ -452,9 +445,9 @@ TEST_F(slot, contended_cas)
 	for (i = 0; i < PUSHERS; i++) {
 		EXPECT_EQ(0, rs_wait_child(children[i]));
 	}
-	EXPECT_EQ(4 + PUSHERS * PUSHES, objects_now(self->fd));
+	EXPECT_EQ(4 + PUSHERS * PUSHES, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, 0));
-	EXPECT_TRUE(rs_wait_until(objects_now(self->fd) == 4, RS_SOON));
+	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == 4, RS_SOON));
 }
 
 /* One resizes while others read and write: each call gives one of the answers

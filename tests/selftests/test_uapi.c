@@ -591,7 +591,7 @@ TEST_F(uapi, reserved)
 	unsigned int bit;
 
 	if (!variant->reserved)
-		SKIP(return, "no reserved field");
+		return;
 	prepare(_metadata, self, variant);
 	reserved = (unsigned char *)self->arg.bytes + variant->reserved;
 	for (bit = 0; bit < 8 * variant->reserved_bytes; bit++) {
@@ -659,7 +659,7 @@ TEST_F(uapi, batched_large_size)
 
 	room = sizeof(((struct refstore_op *)0)->room);
 	if (!variant->in_batch || first == room)
-		SKIP(return, "not in a batch, or no room");
+		return;
 	prepare(_metadata, self, variant);
 	memset(self->arg.bytes + first, 0, LARGEST - first);
 	self->arg.size = room;
@@ -720,7 +720,7 @@ TEST_F(numbers, unknown)
 
 TEST_F(numbers, other_magic)
 {
-	static const unsigned char magic[] = { 0, ';', 'T', 0xbb, 0xbd, 0xff };
+	static const unsigned char magic[] = { 0, ';', 'U', 0xbb, 0xbd, 0xff };
 	unsigned int nr;
 	size_t i;
 	struct refstore_get_root get = { .size = sizeof(get) };

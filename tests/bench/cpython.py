@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What CPython's own reference counting and cycle collector cost.
+
+Prints "NAME NANOSECONDS" for an object or an operation: what refstore's native
+figures stand beside. An object is an instance with two slots.
+"""
+import gc
+import platform
+import random
+import statistics
+import sys
+import time
+
+RUNS = 5
+MILLION = 1_000_000
+
+
+class Node:
+    """As large as an object of ours: a header and two references."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self):
+        self.first = None
+        self.second = None
+
+
+class Plain:
+    """Made and dropped, with nothing run in between."""
+
+    __slots__ = ("first", "second")
+
+
+def timed(function):
+    """Nanoseconds that a call takes."""
+    start = time.perf_counter_ns()
+    function()
+    return time.perf_counter_ns() - start
+
+
+def instance():
+    make = Plain
+
+    def run():
+        for _ in range(MILLION):
+            make()
+    return timed(run)
+
+
+# The loop itself is a fifth of it: ten operations for each turn.
+
+def get_slot():
+    node = Node()
+
+    def run():
+        for _ in range(MILLION // 10):
+            node.first; node.first; node.first; node.first; node.first
+            node.first; node.first; node.first; node.first; node.first
+    return timed(run)
+
+
+def set_slot():
+    node, value = Node(), Node()
+
+    def run():
+        for _ in range(MILLION // 10):
+            node.first = value; node.first = None
+            node.first = value; node.first = None
+            node.first = value; node.first = None
+            node.first = value; node.first = None
+            node.first = value; node.first = None
+    return timed(run)
+
+
+def make_chain(shuffled):
+    """The first and the last of a million, linked by their first slots."""
+    nodes = [Node() for _ in range(MILLION)]
+    if shuffled:
+        random.shuffle(nodes)
+    for i in range(MILLION - 1):
+        nodes[i].first = nodes[i + 1]
+    return nodes[0], nodes[-1]
+
+
+def make_ring(shuffled):
+    """One of a million in a ring."""
+    head, last = make_chain(shuffled)
+    last.first = head
+    return head
+
+
+def collect(expected):
+    """Nanoseconds of a full collection, which finds that many."""
+    start = time.perf_counter_ns()
+    found = gc.collect()
+    took = time.perf_counter_ns() - start
+    if found != expected:
+        print(f"{found} collected, not {expected}", file=sys.stderr)
+    return took
+
+
+def scan_live(shuffled=False):
+    head = make_ring(shuffled)
+    gc.collect()
+    took = collect(0)
+    head.first = None
+    return took
+
+
+def scan_dead(shuffled=False):
+    head = make_ring(shuffled)
+    gc.collect()
+    del head
+    return collect(MILLION)
+
+
+def scan_dead_pairs():
+    nodes = [Node() for _ in range(MILLION)]
+    for i in range(0, MILLION, 2):
+        nodes[i].first = nodes[i + 1]
+        nodes[i + 1].first = nodes[i]
+    gc.collect()
+    del nodes
+    return collect(MILLION)
+
+
+def chain_release():
+    head, last = make_chain(False)
+    del last
+    gc.collect()
+    start = time.perf_counter_ns()
+    del head
+    return time.perf_counter_ns() - start
+
+
+BENCHES = {
+    "cpython_instance": instance,
+    "cpython_get_slot": get_slot,
+    "cpython_set_slot": set_slot,
+    "cpython_scan_live_1m": scan_live,
+    "cpython_scan_live_1m_shuffled": lambda: scan_live(True),
+    "cpython_scan_dead_1m": scan_dead,
+    "cpython_scan_dead_1m_shuffled": lambda: scan_dead(True),
+    "cpython_scan_dead_pairs_1m": scan_dead_pairs,
+    "cpython_chain_release_1m": chain_release,
+}
+
+
+def main():
+    print(f"# CPython {platform.python_version()}")
+    gc.disable()
+    # What the interpreter itself is made of is not looked at.
+    gc.freeze()
+    for name, function in BENCHES.items():
+        took = statistics.median(function() for _ in range(RUNS))
+        print(f"{name} {took / MILLION:.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# In a guest that counts instructions: inserts the module and measures, first as
+# the first process, then in a memory cgroup as every user's programs are.
+# usage: run.sh refstore.ko icount
+set -euo pipefail
+
+cgroups=/sys/fs/cgroup
+
+insmod "$1"
+"$2"
+echo +memory >$cgroups/cgroup.subtree_control
+mkdir $cgroups/bench
+echo $$ >$cgroups/bench/cgroup.procs
+"$2" -s _memcg
+rmmod refstore

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Puts what was measured side by side: a table, and a list for programs.
+
+usage: table.py FIGURES... JSON
+
+Each file of figures holds lines "NAME VALUE"; other lines are passed over, and
+so is "refstore_bench: " before a name, which is the kernel's. Those names get a
+"native_".
+"""
+import json
+import re
+import sys
+
+LINE = re.compile(r"(?:\[[ 0-9.]*\] *)?(refstore_bench: )?([a-z]\w*) ([0-9.]+)\s*")
+# The kernel's own, which bear the same name everywhere.
+NOT_OURS = {"slab_pair"}
+
+PER_PAIR, PER_OBJECT, PER_CALL = (
+    "instructions/pair", "instructions/object", "instructions/call")
+NS_PAIR, NS_OBJECT, NS = "ns/pair", "ns/object", "ns/operation"
+
+CALLS = ("add_key_unlink", "memfd_close", "eventfd_close", "getppid")
+
+
+def calls_memcg():
+    return tuple(f"{name}_memcg" for name in CALLS)
+
+
+# name, unit, aim, peers
+ROWS = (
+    ("create_release_64b", PER_PAIR, 2500, CALLS),
+    ("batch_create_release_64b", PER_OBJECT, 300, CALLS),
+    ("create_release_64b_memcg", PER_PAIR, None, calls_memcg()),
+    ("batch_create_release_64b_memcg", PER_OBJECT, None, calls_memcg()),
+    ("get_slot_release", PER_PAIR, None, ("getppid",)),
+    ("batch_get_slot_release", PER_PAIR, None, ("getppid",)),
+    ("set_slot", PER_CALL, None, ("getppid",)),
+    ("batch_set_slot", "instructions/operation", None, ("getppid",)),
+    ("read_64b", PER_CALL, None, ("getppid",)),
+    ("batch_read_64b", "instructions/operation", None, ("getppid",)),
+    ("ioctl_refused", PER_CALL, None, ("getppid",)),
+    ("native_create_release_64b", NS_PAIR, 60,
+     ("slab_pair", "cpython_instance")),
+    ("native_get_slot", NS, 30, ("slab_pair", "cpython_get_slot")),
+    ("native_set_slot", NS, 30, ("slab_pair", "cpython_set_slot")),
+    ("native_scan_live_1m", NS_OBJECT, 25,
+     ("slab_pair", "cpython_scan_live_1m")),
+    ("native_scan_live_1m_shuffled", NS_OBJECT, 30,
+     ("slab_pair", "cpython_scan_live_1m_shuffled")),
+    ("native_scan_dead_1m", NS_OBJECT, 30,
+     ("slab_pair", "cpython_scan_dead_1m")),
+    ("native_scan_dead_1m_shuffled", NS_OBJECT, 100,
+     ("slab_pair", "cpython_scan_dead_1m_shuffled")),
+    ("native_scan_dead_pairs_1m", NS_OBJECT, 30,
+     ("slab_pair", "cpython_scan_dead_pairs_1m")),
+    ("native_chain_release_1m", NS_OBJECT, 18,
+     ("slab_pair", "cpython_chain_release_1m")),
+)
+
+PEERS = {
+    "add_key_unlink": "add_key(2) of 64 bytes and keyctl(KEYCTL_UNLINK)",
+    "memfd_close": "memfd_create(2) and close(2), nothing written",
+    "eventfd_close": "eventfd(2) and close(2)",
+    "getppid": "getppid(2): what any system call costs",
+    "..._memcg": "the same in a memory cgroup, where memory is charged",
+    "slab_pair": "kmem_cache_alloc() and kmem_cache_free() of 96 bytes",
+    "cpython_instance": "an instance with two slots, made and dropped",
+    "cpython_get_slot": "node.slot, with the interpreter's share",
+    "cpython_set_slot": "node.slot = value, likewise",
+    "cpython_scan_live_1m": "gc.collect() on a ring of a million instances",
+    "cpython_scan_dead_1m": "the same, which nobody refers to any more",
+    "cpython_..._shuffled": "linked in random order",
+    "cpython_scan_dead_pairs_1m": "half a million rings of two",
+    "cpython_chain_release_1m": "del of the head of a chain of a million",
+}
+
+HEADS = ("name", "value", "unit", "aim", "peer", "peer value", "ratio")
+
+
+def read_figures(paths):
+    figures = {}
+    for path in paths:
+        with open(path, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                match = LINE.fullmatch(line.strip())
+                if not match:
+                    continue
+                kernel, name, value = match.groups()
+                if kernel and name not in NOT_OURS:
+                    name = "native_" + name
+                figures[name] = float(value)
+    return figures
+
+
+def entry(name, value, unit, peer=None, peer_value=None):
+    ratio = round(value / peer_value, 4) if peer_value else None
+    return {"name": name, "value": value, "unit": unit, "peer": peer,
+            "peer_value": peer_value, "ratio": ratio}
+
+
+def unit_of_peer(name, unit):
+    """A peer's own unit, from the first row that it stands in."""
+    if name.startswith("getppid"):
+        return PER_CALL
+    if unit.startswith("instructions"):
+        return PER_PAIR
+    return NS_PAIR if name in ("slab_pair", "cpython_instance") else unit
+
+
+def own_entries(figures):
+    """A row of ours for each peer that was measured; one without, if none."""
+    for name, unit, _, peers in ROWS + new_rows(figures):
+        if name not in figures:
+            continue
+        there = [peer for peer in peers if peer in figures]
+        for peer in there or [None]:
+            yield entry(name, figures[name], unit, peer, figures.get(peer))
+
+
+def new_rows(figures):
+    """What the kernel measures and nobody has put beside anything yet."""
+    known = {name for name, *_ in ROWS}
+    return tuple((name, NS, None, ("slab_pair",)) for name in figures
+                 if name.startswith("native_") and name not in known)
+
+
+def peer_entries(figures):
+    seen = set()
+    for _, unit, _, peers in ROWS:
+        for peer in peers:
+            if peer in figures and peer not in seen:
+                seen.add(peer)
+                yield entry(peer, figures[peer], unit_of_peer(peer, unit))
+
+
+def cells(row, aims, before):
+    """A row's columns; what the row before says already is left out."""
+    value = f"{row['value']:,.1f}"
+    aim = aims.get(row["name"])
+    head = [row["name"], value, row["unit"], f"{aim:,}" if aim else ""]
+    if before and before["name"] == row["name"]:
+        head = [""] * len(head)
+    if row["peer"] is None:
+        return head + ["", "", ""]
+    return head + [row["peer"], f"{row['peer_value']:,.1f}",
+                   f"{row['ratio']:.3f}"]
+
+
+def print_table(rows):
+    aims = {name: aim for name, _, aim, _ in ROWS}
+    lines = [list(HEADS)]
+    for before, row in zip([None] + rows, rows):
+        lines.append(cells(row, aims, before))
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    right = {1, 3, 5, 6}
+    for line in lines:
+        print("  ".join(
+            text.rjust(width) if i in right else text.ljust(width)
+            for i, (text, width) in enumerate(zip(line, widths))).rstrip())
+
+
+def print_peers():
+    print("\nThe peers (a ratio is ours to theirs; below 1 is less):")
+    width = max(map(len, PEERS))
+    for name, what in PEERS.items():
+        print(f"  {name.ljust(width)}  {what}")
+
+
+def print_missing(figures):
+    missing = [name for name, *_ in ROWS if name not in figures]
+    if missing:
+        print("\nnot measured: " + ", ".join(missing), file=sys.stderr)
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    figures = read_figures(sys.argv[1:-1])
+    rows = list(own_entries(figures)) + list(peer_entries(figures))
+    with open(sys.argv[-1], "w", encoding="utf-8") as out:
+        json.dump(rows, out, indent=1)
+        out.write("\n")
+    print_table(rows)
+    print_peers()
+    print_missing(figures)
+
+
+if __name__ == "__main__":
+    main()
