@@ -15,6 +15,9 @@ folder = $(CURDIR)/build/module/$(release)
 # Type information for tracers, which wants a program that few have.
 pahole = $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
+# For scripts, which call make in their own ways: not in this one's.
+script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
+
 .PHONY: all module userspace install modules_install check test test-all demo \
 	bench kunit clean help
 
@@ -51,27 +54,27 @@ modules_install: module
 
 ## check            static checks of the sources
 check:
-	tests/check.sh
+	@$(script) tests/check.sh
 
 ## test             the tests, in virtual machines, in minutes
 test:
-	tests/run.sh
+	@$(script) tests/run.sh
 
 ## test-all         all tests, on all kernels
 test-all:
-	tests/run.sh --all
+	@$(script) tests/run.sh --all
 
 ## demo             a demonstration, from nothing, in minutes (as root)
 demo:
-	@tests/demo/run.sh
+	@$(script) tests/demo/run.sh
 
 ## bench            measurements
 bench:
-	tests/bench/run.sh
+	@$(script) tests/bench/run.sh
 
 ## kunit            the unit tests, in seconds (once their kernel is built)
 kunit:
-	tests/vm/uml.sh uml-kasan
+	@$(script) tests/vm/uml.sh uml-kasan
 
 ## clean            remove what was built
 clean:

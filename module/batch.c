@@ -20,6 +20,7 @@
  * @args: the user's struct
  * @ops: one chunk of operations
  * @results: what these made
+ * @answers: words of each that the user gets back
  * @handles: what the operations of earlier chunks made; NULL if there is one
  *           only
  */
@@ -27,8 +28,80 @@ struct rs_batch {
 	struct refstore_batch *args;
 	struct refstore_op ops[RS_BATCH_CHUNK];
 	struct rs_result results[RS_BATCH_CHUNK];
+	u8 answers[RS_BATCH_CHUNK];
 	u64 *handles;
 };
+
+/* Words of an operation that are in use: its head, and as much as it says. */
+static __always_inline u32 rs_op_words(u32 size)
+{
+	size = min_t(u32, size, sizeof_field(struct refstore_op, room));
+	return (offsetof(struct refstore_op, create) + size + 7) / sizeof(u64);
+}
+
+/*
+ * Copies operations in, a word at a time and no more than they use: most use a
+ * third of their struct, and string moves are slow for so little.
+ */
+static int rs_ops_get(struct refstore_op *ops,
+		      const struct refstore_op __user *from, u32 count)
+{
+	const u64 __user *word;
+	u32 i, w, words;
+	u64 *to;
+
+	if (!user_read_access_begin(from, count * sizeof(*from)))
+		return -EFAULT;
+	for (i = 0; i < count; i++) {
+		word = (const u64 __user *)&from[i];
+		to = (u64 *)&ops[i];
+		unsafe_get_user(to[0], &word[0], fault);
+		unsafe_get_user(to[1], &word[1], fault);
+		words = rs_op_words(ops[i].create.size);
+		for (w = 2; w < words; w++)
+			unsafe_get_user(to[w], &word[w], fault);
+	}
+	user_read_access_end();
+	return 0;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+/* Words of an operation that have an answer in them. */
+static u32 rs_op_answer(const struct refstore_op *op)
+{
+	const struct rs_command *command = rs_command_find(op->command);
+
+	if (op->error || command->mute)
+		return 1;
+	return rs_op_words(min_t(u32, op->create.size, command->size));
+}
+
+static int rs_ops_put(struct refstore_op __user *to,
+		      const struct refstore_op *ops, const u8 *answers,
+		      u32 count)
+{
+	const u64 *from;
+	u64 __user *word;
+	u32 i, w;
+
+	if (!user_write_access_begin(to, count * sizeof(*to)))
+		return -EFAULT;
+	for (i = 0; i < count; i++) {
+		from = (const u64 *)&ops[i];
+		word = (u64 __user *)&to[i];
+		for (w = 0; w < answers[i]; w++)
+			unsafe_put_user(from[w], &word[w], fault);
+	}
+	user_write_access_end();
+	return 0;
+
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
 
 /* An operation's struct, as if it were as large as we know it. */
 static int rs_op_check(const struct rs_command *command, struct refstore_op *op)
@@ -67,10 +140,12 @@ static u32 rs_chunk_run(struct rs_call *call, struct rs_batch *batch, u32 count)
 	bool go_on = batch->args->flags & REFSTORE_BATCH_CONTINUE;
 	struct refstore_op *op;
 
-	memset(batch->results, 0, count * sizeof(batch->results[0]));
 	for (call->pos = 0; call->pos < count; call->pos++) {
 		op = &batch->ops[call->pos];
+		batch->results[call->pos].handle = 0;
+		batch->results[call->pos].obj = NULL;
 		op->error = rs_op_run(call, op);
+		batch->answers[call->pos] = rs_op_answer(op);
 		if (!op->error)
 			continue;
 		batch->args->failed++;
@@ -87,8 +162,7 @@ static int rs_chunk_finish(struct rs_call *call, struct rs_batch *batch,
 	struct refstore_op __user *to = u64_to_user_ptr(batch->args->ops);
 	u32 i;
 
-	if (copy_to_user(to + call->base, batch->ops,
-			 count * sizeof(batch->ops[0]))) {
+	if (rs_ops_put(to + call->base, batch->ops, batch->answers, count)) {
 		rs_call_cancel(call, count);
 		return -EFAULT;
 	}
@@ -106,8 +180,7 @@ static int rs_chunk(struct rs_call *call, struct rs_batch *batch, u32 *begun)
 	int err;
 
 	call->base = args->done;
-	if (copy_from_user(batch->ops, from + call->base,
-			   count * sizeof(batch->ops[0])))
+	if (rs_ops_get(batch->ops, from + call->base, count))
 		return -EFAULT;
 	if (mutex_lock_interruptible(&call->session->lock))
 		return -EINTR;

@@ -53,8 +53,7 @@ struct rs_call {
  * @size: of the struct
  * @min_size: of its first version
  * @flags: those that the command knows
- * @reserved: offset of the field that must be zero
- * @reserved_size: its size; 0 if there is none
+ * @reserved: offset of a __u32 that must be zero; 0 if there is none
  * @batch: it may be part of a batch, and runs under the session's lock
  * @mute: it has no answer to copy out
  * @probe: it cannot be undone when the answer cannot be copied out, so that is
@@ -66,7 +65,6 @@ struct rs_command {
 	u16 min_size;
 	u32 flags;
 	u16 reserved;
-	u16 reserved_size;
 	bool batch;
 	bool mute;
 	bool probe;

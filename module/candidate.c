@@ -19,7 +19,7 @@
 
 static struct rs_object **rs_candidate_at(struct rs_heap *heap, u32 pos)
 {
-	return rs_vec_at(&heap->queue, pos, sizeof(struct rs_object *));
+	return rs_vec_at_locked(&heap->queue, pos, sizeof(struct rs_object *));
 }
 
 /* Sets the bit if the object lives and has it not yet. */

@@ -382,8 +382,11 @@ static int rs_cmd_get_root(struct rs_call *call, void *body)
 {
 	struct refstore_get_root *get = body;
 	struct rs_object *root;
-	int err = rs_root_get(call->heap, &root);
+	int err;
 
+	if (get->reserved)
+		return -EINVAL;
+	err = rs_root_get(call->heap, &root);
 	if (err)
 		return err;
 	get->result = 0;
@@ -481,8 +484,7 @@ static int rs_cmd_collect(struct rs_call *call, void *body)
 	.batch = in_batch
 
 #define RS_RESERVED(struct_name)					\
-	.reserved = offsetof(struct struct_name, reserved),		\
-	.reserved_size = sizeof_field(struct struct_name, reserved)
+	.reserved = offsetof(struct struct_name, reserved)
 
 static const struct rs_command rs_commands[] = {
 	[REFSTORE_CMD_QUERY - REFSTORE_CMD_QUERY] = {
@@ -557,7 +559,6 @@ static const struct rs_command rs_commands[] = {
 	[REFSTORE_CMD_GET_ROOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_get_root, refstore_get_root, result, 0,
 			   true),
-		RS_RESERVED(refstore_get_root),
 	},
 	[REFSTORE_CMD_SET_ROOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_set_root, refstore_set_root, value, 0, true),
@@ -610,11 +611,10 @@ const struct rs_command *rs_command_find(u32 number)
 /* What every command asks of its struct; 0 or -EINVAL. */
 int rs_command_check(const struct rs_command *command, const void *body)
 {
-	const u32 *head = body;		/* size, flags */
+	const u32 *words = body;	/* size, flags, and the rest */
+	u32 reserved = command->reserved / sizeof(u32);
 
-	if (head[1] & ~command->flags)
+	if (words[1] & ~command->flags)
 		return -EINVAL;
-	if (memchr_inv(body + command->reserved, 0, command->reserved_size))
-		return -EINVAL;
-	return 0;
+	return reserved && words[reserved] ? -EINVAL : 0;
 }

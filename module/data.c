@@ -40,7 +40,7 @@ static void rs_bounce_free(struct rs_bounce *bounce)
  * rs_object_create - make an object with its data, in no table yet
  * @spec: what it shall be; its figures are within the limits
  * @data: the data, or NULL for zeroes
- * @err: where -EDQUOT, -EINTR, -ENOMEM or -EFAULT goes
+ * @err: where -ENOMEM or -EFAULT goes
  *
  * Return: the object, or NULL.
  */
@@ -49,15 +49,9 @@ struct rs_object *rs_object_create(const struct rs_spec *spec,
 {
 	struct rs_object *obj;
 
-	*err = rs_heap_may_grow(spec->heap, rs_spec_bytes(spec));
-	if (*err)
-		return NULL;
 	obj = rs_object_alloc(spec);
-	if (!obj) {
-		*err = -ENOMEM;
-		return NULL;
-	}
-	if (!spec->data_len)
+	*err = obj ? 0 : -ENOMEM;
+	if (!obj || !spec->data_len)
 		return obj;
 	if (!data) {
 		memset(rs_object_data(obj), 0, spec->data_len);

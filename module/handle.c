@@ -59,10 +59,10 @@ void rs_handles_free(struct rs_handles *handles)
 	rs_vec_free(&handles->vec, sizeof(struct rs_handle));
 }
 
-/* The entry at an index below @used; under the lock, or by /proc under RCU. */
+/* The entry at an index below @used; under the lock, or some spinlock. */
 struct rs_handle *rs_handle_at(struct rs_handles *handles, u32 index)
 {
-	return rs_vec_at(&handles->vec, index, sizeof(struct rs_handle));
+	return rs_vec_at_locked(&handles->vec, index, sizeof(struct rs_handle));
 }
 
 static struct rs_handle *rs_handle_find(struct rs_handles *handles, u64 handle)
@@ -73,8 +73,7 @@ static struct rs_handle *rs_handle_find(struct rs_handles *handles, u64 handle)
 	if (unlikely(index >= handles->used))
 		return NULL;
 	index = array_index_nospec(index, handles->used);
-	entry = rs_dir_at(rcu_dereference_protected(handles->vec.dir, true),
-			  index, sizeof(*entry));
+	entry = rs_handle_at(handles, index);
 	return (entry->tag ^ handle) >> RS_HANDLE_INDEX_BITS ? NULL : entry;
 }
 

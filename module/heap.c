@@ -19,12 +19,12 @@
 static unsigned long rs_max_objects;
 module_param_named(max_objects, rs_max_objects, ulong, 0644);
 MODULE_PARM_DESC(max_objects,
-		 "Objects of a heap at most (0: as many as 128 bytes fit memory)");
+		 "Objects of a heap at most (as many as 128 bytes fit memory)");
 
 static unsigned long rs_max_bytes;
 module_param_named(max_bytes, rs_max_bytes, ulong, 0644);
 MODULE_PARM_DESC(max_bytes,
-		 "Bytes of a heap at most (0: half of the memory)");
+		 "Bytes of a heap at most (half of the memory)");
 
 LIST_HEAD(rs_heaps);
 DEFINE_MUTEX(rs_heaps_lock);	/* protects rs_heaps and rs_last_heap */
@@ -36,24 +36,18 @@ static u64 rs_last_heap;	/* its number */
 
 u64 rs_heap_max_objects(void)
 {
-	unsigned long max = READ_ONCE(rs_max_objects);
-
-	if (!max)
-		max = totalram_pages() * (PAGE_SIZE / 128);
-	return min_t(u64, max, RS_INDEX_MAX);
+	return min_t(u64, READ_ONCE(rs_max_objects), RS_INDEX_MAX);
 }
 
 u64 rs_heap_max_bytes(void)
 {
-	unsigned long max = READ_ONCE(rs_max_bytes);
-
-	return max ? max : (u64)totalram_pages() * (PAGE_SIZE / 2);
+	return READ_ONCE(rs_max_bytes);
 }
 
-/* The cell of an index; below table.len. */
+/* The cell of an index below table.len; under the table's lock, or at the end. */
 static unsigned long *rs_table_cell(struct rs_heap *heap, u32 index)
 {
-	return rs_vec_at(&heap->table, index, sizeof(unsigned long));
+	return rs_vec_at_locked(&heap->table, index, sizeof(unsigned long));
 }
 
 /**
@@ -140,27 +134,6 @@ static bool rs_heap_full(struct rs_heap *heap, u64 objects, u64 bytes)
 	       READ_ONCE(heap->bytes) + bytes > rs_heap_max_bytes();
 }
 
-/**
- * rs_heap_may_grow - whether there is quota, before memory is allocated
- * @heap: the heap
- * @bytes: memory of a new object
- *
- * What waits in the backlog is still charged; so before we refuse, wait for it.
- *
- * Return: 0, -EDQUOT or -EINTR.
- */
-int rs_heap_may_grow(struct rs_heap *heap, size_t bytes)
-{
-	int err;
-
-	if (likely(!rs_heap_full(heap, 1, bytes)))
-		return 0;
-	err = rs_reap_wait(heap);
-	if (err)
-		return err;
-	return rs_heap_full(heap, 1, bytes) ? -EDQUOT : 0;
-}
-
 static void rs_table_store(struct rs_heap *heap, struct rs_object *obj)
 {
 	obj->id = heap->next_id++;
@@ -170,32 +143,52 @@ static void rs_table_store(struct rs_heap *heap, struct rs_object *obj)
 	rs_heap_account(heap, obj, 1, rs_object_bytes(obj));
 }
 
+static int rs_heap_try_insert(struct rs_heap *heap, struct rs_object *obj)
+{
+	bool tracked = rs_object_tracked(obj);
+	int err = 0;
+
+	spin_lock(&heap->table_lock);
+	if (unlikely(rs_heap_full(heap, 1, rs_object_bytes(obj))))
+		err = -EDQUOT;
+	else if (unlikely(!rs_heap_has_room(heap, tracked)))
+		err = -EAGAIN;
+	else
+		rs_table_store(heap, obj);
+	spin_unlock(&heap->table_lock);
+	return err;
+}
+
 /**
  * rs_heap_insert - publish a new object
  * @heap: the heap
  * @obj: complete: whoever looks at the table may see it
  *
+ * What waits in the backlog is still charged; so before we refuse, we wait for
+ * it, once.
+ *
  * Return: 0, -EDQUOT, -ENOMEM or -EINTR; then the object is still the caller's.
  */
 int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj)
 {
-	bool tracked = rs_object_tracked(obj);
-	bool done = false;
-	int err = 0;
+	bool waited = false;
+	int err;
 
-	while (!done && !err) {
-		spin_lock(&heap->table_lock);
-		if (rs_heap_full(heap, 1, rs_object_bytes(obj))) {
-			err = -EDQUOT;
-		} else if (rs_heap_has_room(heap, tracked)) {
-			rs_table_store(heap, obj);
-			done = true;
+	for (;;) {
+		err = rs_heap_try_insert(heap, obj);
+		if (likely(!err))
+			return 0;
+		if (err == -EDQUOT) {
+			if (waited)
+				return err;
+			waited = true;
+			err = rs_reap_wait(heap);
+		} else {
+			err = rs_heap_grow(heap, rs_object_tracked(obj));
 		}
-		spin_unlock(&heap->table_lock);
-		if (!done && !err)
-			err = rs_heap_grow(heap, tracked);
+		if (err)
+			return err;
 	}
-	return err;
 }
 
 /**
@@ -227,13 +220,11 @@ size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj)
 	return bytes;
 }
 
-/* Charges more memory of an object to its heap; 0, -EDQUOT or -EINTR. */
-int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes)
+static int rs_heap_try_charge(struct rs_heap *heap, struct rs_object *obj,
+			      size_t bytes)
 {
-	int err = rs_heap_may_grow(heap, bytes);
+	int err = 0;
 
-	if (err)
-		return err;
 	spin_lock(&heap->table_lock);
 	if (rs_heap_full(heap, 0, bytes))
 		err = -EDQUOT;
@@ -241,6 +232,17 @@ int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes)
 		rs_heap_account(heap, obj, 0, bytes);
 	spin_unlock(&heap->table_lock);
 	return err;
+}
+
+/* Charges more memory of an object to its heap; 0, -EDQUOT or -EINTR. */
+int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes)
+{
+	int err = rs_heap_try_charge(heap, obj, bytes);
+
+	if (err != -EDQUOT)
+		return err;
+	err = rs_reap_wait(heap);
+	return err ? err : rs_heap_try_charge(heap, obj, bytes);
 }
 
 void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
@@ -430,8 +432,19 @@ void rs_heap_put(struct rs_heap *heap)
 	queue_work(rs_queue, &heap->free_work);
 }
 
+/* Limits that nobody has set go with the size of the machine. */
+static void __init rs_heap_init_limits(void)
+{
+	if (!rs_max_objects)
+		rs_max_objects = min(totalram_pages() * (PAGE_SIZE / 128),
+				     RS_INDEX_MAX);
+	if (!rs_max_bytes)
+		rs_max_bytes = totalram_pages() * (PAGE_SIZE / 2);
+}
+
 int __init rs_heap_init(void)
 {
+	rs_heap_init_limits();
 	rs_heap_cache = KMEM_CACHE(rs_heap, SLAB_ACCOUNT);
 	if (!rs_heap_cache)
 		return -ENOMEM;

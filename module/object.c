@@ -29,6 +29,7 @@ static const u8 rs_tail_words[] = { 1, 2, 3, 4, 6, 8, 12, 18, 26 };
 #define RS_DATA_WORDS		2
 
 static struct kmem_cache *rs_caches[RS_CLASSES] __ro_after_init;
+static u16 rs_class_bytes[RS_CLASSES] __ro_after_init;
 static u8 rs_leaf_class[RS_MAX_LEAF_DATA / 8 + 2] __ro_after_init;
 static u8 rs_tail_class[RS_MAX_TAIL + 1] __ro_after_init;
 
@@ -48,29 +49,34 @@ static void __init rs_object_init_classes(void)
 	}
 }
 
+static void __init rs_object_init_bytes(void)
+{
+	u32 i;
+
+	for (i = 0; i < RS_LEAF_CLASSES; i++)
+		rs_class_bytes[i] = rs_leaf_sizes[i];
+	rs_class_bytes[RS_BLOCK_CLASS] = sizeof(struct rs_leaf_block);
+	for (i = 0; i < ARRAY_SIZE(rs_tail_words); i++)
+		rs_class_bytes[RS_SLOTTED_CLASS + i] =
+			sizeof(struct rs_slotted) +
+			rs_tail_words[i] * sizeof(long);
+}
+
 /* A leaf's data, and nothing else of any object, may be copied to users. */
 static struct kmem_cache * __init rs_object_create_cache(u32 class)
 {
-	size_t head = sizeof(struct rs_object);
+	const char *kind = class == RS_BLOCK_CLASS ? "block" : "slotted";
+	u32 head = sizeof(struct rs_object), size = rs_class_bytes[class];
+	u32 window = 0;
 	char name[24];
-	u32 size;
 
 	if (class < RS_LEAF_CLASSES) {
-		size = rs_leaf_sizes[class];
-		snprintf(name, sizeof(name), "refstore_leaf_%u", size);
-		return kmem_cache_create_usercopy(name, size, 8, SLAB_ACCOUNT,
-						  size > head ? head : 0,
-						  size - head, NULL);
+		kind = "leaf";
+		window = size - head;
 	}
-	if (class == RS_BLOCK_CLASS) {
-		size = sizeof(struct rs_leaf_block);
-		snprintf(name, sizeof(name), "refstore_block");
-	} else {
-		size = rs_tail_words[class - RS_SLOTTED_CLASS];
-		size = sizeof(struct rs_slotted) + size * sizeof(long);
-		snprintf(name, sizeof(name), "refstore_slotted_%u", size);
-	}
-	return kmem_cache_create(name, size, 8, SLAB_ACCOUNT, NULL);
+	snprintf(name, sizeof(name), "refstore_%s_%u", kind, size);
+	return kmem_cache_create_usercopy(name, size, 8, SLAB_ACCOUNT,
+					  window ? head : 0, window, NULL);
 }
 
 void rs_object_destroy_caches(void)
@@ -87,6 +93,7 @@ int __init rs_object_init_caches(void)
 
 	BUILD_BUG_ON(RS_CLASSES > U8_MAX);
 	rs_object_init_classes();
+	rs_object_init_bytes();
 	for (class = 0; class < RS_CLASSES; class++) {
 		rs_caches[class] = rs_object_create_cache(class);
 		if (!rs_caches[class]) {
@@ -117,36 +124,9 @@ static u8 rs_spec_class(const struct rs_spec *spec)
 	return rs_tail_class[words];
 }
 
-static size_t rs_class_bytes(u8 class)
-{
-	if (class < RS_LEAF_CLASSES)
-		return rs_leaf_sizes[class];
-	if (class == RS_BLOCK_CLASS)
-		return sizeof(struct rs_leaf_block);
-	return sizeof(struct rs_slotted) +
-	       rs_tail_words[class - RS_SLOTTED_CLASS] * sizeof(long);
-}
-
 static size_t rs_array_bytes(u32 nr_slots)
 {
 	return struct_size((struct rs_slots *)NULL, slot, nr_slots);
-}
-
-/**
- * rs_spec_bytes - the memory that an object will take
- * @spec: the object
- *
- * Return: bytes, the same as rs_object_bytes() of the object.
- */
-size_t rs_spec_bytes(const struct rs_spec *spec)
-{
-	size_t bytes = rs_class_bytes(rs_spec_class(spec));
-
-	if (spec->slotted || spec->data_len > RS_MAX_LEAF_DATA)
-		bytes += spec->data_len;
-	if (spec->slotted && rs_spec_words(spec) > RS_MAX_TAIL)
-		bytes += rs_array_bytes(spec->nr_slots);
-	return bytes;
 }
 
 /* What users may know of an object's state: REFSTORE_STATE_*. */
@@ -176,7 +156,7 @@ u32 rs_object_tail_room(const struct rs_object *obj)
 /* Memory of an object, in bytes; the caller holds the object or its lock. */
 size_t rs_object_bytes(struct rs_object *obj)
 {
-	size_t bytes = rs_class_bytes(obj->class);
+	size_t bytes = rs_class_bytes[obj->class];
 
 	if (READ_ONCE(obj->flags) & RS_BLOCK_DATA)
 		bytes += rs_object_data_len(obj);
@@ -241,7 +221,7 @@ static int rs_slotted_init(struct rs_object *obj, const struct rs_spec *spec)
 	void *data = NULL;
 
 	memset(&slotted->capture, 0,
-	       rs_class_bytes(obj->class) - sizeof(struct rs_object));
+	       rs_class_bytes[obj->class] - sizeof(struct rs_object));
 	slotted->epoch = rs_scan_birth(spec->heap);
 	obj->queue_pos = 0;
 	obj->shape = spec->nr_slots;

@@ -173,7 +173,6 @@ u32 rs_object_data_len(const struct rs_object *obj);
 void *rs_object_data(struct rs_object *obj);
 u32 rs_object_tail_room(const struct rs_object *obj);
 size_t rs_object_bytes(struct rs_object *obj);
-size_t rs_spec_bytes(const struct rs_spec *spec);
 int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj);
 void rs_object_expose(struct rs_object *obj);
 

@@ -44,6 +44,16 @@ static inline void *rs_dir_at(const struct rs_dir *dir, u32 i,
 	return dir->page[i / per_page] + (i % per_page) * entry_size;
 }
 
+/*
+ * For holders of the lock under which it grows, or of a spinlock, which keeps the
+ * directory as rcu_read_lock() does.
+ */
+static inline void *rs_vec_at_locked(const struct rs_vec *vec, u32 i,
+				     size_t entry_size)
+{
+	return rs_dir_at(rcu_dereference_raw(vec->dir), i, entry_size);
+}
+
 static inline void *rs_vec_at(const struct rs_vec *vec, u32 i,
 			      size_t entry_size)
 {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs the tests: static checks, KUnit on User Mode Linux, KUnit and programs on
-# the checking kernel, programs on Debian's kernels. The last line is
+# the checking kernel, programs on Debian's kernels. With --all, longer forms, and
+# programs of both sizes on all kernels. The last line is
 # "N passed, N failed, N skipped".
 set -euo pipefail
 
@@ -59,12 +60,27 @@ programs_on() {
 	shift
 	module=$("$VM_DIR/module.sh" "$kernel")
 	for bits in "$@"; do
-		"$VM_DIR/run.sh" --time 1200 "$kernel" -- \
-			tests/guest.sh "$module" "$bits" || return
+		"$VM_DIR/run.sh" --time "$time" "$kernel" -- \
+			env "${longer[@]}" tests/guest.sh "$module" "$bits" ||
+			return
 	done
 }
 
+parse_arguments() {
+	time=1500
+	longer=()
+	on_check=(m64)
+	on_stock=(m64)
+	[[ ${1-} == --all ]] || return 0
+	time=7200
+	longer=(REFSTORE_LONG=1 REFSTORE_KILLS=1000 REFSTORE_OPS=200000)
+	on_check=(m64 m32)
+	on_stock=(m64 m32)
+}
+
 main() {
+	local time longer on_check on_stock
+	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	"$VM_DIR/deps.sh" build vm kernels check python
 	make -s -C "$PROJECT/userspace"
@@ -73,9 +89,9 @@ main() {
 	stage 'KUnit, User Mode Linux with KASAN' '    ' \
 		"$VM_DIR/uml.sh" uml-kasan
 	stage 'KUnit, checking kernel' '    ' kunit_on_check
-	stage 'programs, checking kernel' '' programs_on check m64
+	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
 	stage 'programs, 6.12' '' programs_on stock-6.12 m64 m32
-	stage 'programs, 6.1' '' programs_on stock-6.1 m64
+	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_stock[@]}"
 	echo "$passed passed, $failed failed, $skipped skipped"
 	((!failed))
 }

@@ -13,17 +13,14 @@ OUT=$PROJECT/build/bench
 # What failed; what was measured is shown all the same.
 failed=()
 
-# measure NAME WHAT COMMAND...: its figures go to $OUT/NAME. What was measured
-# before must not pass for what could not be measured now.
+# measure NAME WHAT COMMAND...: its figures go to $OUT/NAME; if it fails, those
+# that it came to. What was measured before must not pass for them.
 measure() {
 	local name=$1 what=$2
 	shift 2
 	say "measuring $what"
 	rm -f "$OUT/$name"
-	with_progress "$what" "$OUT/$name.log" "$@" || {
-		failed+=("$what")
-		return 0
-	}
+	with_progress "$what" "$OUT/$name.log" "$@" || failed+=("$what")
 	mv "$OUT/$name.log" "$OUT/$name"
 }
 
@@ -32,7 +29,6 @@ build_icount() {
 		-o "$OUT/icount" "$BENCH/guest/icount.c"
 }
 
-# The log's last line is what with_progress tells, so these say nothing else.
 calls() {
 	local module
 	module=$("$VM_DIR/module.sh" stock-6.12)

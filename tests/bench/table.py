@@ -6,13 +6,14 @@ usage: table.py FIGURES... JSON
 
 Each file of figures holds lines "NAME VALUE"; other lines are passed over, and
 so is "refstore_bench: " before a name, which is the kernel's. Those names get a
-"native_".
+"native_". "# measured: WHAT" tells what was measured with.
 """
 import json
 import re
 import sys
 
-LINE = re.compile(r"(?:\[[ 0-9.]*\] *)?(refstore_bench: )?([a-z]\w*) ([0-9.]+)\s*")
+LINE = re.compile(r"(refstore_bench: )?([a-z]\w*) ([0-9.]+)")
+NOTE = re.compile(r"# measured: (.*)")
 # The kernel's own, which bear the same name everywhere.
 NOT_OURS = {"slab_pair"}
 
@@ -78,19 +79,25 @@ PEERS = {
 HEADS = ("name", "value", "unit", "aim", "peer", "peer value", "ratio")
 
 
+def read_line(line, figures, notes):
+    note = NOTE.fullmatch(line)
+    if note:
+        notes.append(note.group(1))
+    match = LINE.fullmatch(line)
+    if match:
+        kernel, name, value = match.groups()
+        if kernel and name not in NOT_OURS:
+            name = "native_" + name
+        figures[name] = float(value)
+
+
 def read_figures(paths):
-    figures = {}
+    figures, notes = {}, []
     for path in paths:
         with open(path, encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                match = LINE.fullmatch(line.strip())
-                if not match:
-                    continue
-                kernel, name, value = match.groups()
-                if kernel and name not in NOT_OURS:
-                    name = "native_" + name
-                figures[name] = float(value)
-    return figures
+                read_line(line.strip(), figures, notes)
+    return figures, notes
 
 
 def entry(name, value, unit, peer=None, peer_value=None):
@@ -160,11 +167,12 @@ def print_table(rows):
             for i, (text, width) in enumerate(zip(line, widths))).rstrip())
 
 
-def print_peers():
+def print_peers(notes):
     print("\nThe peers (a ratio is ours to theirs; below 1 is less):")
     width = max(map(len, PEERS))
     for name, what in PEERS.items():
         print(f"  {name.ljust(width)}  {what}")
+    print("\nMeasured with " + ", ".join(notes) + ".")
 
 
 def print_missing(figures):
@@ -176,13 +184,13 @@ def print_missing(figures):
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    figures = read_figures(sys.argv[1:-1])
+    figures, notes = read_figures(sys.argv[1:-1])
     rows = list(own_entries(figures)) + list(peer_entries(figures))
     with open(sys.argv[-1], "w", encoding="utf-8") as out:
         json.dump(rows, out, indent=1)
         out.write("\n")
     print_table(rows)
-    print_peers()
+    print_peers(notes)
     print_missing(figures)
 
 

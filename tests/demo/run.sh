@@ -90,6 +90,8 @@ main() {
 	local kernel module
 	[[ $# -eq 0 ]] || usage
 	trap finish EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
 	mkdir -p "$WORK"
 	step "packages that are missing" tests/vm/deps.sh build vm python
 	step "Debian's newest packaged 6.12 kernel" tests/vm/kernel.sh "$KERNEL"

@@ -10,7 +10,7 @@
 
 #include "refstore_util.h"
 
-/* --- /proc/refstore ------------------------------------------------------ */
+/* --- /proc/refstore --------------------------------------------------- */
 
 #define RS_PROC "/proc/refstore/"
 
@@ -28,10 +28,12 @@ static inline bool rs_parse_figures(const char *line, struct rs_figures *f)
 {
 	int end = -1;
 
-	return sscanf(line, "%llu %llu %llu %llu %llu %llu %llu %llu %llu %llu%n",
-		      &f->heap, &f->uid, &f->sessions, &f->handles, &f->objects,
-		      &f->bytes, &f->candidates, &f->backlog, &f->scans,
-		      &f->reclaimed, &end) == 10 &&
+	static const char format[] = "%llu %llu %llu %llu %llu "
+				     "%llu %llu %llu %llu %llu%n";
+
+	return sscanf(line, format, &f->heap, &f->uid, &f->sessions,
+		      &f->handles, &f->objects, &f->bytes, &f->candidates,
+		      &f->backlog, &f->scans, &f->reclaimed, &end) == 10 &&
 	       end >= 0 && line[end] == '\n' && !line[end + 1];
 }
 
@@ -107,7 +109,7 @@ static inline __u64 rs_stats_value(const char *name)
 	return found;
 }
 
-/* --- Walks ---------------------------------------------------------------- */
+/* --- Walks ------------------------------------------------------------ */
 
 static const size_t rs_entry_size[] = {
 	[REFSTORE_WALK_OBJECTS] = sizeof(struct refstore_walk_object),
@@ -270,7 +272,8 @@ static inline struct refstore_walk_object *rs_find(struct rs_heap *heap,
 
 /*
  * Whether each object has as many references as there are slots, handles and
- * roots that refer to it, and all of these refer to objects. Says what is wrong.
+ * roots that refer to it, and all of these refer to objects. Says what is not
+ * so.
  */
 static inline bool rs_heap_sound(struct rs_heap *heap)
 {
@@ -317,16 +320,43 @@ static inline bool rs_same(const char *what, const void *a, size_t nr_a,
 	return false;
 }
 
-static inline bool rs_heap_same(const struct rs_heap *a, const struct rs_heap *b)
+/* Says how the first object that differs does. */
+static inline void rs_tell_objects(const struct rs_heap *a,
+				   const struct rs_heap *b)
 {
+	const struct refstore_walk_object *x, *y;
+	size_t i;
+
+	for (i = 0; i < a->nr_objects && i < b->nr_objects; i++) {
+		x = &a->objects[i];
+		y = &b->objects[i];
+		if (!memcmp(x, y, sizeof(*x)))
+			continue;
+		ksft_print_msg("object %llu: %u refs, state %u, %u slots, "
+			       "%u + %llu bytes\n", x->id, x->refs, x->state,
+			       x->nr_slots, x->data_len, x->bytes);
+		ksft_print_msg("object %llu: %u refs, state %u, %u slots, "
+			       "%u + %llu bytes\n", y->id, y->refs, y->state,
+			       y->nr_slots, y->data_len, y->bytes);
+		return;
+	}
+}
+
+static inline bool rs_heap_same(const struct rs_heap *a,
+				const struct rs_heap *b)
+{
+	bool same;
+
 #define RS_SAME(what) rs_same(#what, a->what, a->nr_##what, b->what, \
 			      b->nr_##what, sizeof(*a->what))
-	return RS_SAME(objects) & RS_SAME(edges) & RS_SAME(handles) &
-	       RS_SAME(roots);
+	same = RS_SAME(objects);
+	if (!same)
+		rs_tell_objects(a, b);
+	return same & RS_SAME(edges) & RS_SAME(handles) & RS_SAME(roots);
 #undef RS_SAME
 }
 
-/* --- Before and after ------------------------------------------------------ */
+/* --- Before and after ------------------------------------------------- */
 
 /* A heap that should not change, and how it was. */
 struct rs_before {
@@ -341,7 +371,7 @@ static inline int rs_before(int fd, struct rs_before *before)
 	return ret ? ret : rs_heap_walk(fd, &before->heap);
 }
 
-/* Whether objects, slots, handles, roots and the heap's figures are the same. */
+/* Whether objects, slots, handles, roots and the heap's figures are as were. */
 static inline bool rs_unchanged(int fd, struct rs_before *before)
 {
 	struct rs_before now;
@@ -371,7 +401,7 @@ static inline void rs_before_free(struct rs_before *before)
 	rs_heap_free(&before->heap);
 }
 
-/* --- Waiting for what the kernel does by itself --------------------------- */
+/* --- Waiting for what the kernel does by itself ----------------------- */
 
 static inline bool rs_no_backlog(int fd)
 {

@@ -61,7 +61,7 @@ static inline int rs_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* --- A wrapper for each command ---------------------------------------- */
+/* --- A wrapper for each command --------------------------------------- */
 
 static inline int rs_query(int fd, struct refstore_query *query)
 {
@@ -321,7 +321,7 @@ static inline int rs_batch(int fd, __u32 flags, struct refstore_op *ops,
 	return rs_call(fd, REFSTORE_BATCH, batch);
 }
 
-/* --- What most tests ask for ------------------------------------------- */
+/* --- What most tests ask for ------------------------------------------ */
 
 /* An object without slots, its data copied from @data or zeroes. */
 static inline int rs_leaf(int fd, const void *data, __u32 length, __u64 *handle)
@@ -380,7 +380,7 @@ static inline __u64 rs_slot_id(int fd, __u64 object, __u32 index)
 	return id;
 }
 
-/* --- Operations of a batch --------------------------------------------- */
+/* --- Operations of a batch -------------------------------------------- */
 
 static inline struct refstore_op op_create(__u32 nr_slots, const __u64 *slots)
 {
@@ -537,7 +537,7 @@ static inline struct refstore_op op_root(__u32 command, __u64 expected,
 	};
 }
 
-/* --- Larger graphs ------------------------------------------------------ */
+/* --- Larger graphs ---------------------------------------------------- */
 
 /* Operations in each of the batches that build and drop graphs. */
 #define RS_CHUNK 256
@@ -646,7 +646,7 @@ static inline int rs_ring(int fd, size_t count, __u32 nr_slots, __u64 *handle)
 	return ret;
 }
 
-/* --- The rest ----------------------------------------------------------- */
+/* --- The rest --------------------------------------------------------- */
 
 /* A number from the environment, or its default. */
 static inline unsigned long rs_env(const char *name, unsigned long otherwise)
@@ -654,6 +654,16 @@ static inline unsigned long rs_env(const char *name, unsigned long otherwise)
 	const char *value = getenv(name);
 
 	return value && *value ? strtoul(value, NULL, 0) : otherwise;
+}
+
+/*
+ * A size as large as it is worth while on this kernel: REFSTORE_SIZE percent of
+ * it. run.sh says less than 100 where everything is checked and slow.
+ */
+static inline unsigned long rs_size(unsigned long size)
+{
+	size = size * rs_env("REFSTORE_SIZE", 100) / 100;
+	return size ? size : 1;
 }
 
 /* A child that does not outlive a test which fails. */

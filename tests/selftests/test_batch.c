@@ -29,7 +29,7 @@ FIXTURE_SETUP(batch)
 	ASSERT_LE(4 * PART, query.max_batch);
 	ASSERT_GT(1 << 24, query.max_batch);
 	self->max = query.max_batch;
-	self->many = self->max < 2000 ? self->max : 2000;
+	self->many = self->max < 2000 ? self->max : rs_size(2000);
 	self->ops = calloc(self->max + 1, sizeof(*self->ops));
 	ASSERT_NE(NULL, self->ops);
 	ASSERT_EQ(0, rs_node(self->fd, 4, NULL, &self->node));
@@ -61,7 +61,7 @@ FIXTURE_TEARDOWN(batch)
 	EXPECT_EQ(nr_failed, self->batch.failed);			\
 } while (0)
 
-/* --- Whole graphs ------------------------------------------------------------- */
+/* --- Whole graphs ----------------------------------------------------- */
 
 /* Objects that refer to earlier ones by arrays of results, in one call. */
 TEST_F(batch, graph)
@@ -177,14 +177,14 @@ TEST_F(batch, every_command)
 	EXPECT_EQ(0, memcmp(data, "5678", 4));
 	EXPECT_EQ(ops[0].create.id, ops[13].stat.id);
 	EXPECT_EQ(5, ops[13].stat.nr_slots);
-	/* Handles 0, 1, 12 and read[2]; slots of itself and the node; the root. */
+	/* Handles 0, 1, 12, read[2]; slots of itself and the node; the root. */
 	EXPECT_EQ(7, rs_refs(self->fd, ops[0].create.result));
 	EXPECT_EQ(-EPERM, rs_write(self->fd, read[2], 0, 1, "x", NULL));
 	EXPECT_EQ(-EBADF, rs_refs(self->fd, ops[3].get_slot.result));
 	EXPECT_EQ(7, rs_handles(self->fd));
 }
 
-/* --- Errors --------------------------------------------------------------------- */
+/* --- Errors ----------------------------------------------------------- */
 
 static void fill_with_errors(FIXTURE_DATA(batch) *self)
 {
@@ -324,7 +324,7 @@ TEST_F(batch, unbatchable)
 	EXPECT_EQ(3, rs_handles(self->fd));
 }
 
-/* --- Results ----------------------------------------------------------------------- */
+/* --- Results ---------------------------------------------------------- */
 
 /* Nothing but an earlier operation that produced a handle. */
 TEST_F(batch, bad_results)
@@ -482,7 +482,7 @@ TEST_F(batch, release_older)
 	EXPECT_EQ(-EBADF, self->ops[4].error);
 }
 
-/* --- Memory that is not there ---------------------------------------------------------- */
+/* --- Memory that is not there ----------------------------------------- */
 
 FIXTURE(torn)
 {
@@ -652,7 +652,7 @@ TEST_F(batch, answers_over_operations)
 		  rs_refs(self->fd, self->leaf));
 }
 
-/* --- Signals --------------------------------------------------------------------------- */
+/* --- Signals ---------------------------------------------------------- */
 
 static void ignore(int signal)
 {

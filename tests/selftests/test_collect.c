@@ -106,7 +106,7 @@ static void expect_garbage(struct __test_metadata *_metadata,
 #define EXPECT_GARBAGE_BETWEEN(at_least, at_most) \
 	expect_garbage(_metadata, self, at_least, at_most, at_most)
 
-/* --- Shapes ------------------------------------------------------------------- */
+/* --- Shapes ----------------------------------------------------------- */
 
 TEST_F(collect, nothing)
 {
@@ -321,97 +321,97 @@ TEST_F(collect, clique)
 /* A wide object, and as many that refer back to it. */
 TEST_F(collect, hub)
 {
-	enum { SPOKES = 10000 };
-	__u64 hub = NODE(SPOKES), *spokes = calloc(SPOKES, sizeof(*spokes));
+	const __u32 nr = rs_size(10000);
+	__u64 hub = NODE(nr), *spokes = calloc(nr, sizeof(*spokes));
 	__u32 done, at;
 
-	ASSERT_EQ(0, rs_repeat(self->fd, op_create(1, &hub), SPOKES, spokes));
-	for (at = 0; at < SPOKES; at += done) {
-		ASSERT_EQ(0, rs_write_slots(self->fd, hub, at, SPOKES - at,
+	ASSERT_EQ(0, rs_repeat(self->fd, op_create(1, &hub), nr, spokes));
+	for (at = 0; at < nr; at += done) {
+		ASSERT_EQ(0, rs_write_slots(self->fd, hub, at, nr - at,
 					    spokes + at, &done));
 	}
-	ASSERT_EQ(0, rs_release_all(self->fd, spokes, SPOKES));
+	ASSERT_EQ(0, rs_release_all(self->fd, spokes, nr));
 	free(spokes);
 	built(_metadata, self);
 	PIN(hub);
-	EXPECT_GARBAGE(SPOKES + 1);
+	EXPECT_GARBAGE(nr + 1);
 }
 
 /* A tree whose nodes know their parents. */
 TEST_F(collect, tree)
 {
-	enum { NODES = 4095 };
-	__u64 *nodes = calloc(NODES, sizeof(*nodes));
+	const int nr = rs_size(4095);
+	__u64 *nodes = calloc(nr, sizeof(*nodes));
 	int i;
 
-	ASSERT_EQ(0, rs_repeat(self->fd, op_create(3, NULL), NODES, nodes));
-	for (i = 1; i < NODES; i++) {
+	ASSERT_EQ(0, rs_repeat(self->fd, op_create(3, NULL), nr, nodes));
+	for (i = 1; i < nr; i++) {
 		LINK(nodes[i], 2, nodes[(i - 1) / 2]);
 		LINK(nodes[(i - 1) / 2], i % 2, nodes[i]);
 	}
 	/* Any of its nodes keeps the whole. */
-	ASSERT_EQ(0, rs_release_all(self->fd, nodes, NODES - 1));
+	ASSERT_EQ(0, rs_release_all(self->fd, nodes, nr - 1));
 	built(_metadata, self);
-	EXPECT_EQ(NODES, rs_objects(self->fd));
-	PIN(nodes[NODES - 1]);
+	EXPECT_EQ(nr, rs_objects(self->fd));
+	PIN(nodes[nr - 1]);
 	free(nodes);
-	EXPECT_GARBAGE(NODES);
+	EXPECT_GARBAGE(nr);
 }
 
 /* As long as it takes to run out of stack, for whoever recurses. */
 TEST_F(collect, long_ring)
 {
-	enum { LENGTH = 100000 };
+	const size_t length = rs_size(100000);
 	__u64 ring;
 
-	ASSERT_EQ(0, rs_ring(self->fd, LENGTH, 1, &ring));
+	ASSERT_EQ(0, rs_ring(self->fd, length, 1, &ring));
 	built(_metadata, self);
-	EXPECT_EQ(LENGTH, rs_objects(self->fd));
+	EXPECT_EQ(length, rs_objects(self->fd));
 	PIN(ring);
-	EXPECT_GARBAGE(LENGTH);
+	EXPECT_GARBAGE(length);
 }
 
 /* Linked in both directions. */
 TEST_F(collect, double_chain)
 {
-	enum { LENGTH = 20000 };
-	__u64 *nodes = calloc(LENGTH, sizeof(*nodes));
+	const int length = rs_size(20000);
+	__u64 *nodes = calloc(length, sizeof(*nodes));
 	struct refstore_op ops[RS_CHUNK];
 	struct refstore_batch batch;
 	int i, n = 0;
 
-	ASSERT_EQ(0, rs_repeat(self->fd, op_create(2, NULL), LENGTH, nodes));
-	for (i = 1; i < LENGTH; i++) {
+	ASSERT_EQ(0, rs_repeat(self->fd, op_create(2, NULL), length, nodes));
+	for (i = 1; i < length; i++) {
 		ops[n++] = op_set_slot(nodes[i - 1], 1, nodes[i]);
 		ops[n++] = op_set_slot(nodes[i], 0, nodes[i - 1]);
-		if (n < RS_CHUNK && i < LENGTH - 1)
+		if (n < RS_CHUNK && i < length - 1)
 			continue;
 		ASSERT_EQ(0, rs_batch(self->fd, 0, ops, n, &batch));
 		ASSERT_EQ(0, batch.failed);
 		n = 0;
 	}
-	ASSERT_EQ(0, rs_release_all(self->fd, nodes, LENGTH / 2));
-	ASSERT_EQ(0, rs_release_all(self->fd, nodes + LENGTH / 2 + 1,
-				    LENGTH / 2 - 1));
+	ASSERT_EQ(0, rs_release_all(self->fd, nodes, length / 2));
+	ASSERT_EQ(0, rs_release_all(self->fd, nodes + length / 2 + 1,
+				    length - length / 2 - 1));
 	built(_metadata, self);
-	EXPECT_EQ(LENGTH, rs_objects(self->fd));
-	PIN(nodes[LENGTH / 2]);
+	EXPECT_EQ(length, rs_objects(self->fd));
+	PIN(nodes[length / 2]);
 	free(nodes);
-	EXPECT_GARBAGE(LENGTH);
+	EXPECT_GARBAGE(length);
 }
 
 TEST_F(collect, many_small_cycles)
 {
-	enum { CYCLES = 4000 };
-	int i;
+	const size_t cycles = rs_size(4000);
+	size_t i, garbage = 0;
 
-	for (i = 0; i < CYCLES; i++) {
+	for (i = 0; i < cycles; i++) {
 		ASSERT_EQ(0, rs_ring(self->fd, 1 + i % 3, 1, &self->pins[i]));
+		garbage += 1 + i % 3;
 	}
-	self->nr_pins = CYCLES;
+	self->nr_pins = cycles;
 	built(_metadata, self);
-	EXPECT_GARBAGE((CYCLES + 2) / 3 + 2 * ((CYCLES + 1) / 3) +
-		       3 * (CYCLES / 3));
+	EXPECT_GARBAGE(garbage);
 }
 
 /* Cycles among which handles of another session, or the root, keep some. */
@@ -441,7 +441,7 @@ TEST_F(collect, kept_elsewhere)
 	EXPECT_EQ(0, rs_objects(self->fd));
 }
 
-/* --- Random graphs ------------------------------------------------------------- */
+/* --- Random graphs ---------------------------------------------------- */
 
 enum { NODES = 300, DEGREE = 4 };
 
@@ -481,9 +481,9 @@ TEST_F(collect, random_graphs)
 	static struct graph graph;
 	__u64 seed = 1234567, freed = 0;
 	struct rs_heap heap;
-	unsigned int turn, left, i, j;
+	unsigned int turn, left, i, j, step = rs_size(100) < 100 ? 4 : 1;
 
-	for (turn = 0; turn < 24; turn++) {
+	for (turn = 0; turn < 24; turn += step) {
 		ASSERT_EQ(0, rs_repeat(self->fd, op_create(DEGREE, NULL), NODES,
 				       graph.handles));
 		for (i = 0; i < NODES; i++) {
@@ -523,7 +523,7 @@ TEST_F(collect, random_graphs)
 	}
 }
 
-/* --- By itself -------------------------------------------------------------------- */
+/* --- By itself -------------------------------------------------------- */
 
 /* A bounded while after it came to be, with nothing else going on. */
 TEST_F(collect, after_a_delay)
@@ -682,7 +682,7 @@ TEST_F(collect, at_the_same_time)
 	}
 }
 
-/* --- Signals ----------------------------------------------------------------------- */
+/* --- Signals ---------------------------------------------------------- */
 
 static void ignore(int signal)
 {
@@ -698,10 +698,11 @@ TEST_F(collect, interrupted)
 		.it_interval.tv_usec = 500,
 	}, never = {};
 	__u64 ring, again, end = rs_milliseconds() + 15000;
+	const unsigned int length = rs_size(20000);
 	unsigned int turns = 0;
 	int ret;
 
-	ASSERT_EQ(0, rs_ring(self->fd, 20000, 1, &ring));
+	ASSERT_EQ(0, rs_ring(self->fd, length, 1, &ring));
 	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
 	do {
 		/* Something to look at. */
@@ -713,7 +714,7 @@ TEST_F(collect, interrupted)
 		ASSERT_TRUE(ret == 0 || ret == -EINTR);
 		turns++;
 	} while (!ret && rs_milliseconds() < end);
-	EXPECT_EQ(20000, rs_objects(self->fd));
+	EXPECT_EQ(length, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_release(self->fd, ring));
 	ASSERT_EQ(0, rs_settle(self->fd));
 	EXPECT_EQ(0, rs_objects(self->fd));
@@ -724,11 +725,12 @@ TEST_F(collect, interrupted)
 /* Who is killed while waiting goes at once, and takes nothing along. */
 TEST_F(collect, killed)
 {
+	const unsigned int length = rs_size(20000);
 	__u64 ring, again;
 	pid_t child;
 	int turn;
 
-	ASSERT_EQ(0, rs_ring(self->fd, 20000, 1, &ring));
+	ASSERT_EQ(0, rs_ring(self->fd, length, 1, &ring));
 	for (turn = 0; turn < 10; turn++) {
 		child = rs_fork();
 		while (!child) {
@@ -741,7 +743,7 @@ TEST_F(collect, killed)
 		kill(child, SIGKILL);
 		EXPECT_EQ(-1, rs_wait_child(child));
 	}
-	EXPECT_EQ(20000, rs_objects(self->fd));
+	EXPECT_EQ(length, rs_objects(self->fd));
 	/* A child may have left a handle behind in the session. */
 	EXPECT_LE(2, rs_refs(self->fd, ring));
 }

@@ -165,22 +165,43 @@ TEST_F(handle, release_twice)
 /* However often its place was taken by others, an old handle stays stale. */
 TEST_F(handle, reused)
 {
-	enum { ROUNDS = 5000 };
-	__u64 *old = calloc(ROUNDS, sizeof(*old)), handle;
-	int i;
+	const long rounds = rs_size(5000);
+	__u64 *old = calloc(rounds, sizeof(*old)), handle;
+	long i;
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds; i++) {
 		ASSERT_EQ(0, rs_leaf(self->fd, NULL, 1, &old[i]));
 		ASSERT_EQ(0, rs_release(self->fd, old[i]));
 	}
 	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 1, &handle));
 	EXPECT_EQ(-EBADF, rs_refs(self->fd, self->stale));
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds; i++) {
 		ASSERT_EQ(-EBADF, rs_release(self->fd, old[i]));
 	}
-	EXPECT_EQ(0, rs_repeated(old, ROUNDS));
+	EXPECT_EQ(0, rs_repeated(old, rounds));
 	EXPECT_EQ(1, rs_refs(self->fd, handle));
 	free(old);
+}
+
+/*
+ * Who has seen two generations of a place may guess the next, which is not
+ * minted yet. Guessing right is no better than guessing wrong.
+ */
+TEST_F(handle, not_yet_minted)
+{
+	__u64 first, second, next, minted;
+
+	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 1, &first));
+	ASSERT_EQ(0, rs_release(self->fd, first));
+	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 1, &second));
+	ASSERT_EQ(0, rs_release(self->fd, second));
+	next = (second + (second - first)) & ~(1ULL << 63);
+	EXPECT_BAD(next);
+	EXPECT_BAD(next | 1ULL << 63);
+	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 1, &minted));
+	EXPECT_EQ(1, rs_refs(self->fd, minted));
+	if (minted != next)
+		TH_LOG("guessed %#llx, is %#llx", next, minted);
 }
 
 #define LIVE 1000
@@ -205,10 +226,10 @@ TEST_F(handle, random)
 {
 	struct refstore_stat stat;
 	__u64 live[LIVE], seed = 4711, word;
-	int i;
+	long i, count = rs_size(100000);
 
 	make_live(_metadata, self, live);
-	for (i = 0; i < 100000; i++) {
+	for (i = 0; i < count; i++) {
 		word = rs_random(&seed);
 		/* Small numbers, and those with few bits, as often as large. */
 		if (i & 1)
@@ -267,28 +288,28 @@ TEST(not_foretold)
 
 TEST_F(handle, many)
 {
-	enum { MANY = 100000 };
-	__u64 *handles = calloc(MANY, sizeof(*handles)), id;
-	int i;
+	const long many = rs_size(100000) & ~1UL;
+	__u64 *handles = calloc(many, sizeof(*handles)), id;
+	long i;
 
-	ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf), MANY, handles));
-	EXPECT_EQ(MANY + 1, rs_refs(self->fd, self->leaf));
-	EXPECT_EQ(MANY + 2, rs_handles(self->fd));
+	ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf), many, handles));
+	EXPECT_EQ(many + 1, rs_refs(self->fd, self->leaf));
+	EXPECT_EQ(many + 2, rs_handles(self->fd));
 	id = rs_id(self->fd, self->leaf);
-	for (i = 0; i < MANY; i += 97) {
+	for (i = 0; i < many; i += 97) {
 		ASSERT_EQ(id, rs_id(self->fd, handles[i]));
 	}
-	EXPECT_EQ(0, rs_repeated(handles, MANY));
+	EXPECT_EQ(0, rs_repeated(handles, many));
 	/* Half of them, then as many again: what is free is used again. */
-	ASSERT_EQ(0, rs_release_all(self->fd, handles, MANY / 2));
-	EXPECT_EQ(MANY / 2 + 1, rs_refs(self->fd, self->leaf));
-	for (i = 0; i < MANY; i += 97) {
-		ASSERT_EQ(i < MANY / 2 ? 0 : id, rs_id(self->fd, handles[i]));
+	ASSERT_EQ(0, rs_release_all(self->fd, handles, many / 2));
+	EXPECT_EQ(many / 2 + 1, rs_refs(self->fd, self->leaf));
+	for (i = 0; i < many; i += 97) {
+		ASSERT_EQ(i < many / 2 ? 0 : id, rs_id(self->fd, handles[i]));
 	}
-	ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf), MANY / 2,
+	ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf), many / 2,
 			       handles));
-	EXPECT_EQ(MANY + 2, rs_handles(self->fd));
-	ASSERT_EQ(0, rs_release_all(self->fd, handles, MANY));
+	EXPECT_EQ(many + 2, rs_handles(self->fd));
+	ASSERT_EQ(0, rs_release_all(self->fd, handles, many));
 	EXPECT_EQ(1, rs_refs(self->fd, self->leaf));
 	EXPECT_EQ(2, rs_handles(self->fd));
 	free(handles);
@@ -297,15 +318,15 @@ TEST_F(handle, many)
 /* Closing gives back what is held, however much it is. */
 TEST_F(handle, many_closed)
 {
-	enum { MANY = 50000 };
-	__u64 *handles = calloc(MANY, sizeof(*handles)), root;
+	const long many = rs_size(50000);
+	__u64 *handles = calloc(many, sizeof(*handles)), root;
 	int other = rs_session_new(self->fd, 0);
 
 	ASSERT_LE(0, other);
 	ASSERT_EQ(0, rs_set_root(self->fd, self->leaf));
 	ASSERT_EQ(0, rs_get_root(other, &root));
-	ASSERT_EQ(0, rs_repeat(other, op_dup(root), MANY, handles));
-	EXPECT_EQ(MANY + 3, rs_refs(self->fd, self->leaf));
+	ASSERT_EQ(0, rs_repeat(other, op_dup(root), many, handles));
+	EXPECT_EQ(many + 3, rs_refs(self->fd, self->leaf));
 	ASSERT_EQ(0, close(other));
 	EXPECT_TRUE(rs_wait_until(rs_refs(self->fd, self->leaf) == 2, RS_SOON));
 	EXPECT_TRUE(rs_wait_until(rs_handles(self->fd) == 2, RS_SOON));

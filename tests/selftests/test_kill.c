@@ -30,7 +30,7 @@ FIXTURE(storm)
 FIXTURE_VARIANT(storm)
 {
 	enum sessions sessions;
-	unsigned int pause;		/* microseconds between kills, at most */
+	unsigned int pause;	/* microseconds between kills, at most */
 };
 
 FIXTURE_VARIANT_ADD(storm, fresh)
@@ -64,7 +64,7 @@ FIXTURE_SETUP(storm)
 	self->handles = rs_stats_value("handles");
 	self->sessions = rs_stats_value("sessions");
 	self->heaps = rs_stats_value("heaps");
-	self->kills = rs_env("REFSTORE_KILLS", 50);
+	self->kills = rs_env("REFSTORE_KILLS", rs_size(50));
 	self->seed = rs_env("REFSTORE_SEED", 20240229) | 1ULL << 40;
 	self->fd = rs_open();
 	ASSERT_LE(0, self->fd);
@@ -93,7 +93,7 @@ FIXTURE_TEARDOWN(storm)
 #undef EXPECT_BACK
 }
 
-/* --- What a child does ----------------------------------------------------------- */
+/* --- What a child does ------------------------------------------------ */
 
 struct worker {
 	int fd;
@@ -279,7 +279,7 @@ static void work(int fd, __u64 board, __u64 seed)
 		do_one(&worker);
 }
 
-/* --- What the parent does ---------------------------------------------------------- */
+/* --- What the parent does --------------------------------------------- */
 
 static void start_worker(struct __test_metadata *_metadata,
 			 FIXTURE_DATA(storm) *self, enum sessions how,

@@ -28,7 +28,7 @@ static unsigned char pattern(unsigned int n, size_t i)
 	return n * 31 + i + (i >> 8) * 7;
 }
 
-/* --- Data -------------------------------------------------------------------- */
+/* --- Data ------------------------------------------------------------- */
 
 /* Makes an object with data of one length and reads it back, whole. */
 static void try_length(struct __test_metadata *_metadata, int fd,
@@ -250,7 +250,7 @@ TEST_F(object, no_data)
 	EXPECT_EQ(-ERANGE, rs_write(self->fd, node, 0, 1, &byte, &done));
 }
 
-/* --- Reads and writes at the same time ------------------------------------------ */
+/* --- Reads and writes at the same time -------------------------------- */
 
 FIXTURE(whole)
 {
@@ -304,7 +304,7 @@ FIXTURE_TEARDOWN(whole)
 /* A write is seen by any read whole or not at all. */
 TEST_F(whole, writes)
 {
-	unsigned int i, turn, torn = 0;
+	unsigned int i, turn, turns = rs_size(2000), torn = 0;
 	__u32 done;
 	pid_t writer = rs_fork();
 
@@ -315,7 +315,7 @@ TEST_F(whole, writes)
 			     self->data, NULL))
 			_exit(1);
 	}
-	for (turn = 0; turn < 3000; turn++) {
+	for (turn = 0; turn < turns; turn++) {
 		ASSERT_EQ(0, rs_read(self->fd, self->handle, 0,
 				     variant->length, self->data, &done));
 		ASSERT_EQ(variant->length, done);
@@ -327,7 +327,7 @@ TEST_F(whole, writes)
 	waitpid(writer, NULL, 0);
 }
 
-/* --- Slots -------------------------------------------------------------------------- */
+/* --- Slots ------------------------------------------------------------ */
 
 TEST_F(object, slot_counts)
 {
@@ -442,7 +442,7 @@ TEST_F(object, leaf_or_not)
 	EXPECT_EQ(0, stat.nr_slots);
 }
 
-/* --- Identity ------------------------------------------------------------------------ */
+/* --- Identity --------------------------------------------------------- */
 
 /* From 1, in order, and never twice, whatever was freed in between. */
 TEST_F(object, ids)
@@ -508,7 +508,7 @@ TEST_F(object, stat_fields)
 	EXPECT_EQ(figures.bytes, stat.bytes);
 }
 
-/* --- Seals ----------------------------------------------------------------------------- */
+/* --- Seals ------------------------------------------------------------ */
 
 FIXTURE(seal)
 {
@@ -640,7 +640,7 @@ TEST_F(object, seal_leaf)
 	EXPECT_EQ(-EPERM, rs_write(self->fd, leaf, 0, 1, "z", NULL));
 }
 
-/* --- Types ----------------------------------------------------------------------------- */
+/* --- Types ------------------------------------------------------------ */
 
 TEST_F(object, builtin_types)
 {

@@ -263,6 +263,8 @@ TEST_F(proc, types)
 /* The last scans; the one that freed the ring is among them. */
 TEST_F(proc, scans)
 {
+	static const char format[] = "%llu %llu %63s %llu %llu %llu %llu %llu "
+				     "%llu%n";
 	unsigned long long heap, scan, visited, reclaimed, bytes, aborted;
 	unsigned long long nanoseconds, ended;
 	char *line, trigger[64];
@@ -276,11 +278,9 @@ TEST_F(proc, scans)
 		    "nanoseconds ended");
 	while ((line = next_line(&self->rest))) {
 		end = -1;
-		ASSERT_EQ(9, sscanf(line,
-				    "%llu %llu %63s %llu %llu %llu %llu %llu %llu%n",
-				    &heap, &scan, trigger, &visited, &reclaimed,
-				    &bytes, &aborted, &nanoseconds, &ended,
-				    &end)) {
+		ASSERT_EQ(9, sscanf(line, format, &heap, &scan, trigger,
+				    &visited, &reclaimed, &bytes, &aborted,
+				    &nanoseconds, &ended, &end)) {
 			TH_LOG("%s", line);
 		}
 		ASSERT_EQ(0, line[end]);
@@ -338,7 +338,7 @@ TEST_F(proc, while_heaps_come_and_go)
 	waitpid(child, NULL, 0);
 }
 
-/* --- fdinfo ------------------------------------------------------------------------ */
+/* --- fdinfo ----------------------------------------------------------- */
 
 static __u64 fdinfo_value(int fd, const char *name)
 {
@@ -371,7 +371,7 @@ TEST_F(proc, fdinfo)
 	EXPECT_EQ(0, close(other));
 }
 
-/* --- Who may see what ------------------------------------------------------------------ */
+/* --- Who may see what ------------------------------------------------- */
 
 /* Another user, who may open the device whatever its mode is. */
 static int become_nobody(void)

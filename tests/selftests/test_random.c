@@ -124,7 +124,7 @@ static __u32 below(RANDOM *self, __u32 bound)
 	return rs_below(&self->seed, bound);
 }
 
-/* --- The model ------------------------------------------------------------------ */
+/* --- The model -------------------------------------------------------- */
 
 static struct object *new_object(RANDOM *self)
 {
@@ -208,7 +208,7 @@ static bool any_value(RANDOM *self, __u64 *value, struct object **object)
 	return true;
 }
 
-/* --- Operations, as the kernel is told and as the model does them ------------------- */
+/* --- Operations, as the kernel is told and as the model does them ----- */
 
 static struct refstore_op *next_op(RANDOM *self, struct outcome **outcome)
 {
@@ -586,7 +586,7 @@ static void do_one(RANDOM *self)
 		operations[below(self, ARRAY_SIZE(operations))](self);
 }
 
-/* --- Running them -------------------------------------------------------------------- */
+/* --- Running them ----------------------------------------------------- */
 
 /* One by its own call, or all by a batch. */
 static int run(RANDOM *self)
@@ -666,7 +666,7 @@ static void translate_stale(RANDOM *self)
 	}
 }
 
-/* --- Comparing ------------------------------------------------------------------------- */
+/* --- Comparing -------------------------------------------------------- */
 
 static void mark(RANDOM *self)
 {
@@ -782,7 +782,7 @@ static void compare(struct __test_metadata *_metadata, RANDOM *self)
 
 TEST_F(random, operations)
 {
-	unsigned long ops = rs_env("REFSTORE_OPS", 20000), done = 0;
+	unsigned long ops = rs_env("REFSTORE_OPS", rs_size(20000)), done = 0;
 	unsigned long next = COMPARE;
 	unsigned int room;
 	int i;

@@ -197,7 +197,7 @@ TEST_F(slot, leaf)
 	rs_before_free(&before);
 }
 
-/* --- Many at once ---------------------------------------------------------------- */
+/* --- Many at once ----------------------------------------------------- */
 
 TEST_F(slot, read_and_write_many)
 {
@@ -271,7 +271,7 @@ TEST_F(slot, write_bad)
 	free(in);
 }
 
-/* --- Resizing ----------------------------------------------------------------------- */
+/* --- Resizing --------------------------------------------------------- */
 
 TEST_F(slot, resize)
 {
@@ -372,7 +372,62 @@ TEST_F(slot, resize_often)
 	EXPECT_EQ(1, rs_refs(self->fd, self->a));
 }
 
-/* --- Cycles, which only a scan can free; here they are opened by hand -------------- */
+/* Every way of having slots and data, turned into every other. */
+TEST(resize_with_data)
+{
+	static const __u32 sizes[] = {
+		0, 1, 2, 5, 12, 23, 24, 25, 26, 27, 300,
+	};
+	static const __u32 lengths[] = { 0, 1, 40, 5000 };
+	static char data[5000], found[5000];
+	struct refstore_create create = { .flags = REFSTORE_CREATE_SLOTTED };
+	struct refstore_stat stat;
+	int fd = rs_open();
+	size_t from, to, length;
+	__u64 id;
+	__u32 i;
+
+	ASSERT_LE(0, fd);
+	for (i = 0; i < sizeof(data); i++)
+		data[i] = i * 7 + 1;
+	create.data = rs_ptr(data);
+	for (length = 0; length < ARRAY_SIZE(lengths); length++) {
+		create.data_len = lengths[length];
+		for (from = 0; from < ARRAY_SIZE(sizes); from++) {
+			for (to = 0; to < ARRAY_SIZE(sizes); to++) {
+				create.nr_slots = sizes[from];
+				ASSERT_EQ(0, rs_create(fd, &create));
+				id = create.result;
+				for (i = 0; i < sizes[from]; i += 1 + i / 2) {
+					ASSERT_EQ(0, rs_set_slot(fd, id, i,
+								 id));
+				}
+				ASSERT_EQ(0, rs_resize(fd, id, sizes[to]));
+				ASSERT_EQ(0, rs_resize(fd, id, sizes[to] + 1));
+				ASSERT_EQ(0, rs_set_slot(fd, id, sizes[to],
+							 id));
+				for (i = 0; i < sizes[from] && i < sizes[to];
+				     i += 1 + i / 2) {
+					ASSERT_EQ(create.id,
+						  rs_slot_id(fd, id, i));
+				}
+				ASSERT_EQ(0, rs_stat(fd, id, &stat));
+				EXPECT_EQ(create.data_len, stat.data_len);
+				ASSERT_EQ(0, rs_read(fd, id, 0, sizeof(found),
+						     found, NULL));
+				ASSERT_EQ(0, memcmp(found, data,
+						    create.data_len));
+				ASSERT_EQ(0, rs_resize(fd, id, 0));
+				EXPECT_EQ(1, rs_refs(fd, id));
+				ASSERT_EQ(0, rs_release(fd, id));
+			}
+		}
+	}
+	EXPECT_EQ(0, rs_objects(fd));
+	EXPECT_EQ(0, close(fd));
+}
+
+/* --- Cycles, which only a scan can free; here they are opened by hand - */
 
 TEST_F(slot, self_reference)
 {
@@ -404,7 +459,7 @@ TEST_F(slot, frees_a_chain)
 	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == 4, RS_SOON));
 }
 
-/* --- Writers at the same time --------------------------------------------------------- */
+/* --- Writers at the same time ----------------------------------------- */
 
 enum { PUSHERS = 3, PUSHES = 400 };
 
@@ -450,7 +505,8 @@ TEST_F(slot, contended_cas)
 	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == 4, RS_SOON));
 }
 
-/* One resizes while others read and write: each call gives one of the answers
+/*
+ * One resizes while others read and write: each call gives one of the answers
  * that it may, and nothing is leaked.
  */
 static int use_while_resized(int fd, __u64 node, __u64 value, __u64 seed)
@@ -515,7 +571,7 @@ TEST_F(slot, contended_resize)
 	EXPECT_EQ(1, rs_refs(self->fd, self->a));
 }
 
-/* --- The most references that an object can have ------------------------------------ */
+/* --- The most references that an object can have ---------------------- */
 
 static int fill(int fd, __u64 node, __u32 count, const __u64 *values)
 {
@@ -533,9 +589,11 @@ static int fill(int fd, __u64 node, __u32 count, const __u64 *values)
 TEST(overflow)
 {
 	__u64 target, wide, *wides, *values, found, left;
+	struct refstore_walk_object *objects = NULL;
 	struct refstore_query query;
 	__u32 nr, n, rest;
 	int fd, clone;
+	size_t count = 0;
 
 	if (!rs_env("REFSTORE_LONG", 0))
 		SKIP(return, "16 million references: REFSTORE_LONG=1 to try");
@@ -574,6 +632,10 @@ TEST(overflow)
 	EXPECT_EQ(-EOVERFLOW, rs_cas_root(fd, 0, target));
 	clone = rs_session_new(fd, REFSTORE_SESSION_CLONE);
 	EXPECT_EQ(-EOVERFLOW, clone);
+	/* A walk gives no handle of it, and goes on to what comes after it. */
+	EXPECT_EQ(0, rs_walk_all(fd, REFSTORE_WALK_OBJECTS, REFSTORE_WALK_MINT,
+				 100, &objects, &count));
+	EXPECT_LE(nr, count);
 	EXPECT_EQ(query.max_refs, rs_refs(fd, target));
 	EXPECT_EQ(0, rs_slot_id(fd, wide, 1));
 
@@ -586,6 +648,7 @@ TEST(overflow)
 	}
 	EXPECT_TRUE(rs_wait_until(rs_refs(fd, target) == 2, RS_SOON));
 	EXPECT_EQ(0, close(fd));
+	free(objects);
 	free(values);
 	free(wides);
 }

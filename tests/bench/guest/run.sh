@@ -8,6 +8,7 @@ set -euo pipefail
 cgroups=/sys/fs/cgroup
 
 insmod "$1"
+echo "# measured: Linux $(uname -r)"
 "$2"
 echo +memory >$cgroups/cgroup.subtree_control
 mkdir $cgroups/bench
