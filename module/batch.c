@@ -109,6 +109,8 @@ static int rs_op_check(const struct rs_command *command, struct refstore_op *op)
 	u32 size = op->create.size;	/* the first field of each */
 	void *body = &op->create;
 
+	if (likely(size == command->size))
+		return rs_command_check(command, body);
 	if (size < command->min_size)
 		return -EINVAL;
 	if (size > sizeof(op->room))

@@ -71,7 +71,7 @@ int rs_call_result(struct rs_call *call, struct rs_object *obj, u64 *handle)
 
 static void rs_call_drop(struct rs_call *call, struct rs_result *result)
 {
-	rs_handle_remove(&call->session->handles, result->handle);
+	rs_handle_cancel(&call->session->handles, result->handle);
 	rs_put(call->heap, result->obj);
 	result->obj = NULL;
 	result->handle = 0;
@@ -82,18 +82,19 @@ int rs_call_release(struct rs_call *call, u64 handle)
 {
 	struct rs_object *obj;
 	u64 n = handle & ~RS_RESULT_BIT;
-	int err = rs_call_object(call, handle, &obj);
-
-	if (err)
-		return err;
-	if (handle & RS_RESULT_BIT && n >= call->base) {
-		n = array_index_nospec(n - call->base, call->pos);
-		rs_call_drop(call, &call->results[n]);
-		return 0;
-	}
-	if (handle & RS_RESULT_BIT)
+	if (unlikely(handle & RS_RESULT_BIT)) {
+		if (rs_call_object(call, handle, &obj))
+			return -EBADF;
+		if (n >= call->base) {
+			n = array_index_nospec(n - call->base, call->pos);
+			rs_call_drop(call, &call->results[n]);
+			return 0;
+		}
 		handle = call->earlier[array_index_nospec(n, call->base)];
-	obj = rs_handle_remove(&call->session->handles, handle);
+	}
+	obj = rs_handle_take(&call->session->handles, handle);
+	if (!obj)
+		return -EBADF;
 	rs_put(call->heap, obj);
 	return 0;
 }

@@ -50,12 +50,12 @@ void rs_candidate_add(struct rs_heap *heap, struct rs_object *obj)
 		*rs_candidate_at(heap, heap->queue_len) = obj;
 		len = heap->queue_len + 1;
 		WRITE_ONCE(heap->queue_len, len);
+		/* Here, as the last put waits for the lock */
+		trace_refstore_candidate(heap, obj);
 	}
 	spin_unlock(&heap->queue_lock);
-	if (len) {
-		trace_refstore_candidate(heap, obj);
+	if (len)
 		rs_scan_kick(heap, len);
-	}
 }
 
 static void rs_candidate_unlink(struct rs_heap *heap, struct rs_object *obj)

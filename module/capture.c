@@ -63,10 +63,10 @@ static bool rs_drain(struct rs_scan *scan)
 		for (n = 0; n < RS_SLICE && pos && room; n++)
 			room = rs_drain_one(scan, --pos);
 		spin_unlock(&heap->queue_lock);
-		if (!rs_scan_slice(scan, 0))
+		if (!rs_scan_spend(scan, RS_SLICE))
 			return false;
 	}
-	return true;
+	return room;
 }
 
 /*
@@ -107,10 +107,10 @@ static bool rs_trace_slots(struct rs_scan *scan, struct rs_slotted *slotted)
 			if (!rs_trace_slot(scan, slotted, slots[i]))
 				return false;
 		first += n;
+		if (!rs_scan_spend(scan, n))
+			return false;
 		if (n < RS_PEEK)
 			break;
-		if (!rs_scan_slice(scan, first))
-			return false;
 	}
 	return true;
 }
@@ -129,10 +129,11 @@ static bool rs_trace(struct rs_scan *scan)
 	u32 i;
 
 	for (i = 0; i < scan->len; i++) {
-		if (!rs_scan_slice(scan, i))
-			return false;
-		if (i % RS_SLICE == 0)
+		if (i % RS_SLICE == 0) {
 			rs_scan_step(scan, RS_STEP_TRACING);
+			if (!rs_scan_pause(scan))
+				return false;
+		}
 		rs_trace_prefetch(scan, i);
 		if (!rs_trace_slots(scan, *rs_scan_at(scan, i)))
 			return false;
@@ -188,8 +189,10 @@ static enum rs_verdict rs_deduce_quickly(struct rs_scan *scan)
 	struct rs_slotted *slotted;
 	u32 i;
 
+	if (!rs_scan_pause(scan))
+		return RS_GIVE_UP;
 	for (i = 0; i < scan->len; i++) {
-		if (!rs_scan_slice(scan, i))
+		if (!rs_scan_spend(scan, 1))
 			return RS_GIVE_UP;
 		if (i + RS_AHEAD_HEADER < scan->len)
 			prefetch(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
@@ -233,10 +236,10 @@ static bool rs_restore_slots(struct rs_scan *scan, struct rs_slotted **stack,
 				rs_restore_push(stack, child);
 		}
 		first += n;
+		if (!rs_scan_spend(scan, n))
+			return false;
 		if (n < RS_PEEK)
 			break;
-		if (!rs_scan_slice(scan, first))
-			return false;
 	}
 	return true;
 }
@@ -245,14 +248,12 @@ static bool rs_restore_slots(struct rs_scan *scan, struct rs_slotted **stack,
 static bool rs_restore(struct rs_scan *scan, struct rs_slotted *slotted)
 {
 	struct rs_slotted *stack = NULL;
-	u32 i = 0;
 
 	rs_restore_push(&stack, slotted);
 	while (stack) {
 		slotted = stack;
 		stack = (struct rs_slotted *)(unsigned long)slotted->capture;
-		if (!rs_restore_slots(scan, &stack, slotted) ||
-		    !rs_scan_slice(scan, ++i))
+		if (!rs_restore_slots(scan, &stack, slotted))
 			return false;
 	}
 	return true;
@@ -264,7 +265,7 @@ static bool rs_restore_all(struct rs_scan *scan)
 	u32 i;
 
 	for (i = 0; i < scan->len; i++) {
-		if (!rs_scan_slice(scan, i))
+		if (!rs_scan_spend(scan, 1))
 			return false;
 		slotted = *rs_scan_at(scan, i);
 		if (rs_scan_is(scan, slotted, RS_EPOCH_LIVE))
@@ -285,8 +286,7 @@ static void rs_keep_suspects(struct rs_scan *scan)
 
 		if (rs_scan_is(scan, slotted, RS_EPOCH_CAPTURED))
 			*rs_scan_at(scan, n++) = slotted;
-		if (i % RS_SLICE == 0)
-			cond_resched();
+		rs_scan_spend(scan, 1);
 	}
 	scan->len = n;
 }

@@ -205,7 +205,7 @@ static void rs_slots_unread(struct rs_call *call, const u64 *handles,
 
 	for (i = 0; i < reserved; i++)
 		if (handles[i])
-			rs_handle_remove(&call->session->handles, handles[i]);
+			rs_handle_cancel(&call->session->handles, handles[i]);
 	for (i = 0; i < count; i++)
 		if (values[i])
 			rs_put(call->heap, values[i]);
@@ -484,7 +484,9 @@ static int rs_cmd_collect(struct rs_call *call, void *body)
 	.batch = in_batch
 
 #define RS_RESERVED(struct_name)					\
-	.reserved = offsetof(struct struct_name, reserved)
+	.reserved = offsetof(struct struct_name, reserved) +		\
+		BUILD_BUG_ON_ZERO(sizeof_field(struct struct_name,	\
+					       reserved) != sizeof(u32))
 
 static const struct rs_command rs_commands[] = {
 	[REFSTORE_CMD_QUERY - REFSTORE_CMD_QUERY] = {

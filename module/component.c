@@ -34,6 +34,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
+#include "candidate.h"
 #include "object.h"
 #include "scan.h"
 #include "slot.h"
@@ -156,6 +157,7 @@ static struct rs_slotted *rs_targets_next(struct rs_targets *targets)
 					    targets->slots);
 		if (!targets->nr)
 			return NULL;
+		rs_scan_spend(targets->scan, targets->nr);
 		targets->next += targets->nr;
 		targets->at = 0;
 	}
@@ -191,7 +193,7 @@ static void rs_missing_init(struct rs_component *comp)
 		tarjan->low[slotted->edges] =
 			rs_word_count(slotted->capture) -
 			tarjan->credit[slotted->edges];
-		rs_scan_slice(comp->scan, i);
+		rs_scan_spend(comp->scan, 1);
 	}
 }
 
@@ -214,10 +216,13 @@ static bool rs_component_count(struct rs_component *comp)
 {
 	u32 i;
 
+	/* Rule R17: before each component */
+	if (!rs_scan_pause(comp->scan))
+		return false;
 	if (comp->tarjan)
 		rs_missing_init(comp);
 	for (i = comp->first; i < comp->end; i++) {
-		if (!rs_scan_slice(comp->scan, i))
+		if (!rs_scan_spend(comp->scan, 1))
 			return false;
 		rs_member_prefetch(comp, i);
 		rs_count_edges_of(comp, rs_member(comp, i));
@@ -258,8 +263,15 @@ static bool rs_suspect_mark(struct rs_component *comp,
 	if (*rs_missing(comp, slotted))
 		return false;
 	/* The version moves on as well (R4) */
-	return rs_ref_cmpxchg(&slotted->obj.ref, &word,
-			      (word | RS_REF_SUSPECT) + RS_REF_VERSION_ONE);
+	if (!rs_ref_cmpxchg(&slotted->obj.ref, &word,
+			    (word | RS_REF_SUSPECT) + RS_REF_VERSION_ONE))
+		return false;
+	/*
+	 * What the word will be when the mark is taken back, if nobody touches
+	 * it: then another attempt may mark it again.
+	 */
+	slotted->capture += RS_REF_VERSION_ONE;
+	return true;
 }
 
 /*
@@ -270,8 +282,10 @@ static u32 rs_component_suspect(struct rs_component *comp)
 {
 	u32 i;
 
+	if (!rs_scan_pause(comp->scan))
+		return comp->first;
 	for (i = comp->first; i < comp->end; i++) {
-		if (!rs_scan_slice(comp->scan, i))
+		if (!rs_scan_spend(comp->scan, 1))
 			break;
 		if (i + RS_AHEAD_HEADER < comp->end)
 			prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
@@ -290,7 +304,7 @@ static void rs_component_clear(struct rs_component *comp, u32 end)
 	for (i = comp->first; i < end; i++) {
 		atomic64_andnot(RS_REF_SUSPECT,
 				&rs_member(comp, i)->obj.ref.word);
-		rs_scan_slice(comp->scan, i);
+		rs_scan_spend(comp->scan, 1);
 	}
 	/* Before the descriptor is retired; pairs with rs_suspect_alive() */
 	smp_mb__after_atomic();
@@ -300,10 +314,29 @@ static void rs_component_clear(struct rs_component *comp, u32 end)
 /* From SUSPECT to DEAD, and out of the table; the caller holds its lock. */
 static void rs_member_kill(struct rs_scan *scan, struct rs_slotted *slotted)
 {
+	trace_refstore_free(scan->heap, &slotted->obj);
 	atomic64_xor(RS_REF_SUSPECT | RS_REF_DEAD, &slotted->obj.ref.word);
 	slotted->edges = 0;
 	scan->figures.bytes += rs_heap_remove_locked(scan->heap, &slotted->obj);
 	scan->figures.reclaimed++;
+}
+
+/*
+ * A put may have made a member a candidate after the drain and before it was
+ * captured. Out of the queue before it is out of the table, since the queue has
+ * room for what is in there; nobody can put it back.
+ */
+static void rs_members_unlink(struct rs_component *comp, u32 i, u32 end)
+{
+	struct rs_slotted *slotted;
+
+	for (; i < end; i++) {
+		if (i + RS_AHEAD_HEADER < comp->end)
+			prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
+		slotted = rs_member(comp, i);
+		if (rs_ref_read(&slotted->obj.ref) & RS_REF_CANDIDATE)
+			rs_candidate_remove(comp->scan->heap, &slotted->obj);
+	}
 }
 
 /* Rule R11: all members are dead before the descriptor is retired. */
@@ -314,12 +347,10 @@ static void rs_component_kill(struct rs_component *comp)
 
 	for (i = comp->first; i < comp->end; cond_resched()) {
 		end = min(comp->end, i + RS_KILL_SLICE);
+		rs_members_unlink(comp, i, end);
 		spin_lock(&heap->table_lock);
-		for (; i < end; i++) {
-			if (i + RS_AHEAD_HEADER < comp->end)
-				prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
+		for (; i < end; i++)
 			rs_member_kill(comp->scan, rs_member(comp, i));
-		}
 		spin_unlock(&heap->table_lock);
 	}
 	/* Before the descriptor is retired; pairs with rs_suspect_alive() */
@@ -331,6 +362,24 @@ static void rs_component_kill(struct rs_component *comp)
 static bool rs_scan_too_old(struct rs_scan *scan)
 {
 	return ktime_get_ns() - scan->started > RS_SCAN_MAX_NS;
+}
+
+/* A condemned component's slots are frozen: each edge out of it is a credit. */
+static void rs_component_credit(struct rs_component *comp)
+{
+	struct rs_tarjan *t = comp->tarjan;
+	struct rs_slotted *slotted, *child;
+	struct rs_targets targets;
+	u32 i;
+
+	for (i = comp->first; i < comp->end; i++) {
+		slotted = rs_member(comp, i);
+		rs_targets_init(&targets, comp->scan, slotted, 0);
+		while ((child = rs_targets_next(&targets)))
+			if (t->comp[child->edges] != t->comp[slotted->edges])
+				t->credit[child->edges]++;
+		rs_scan_spend(comp->scan, 1);
+	}
 }
 
 /* Condemns a component; false if it was touched, or the scan shall give up. */
@@ -350,6 +399,8 @@ static bool rs_component_condemn(struct rs_component *comp)
 		return false;
 	}
 	rs_scan_step(scan, RS_STEP_COMMITTED);
+	if (comp->tarjan)
+		rs_component_credit(comp);
 	rs_component_kill(comp);
 	trace_refstore_scan_commit(scan->heap, scan->number,
 				   comp->end - comp->first);
@@ -380,7 +431,7 @@ static void rs_tarjan_free(struct rs_tarjan *tarjan)
  */
 static bool rs_tarjan_alloc(struct rs_tarjan *tarjan, u32 n)
 {
-	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN;
+	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
 
 	tarjan->low = kvcalloc(n, sizeof(u32), gfp);
 	tarjan->comp = kvcalloc(n, sizeof(u32), gfp);
@@ -434,11 +485,11 @@ static void rs_tarjan_leave(struct rs_tarjan *t, u32 size, u32 v)
 static bool rs_tarjan_search(struct rs_scan *scan, struct rs_tarjan *t, u32 v)
 {
 	struct rs_slotted *child;
-	u32 w, step = 0;
+	u32 w;
 
 	rs_tarjan_visit(t, scan->len, v, U32_MAX);
 	while (v != U32_MAX) {
-		if (!rs_scan_slice(scan, ++step))
+		if (!rs_scan_spend(scan, 1))
 			return false;
 		child = rs_tarjan_next(scan, *rs_scan_at(scan, v),
 				       &t->cursor[v]);
@@ -464,34 +515,16 @@ static bool rs_tarjan_run(struct rs_scan *scan, struct rs_tarjan *t)
 
 	for (i = 0; i < scan->len; i++) {
 		(*rs_scan_at(scan, i))->edges = i;
-		if (!rs_scan_slice(scan, i))
+		if (!rs_scan_spend(scan, 1))
 			return false;
 	}
 	for (i = 0; i < scan->len; i++) {
 		if (!t->comp[i] && !rs_tarjan_search(scan, t, i))
 			return false;
-		if (!rs_scan_slice(scan, i))
+		if (!rs_scan_spend(scan, 1))
 			return false;
 	}
 	return true;
-}
-
-/* A condemned component's slots are frozen: each edge out of it is a credit. */
-static void rs_component_credit(struct rs_component *comp)
-{
-	struct rs_tarjan *t = comp->tarjan;
-	struct rs_slotted *slotted, *child;
-	struct rs_targets targets;
-	u32 i;
-
-	for (i = comp->first; i < comp->end; i++) {
-		slotted = rs_member(comp, i);
-		rs_targets_init(&targets, comp->scan, slotted, 0);
-		while ((child = rs_targets_next(&targets)))
-			if (t->comp[child->edges] != t->comp[slotted->edges])
-				t->credit[child->edges]++;
-		rs_scan_slice(comp->scan, i);
-	}
 }
 
 /*
@@ -504,7 +537,7 @@ static void rs_component_keep(struct rs_component *comp)
 	rs_component_abort(comp);
 	for (i = comp->first; i < comp->end; i++) {
 		rs_scan_set(rs_member(comp, i), RS_EPOCH_KEPT);
-		rs_scan_slice(comp->scan, i);
+		rs_scan_spend(comp->scan, 1);
 	}
 }
 
@@ -518,9 +551,7 @@ static void rs_decide_components(struct rs_scan *scan, struct rs_tarjan *t)
 		while (at && t->comp[t->order[at - 1]] == t->comp[t->order[at]])
 			at--;
 		comp.first = at;
-		if (rs_component_condemn(&comp))
-			rs_component_credit(&comp);
-		else
+		if (!rs_component_condemn(&comp))
 			rs_component_keep(&comp);
 	}
 }
@@ -537,7 +568,7 @@ void rs_decide(struct rs_scan *scan)
 	struct rs_component all = { .scan = scan, .end = scan->len };
 	struct rs_tarjan tarjan = {};
 
-	if (rs_component_condemn(&all))
+	if (!scan->len || rs_component_condemn(&all) || scan->stop)
 		return;
 	if (rs_tarjan_alloc(&tarjan, scan->len) && rs_tarjan_run(scan, &tarjan))
 		rs_decide_components(scan, &tarjan);

@@ -8,12 +8,14 @@
  * which can be copied out as it is.
  */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "data.h"
 #include "slot.h"
+#include "user.h"
 
 #define RS_SMALL_DATA	128	/* goes through the stack */
 
@@ -36,6 +38,13 @@ static void rs_bounce_free(struct rs_bounce *bounce)
 		kvfree(bounce->data);
 }
 
+static int rs_data_get(void *to, const void __user *from, u32 length)
+{
+	if (length <= RS_SMALL_DATA && !(length % sizeof(u64)))
+		return rs_words_get(to, from, length / sizeof(u64));
+	return copy_from_user(to, from, length) ? -EFAULT : 0;
+}
+
 /**
  * rs_object_create - make an object with its data, in no table yet
  * @spec: what it shall be; its figures are within the limits
@@ -55,7 +64,7 @@ struct rs_object *rs_object_create(const struct rs_spec *spec,
 		return obj;
 	if (!data) {
 		memset(rs_object_data(obj), 0, spec->data_len);
-	} else if (copy_from_user(rs_object_data(obj), data, spec->data_len)) {
+	} else if (rs_data_get(rs_object_data(obj), data, spec->data_len)) {
 		rs_object_free(obj);
 		*err = -EFAULT;
 		return NULL;
@@ -100,6 +109,7 @@ int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u32 offset,
 
 	if (offset > size)
 		return -ERANGE;
+	offset = array_index_nospec(offset, size + 1);
 	length = min(length, size - offset);
 	/* Pairs with the release in rs_data_seal() */
 	sealed = smp_load_acquire(&obj->flags) & RS_SEALED_DATA;
@@ -133,6 +143,7 @@ int rs_data_write(struct rs_heap *heap, struct rs_object *obj, u32 offset,
 
 	if (offset > size || length > size - offset)
 		return -ERANGE;
+	offset = array_index_nospec(offset, size + 1);
 	err = rs_bounce_init(&bounce, length);
 	if (err)
 		return err;

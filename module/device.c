@@ -19,9 +19,11 @@
 #include "call.h"
 #include "compat.h"
 #include "device.h"
+#include "user.h"
 
 union rs_body {
 	u32 size;
+	u64 words[16];
 	struct refstore_query query;
 	struct refstore_create create;
 	struct refstore_slots slots;
@@ -33,23 +35,35 @@ union rs_body {
 	struct refstore_batch batch;
 };
 
-static int rs_body_get(const struct rs_command *command, union rs_body *body,
-		       const void __user *from)
+/* A struct of another size than ours. */
+static int rs_body_get_sized(const struct rs_command *command,
+			     union rs_body *body, const void __user *from)
 {
 	u32 size;
 	int err;
 
-	BUILD_BUG_ON(sizeof(union rs_body) > 128);
 	if (get_user(size, (const u32 __user *)from))
 		return -EFAULT;
 	if (size < command->min_size)
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	err = copy_struct_from_user(body, command->size, from, size);
 	if (err)
 		return err;
 	/* The user may have changed it since; we work with what we checked */
 	body->size = size;
 	return rs_command_check(command, body);
+}
+
+static int rs_body_get(const struct rs_command *command, union rs_body *body,
+		       const void __user *from)
+{
+	BUILD_BUG_ON(sizeof(union rs_body) > 128);
+	if (!rs_words_get(body->words, from, command->size / sizeof(u64)) &&
+	    likely(body->size == command->size))
+		return rs_command_check(command, body);
+	return rs_body_get_sized(command, body, from);
 }
 
 static int rs_body_put(const struct rs_command *command,
@@ -59,6 +73,8 @@ static int rs_body_put(const struct rs_command *command,
 
 	if (command->mute)
 		return 0;
+	if (likely(size == command->size))
+		return rs_words_put(to, body->words, size / sizeof(u64));
 	return copy_to_user(to, body, size) ? -EFAULT : 0;
 }
 
@@ -77,7 +93,7 @@ static int rs_run_locked(const struct rs_command *command, struct rs_call *call,
 		err = rs_body_put(command, body, user);
 	if (err)
 		rs_call_cancel(call, 1);
-	else
+	else if (result.obj)
 		rs_call_install(call, 1);
 	mutex_unlock(&call->session->lock);
 	return err;
@@ -159,7 +175,7 @@ static void rs_show_fdinfo(struct seq_file *m, struct file *file)
 	struct rs_session *session = file->private_data;
 
 	seq_printf(m, "heap:\t%llu\n", session->heap->number);
-	seq_printf(m, "session:\t%llu\n", session->number);
+	seq_printf(m, "session:\t%u\n", session->number);
 	seq_printf(m, "handles:\t%u\n", READ_ONCE(session->handles.nr));
 }
 

@@ -96,9 +96,9 @@ static int rs_handle_new(struct rs_handles *handles, u32 *index)
 {
 	int err;
 
+	if (handles->used == RS_HANDLE_MAX)
+		return -EDQUOT;
 	if (handles->used == handles->vec.len) {
-		if (handles->used == RS_HANDLE_MAX)
-			return -EDQUOT;
 		err = rs_vec_grow(&handles->vec, sizeof(struct rs_handle));
 		if (err)
 			return err;
@@ -115,7 +115,7 @@ static int rs_handle_new(struct rs_handles *handles, u32 *index)
  * @handles: the session's table
  * @handle: where it goes
  *
- * Undo with rs_handle_remove().
+ * Undo with rs_handle_cancel().
  *
  * Return: 0, -EDQUOT or -ENOMEM.
  */
@@ -154,33 +154,47 @@ void rs_handle_install(struct rs_handles *handles, u64 handle,
 	WRITE_ONCE(entry->obj, obj);
 }
 
-/**
- * rs_handle_remove - take back a handle, installed or reserved
- * @handles: the session's table
- * @handle: any number
- *
- * Return: the object, whose reference is the caller's now; NULL if the handle
- * named none.
- */
-struct rs_object *rs_handle_remove(struct rs_handles *handles, u64 handle)
+/* Frees an entry: its generation moves on. */
+static struct rs_object *rs_handle_clear(struct rs_handles *handles,
+					 struct rs_handle *entry, u32 index)
 {
-	struct rs_handle *entry = rs_handle_find(handles, handle);
-	struct rs_object *obj;
-	u64 tag;
+	struct rs_object *obj = entry->obj;
+	u64 tag = rs_tag_next(handles, entry->tag);
 
-	if (!entry)
-		return NULL;
-	obj = entry->obj;
 	WRITE_ONCE(entry->obj, NULL);
 	WRITE_ONCE(handles->nr, handles->nr - 1);
-	tag = rs_tag_next(handles, entry->tag);
 	if (unlikely(tag == handles->first_tag)) {
 		entry->tag = 0;	/* used up: matches no handle, is not free */
 		return obj;
 	}
 	entry->tag = tag | handles->free;
-	handles->free = handle & RS_HANDLE_INDEX_MASK;
+	handles->free = index;
 	return obj;
+}
+
+/**
+ * rs_handle_take - take an object out of its handle
+ * @handles: the session's table
+ * @handle: any number
+ *
+ * Return: the object, whose reference is the caller's now; NULL if the handle
+ * names none.
+ */
+struct rs_object *rs_handle_take(struct rs_handles *handles, u64 handle)
+{
+	struct rs_handle *entry = rs_handle_find(handles, handle);
+
+	if (!entry || !entry->obj)
+		return NULL;
+	return rs_handle_clear(handles, entry, handle & RS_HANDLE_INDEX_MASK);
+}
+
+/* Takes back a handle that was reserved and names nothing. */
+void rs_handle_cancel(struct rs_handles *handles, u64 handle)
+{
+	u32 index = handle & RS_HANDLE_INDEX_MASK;
+
+	rs_handle_clear(handles, rs_handle_at(handles, index), index);
 }
 
 static int rs_handle_clone(struct rs_handles *to, struct rs_handles *from,

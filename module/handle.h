@@ -53,7 +53,8 @@ struct rs_object *rs_handle_lookup(struct rs_handles *handles, u64 handle);
 int rs_handle_reserve(struct rs_handles *handles, u64 *handle);
 void rs_handle_install(struct rs_handles *handles, u64 handle,
 		       struct rs_object *obj);
-struct rs_object *rs_handle_remove(struct rs_handles *handles, u64 handle);
+struct rs_object *rs_handle_take(struct rs_handles *handles, u64 handle);
+void rs_handle_cancel(struct rs_handles *handles, u64 handle);
 int rs_handles_clone(struct rs_handles *to, struct rs_handles *from,
 		     u32 first, u32 count);
 

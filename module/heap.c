@@ -4,6 +4,7 @@
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include "candidate.h"
@@ -13,6 +14,9 @@
 #include "scan.h"
 #include "slot.h"
 #include "trace.h"
+
+/* A free cell holds an index and a bit */
+static_assert(BITS_PER_LONG == 64);
 
 #define RS_INDEX_MAX	BIT(30)	/* objects of a heap, at the most */
 
@@ -32,6 +36,7 @@ DEFINE_MUTEX(rs_heaps_lock);	/* protects rs_heaps and rs_last_heap */
 static DECLARE_WAIT_QUEUE_HEAD(rs_heaps_gone);
 static struct kmem_cache *rs_heap_cache __ro_after_init;
 struct workqueue_struct *rs_queue __ro_after_init;
+struct workqueue_struct *rs_scan_queue __ro_after_init;
 static u64 rs_last_heap;	/* its number */
 
 u64 rs_heap_max_objects(void)
@@ -64,17 +69,20 @@ struct rs_object *rs_heap_at(struct rs_heap *heap, u32 index)
 	lockdep_assert_held(&heap->table_lock);
 	if (index >= heap->table_used)
 		return NULL;
+	index = array_index_nospec(index, heap->table_used);
 	cell = *rs_table_cell(heap, index);
 	return cell & 1 ? NULL : (struct rs_object *)cell;
 }
 
 static bool rs_heap_has_room(struct rs_heap *heap, bool tracked)
 {
+	/* Each pairs with the release in rs_vec_grow() */
 	if (heap->table_free == RS_NO_INDEX &&
-	    heap->table_used == heap->table.len)
+	    heap->table_used == smp_load_acquire(&heap->table.len))
 		return false;
-	return !tracked || (heap->slotted < heap->queue.len &&
-			    heap->slotted < heap->work.len);
+	return !tracked ||
+	       (heap->slotted < smp_load_acquire(&heap->queue.len) &&
+		heap->slotted < smp_load_acquire(&heap->work.len));
 }
 
 static int rs_heap_grow_vec(struct rs_heap *heap, struct rs_vec *vec, u64 used)
@@ -335,6 +343,7 @@ static void rs_heap_free(struct rs_heap *heap)
 	rs_vec_free(&heap->queue, sizeof(unsigned long));
 	rs_vec_free(&heap->work, sizeof(unsigned long));
 	rs_types_free(&heap->types);
+	xa_destroy(&heap->sessions);
 	kmem_cache_free(rs_heap_cache, heap);
 }
 
@@ -381,7 +390,6 @@ static void rs_heap_init_locks(struct rs_heap *heap)
 	mutex_init(&heap->grow_lock);
 	mutex_init(&heap->resize_lock);
 	spin_lock_init(&heap->root_lock);
-	spin_lock_init(&heap->sessions_lock);
 	for (i = 0; i < RS_SLOT_LOCKS; i++)
 		spin_lock_init(&heap->slot_lock[i]);
 }
@@ -406,8 +414,7 @@ struct rs_heap *rs_heap_create(kuid_t owner)
 	heap->owner = owner;
 	heap->table_free = RS_NO_INDEX;
 	heap->next_id = 1;
-	heap->next_session = 1;
-	INIT_LIST_HEAD(&heap->sessions);
+	xa_init_flags(&heap->sessions, XA_FLAGS_ALLOC1);
 	rs_heap_init_locks(heap);
 	rs_heap_init_scan(heap);
 	mutex_lock(&rs_heaps_lock);
@@ -449,11 +456,19 @@ int __init rs_heap_init(void)
 	if (!rs_heap_cache)
 		return -ENOMEM;
 	rs_queue = alloc_workqueue("refstore", WQ_UNBOUND, 0);
-	if (!rs_queue) {
-		kmem_cache_destroy(rs_heap_cache);
-		return -ENOMEM;
-	}
+	if (!rs_queue)
+		goto cache;
+	/* Of their own: long scans shall not hold up what frees and closes */
+	rs_scan_queue = alloc_workqueue("refstore_scan", WQ_UNBOUND, 0);
+	if (!rs_scan_queue)
+		goto queue;
 	return 0;
+
+queue:
+	destroy_workqueue(rs_queue);
+cache:
+	kmem_cache_destroy(rs_heap_cache);
+	return -ENOMEM;
 }
 
 /*
@@ -463,7 +478,7 @@ int __init rs_heap_init(void)
 void rs_heap_exit(void)
 {
 	wait_event(rs_heaps_gone, list_empty(&rs_heaps));
+	destroy_workqueue(rs_scan_queue);
 	destroy_workqueue(rs_queue);
-	rcu_barrier();
 	kmem_cache_destroy(rs_heap_cache);
 }

@@ -34,7 +34,7 @@
  *     heap->grow_lock    mutex: growing the arrays
  *     heap->types_lock   mutex: registering types
  *     rs_heaps_lock      mutex: the list of heaps, for /proc
- *       heap->sessions_lock  the list of sessions
+ *       heap->sessions   (xa_lock) the sessions by number
  *         heap->table_lock   the table, ids, counters of objects and types
  *           slot lock        slots, data and seals of one object; never two
  *       heap->queue_lock     candidates
@@ -46,8 +46,8 @@
  * The scanner holds none of them for longer than RS_SLICE objects, and takes no
  * mutex, so no mutator waits for a scan.
  *
- * How an object dies. In each case the memory of a slotted object is kept until
- * a running scan has ended, see reclaim.c.
+ * How an object dies. The memory of a slotted object that a running scan may have
+ * seen is kept until that has ended, see reclaim.c.
  *
  *   - its count falls to zero (rs_reap_put): the putter takes it out of queue
  *     and table, drops what its slots held, and frees it. What is more than a
@@ -72,6 +72,7 @@
 #include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "object.h"
 #include "type.h"
@@ -102,7 +103,7 @@ struct rs_scan_figures {
 
 /**
  * struct rs_heap - a heap
- * @refs: sessions, and work that outlives them
+ * @refs: sessions
  * @node: in the list of heaps; rs_heaps_lock
  * @number: never reused
  * @owner: who opened it
@@ -144,17 +145,17 @@ struct rs_scan_figures {
  * @figures: of all scans
  * @waiters: for the end of a scan, or of the backlog
  *
- * @backlog_lock: protects the next one
+ * @backlog_lock: protects the next two
  * @backlog: objects with count zero whose slots are not all dropped
- * @backlog_len: how many, and sessions that are being closed; what somebody may
+ * @backlog_nr: how many
+ * @backlog_len: the same, what the work has in hand, and sessions that are being closed; what somebody may
  *               wait for to become zero
  * @reap_work: works the backlog off
  *
  * @root_lock: protects @root
  * @root: a counted reference, or NULL
- * @sessions_lock: protects @sessions and @next_session
- * @sessions: by number, ascending
- * @next_session: number of the next session
+ * @sessions: by number; its own lock also keeps a session that is found there
+ * @next_session: where to look for a number that is free
  * @saturated: objects whose count saturated
  * @free_work: frees the heap
  * @slot_lock: for slots and data
@@ -202,16 +203,16 @@ struct rs_heap {
 	struct rs_scan_figures figures;
 	wait_queue_head_t waiters;
 
-	spinlock_t backlog_lock;	/* @backlog */
+	spinlock_t backlog_lock;	/* @backlog, @backlog_nr */
 	struct rs_object *backlog;
+	long backlog_nr;
 	atomic_long_t backlog_len;
 	struct work_struct reap_work;
 
 	spinlock_t root_lock;	/* @root */
 	struct rs_object *root;
-	spinlock_t sessions_lock;	/* @sessions, @next_session */
-	struct list_head sessions;
-	u64 next_session;
+	struct xarray sessions;
+	u32 next_session;
 	atomic64_t saturated;
 	struct work_struct free_work;
 	spinlock_t slot_lock[RS_SLOT_LOCKS];	/* slots, data, seals */
@@ -221,7 +222,7 @@ struct rs_heap {
 #endif
 };
 
-extern struct workqueue_struct *rs_queue;
+extern struct workqueue_struct *rs_queue, *rs_scan_queue;
 extern struct list_head rs_heaps;
 extern struct mutex rs_heaps_lock;
 

@@ -18,6 +18,7 @@
 
 #include "candidate.h"
 #include "proc.h"
+#include "scan.h"
 #include "session.h"
 
 #define RS_SCANS_KEPT	64
@@ -64,18 +65,6 @@ static bool rs_may_see(struct seq_file *m, kuid_t owner)
 	       file_ns_capable(m->file, &init_user_ns, CAP_SYS_PTRACE);
 }
 
-static void rs_figures_add(struct rs_scan_figures *sum,
-			   const struct rs_scan_figures *figures)
-{
-	sum->scans += figures->scans;
-	sum->visited += figures->visited;
-	sum->reclaimed += figures->reclaimed;
-	sum->bytes += figures->bytes;
-	sum->aborted += figures->aborted;
-	sum->stopped += figures->stopped;
-	sum->nanoseconds += figures->nanoseconds;
-}
-
 /* Remembers a scan for /proc/refstore/scans. */
 void rs_proc_add_scan(struct rs_heap *heap,
 		      const struct rs_scan_figures *figures, u32 number,
@@ -117,17 +106,32 @@ struct rs_heap_state {
 	struct rs_scan_figures figures;
 };
 
-static void rs_heap_read(struct rs_heap *heap, struct rs_heap_state *state)
+static void rs_sessions_read(struct rs_heap *heap, struct rs_heap_state *state)
 {
 	struct rs_session *session;
+	unsigned long number = 0;
+	u32 n;
 
+	do {
+		xa_lock(&heap->sessions);
+		for (n = 0; n < RS_SLICE; n++) {
+			session = xa_find(&heap->sessions, &number, ULONG_MAX,
+					  XA_PRESENT);
+			if (!session)
+				break;
+			state->sessions++;
+			state->handles += READ_ONCE(session->handles.nr);
+			number++;
+		}
+		xa_unlock(&heap->sessions);
+		cond_resched();
+	} while (session);
+}
+
+static void rs_heap_read(struct rs_heap *heap, struct rs_heap_state *state)
+{
 	state->heaps++;
-	spin_lock(&heap->sessions_lock);
-	list_for_each_entry(session, &heap->sessions, node) {
-		state->sessions++;
-		state->handles += READ_ONCE(session->handles.nr);
-	}
-	spin_unlock(&heap->sessions_lock);
+	rs_sessions_read(heap, state);
 	spin_lock(&heap->table_lock);
 	state->objects += heap->objects;
 	state->bytes += heap->bytes;

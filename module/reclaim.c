@@ -73,7 +73,7 @@ static bool rs_reap_defer(struct rs_heap *heap, struct rs_object *obj)
 	bool deferred = false;
 
 	spin_lock(&heap->deferred_lock);
-	if (heap->scan) {
+	if (READ_ONCE(heap->scan)) {
 		obj->next = heap->deferred;
 		heap->deferred = obj;
 		heap->deferred_bytes += rs_reap_bytes(obj);
@@ -105,7 +105,8 @@ void rs_reap_deferred(struct rs_heap *heap)
 	u32 n = 0;
 
 	spin_lock(&heap->deferred_lock);
-	WRITE_ONCE(heap->scan, 0);
+	/* Our last looks at the graph come before: pairs with rs_reap_free() */
+	smp_store_release(&heap->scan, 0);
 	obj = heap->deferred;
 	heap->deferred = NULL;
 	heap->deferred_bytes = 0;
@@ -213,6 +214,7 @@ static void rs_reap_leave(struct rs_reap *reap)
 	spin_lock(&heap->backlog_lock);
 	reap->last->next = heap->backlog;
 	heap->backlog = reap->first;
+	heap->backlog_nr += reap->count;
 	spin_unlock(&heap->backlog_lock);
 	queue_work(rs_queue, &heap->reap_work);
 }
@@ -240,17 +242,12 @@ void rs_put(struct rs_heap *heap, struct rs_object *obj)
 /* Takes the whole backlog; false if there is none. */
 static bool rs_reap_take(struct rs_reap *reap, struct rs_heap *heap)
 {
-	struct rs_object *obj;
-
 	spin_lock(&heap->backlog_lock);
 	reap->first = heap->backlog;
+	reap->count = heap->backlog_nr;
 	heap->backlog = NULL;
+	heap->backlog_nr = 0;
 	spin_unlock(&heap->backlog_lock);
-	reap->count = 0;
-	for (obj = reap->first; obj; obj = obj->next) {
-		reap->last = obj;
-		reap->count++;
-	}
 	return reap->first;
 }
 
@@ -271,6 +268,7 @@ void rs_reap_work(struct work_struct *work)
 		taken = reap.count;
 		while (!rs_reap_run(&reap, RS_SLICE))
 			cond_resched();
+		cond_resched();
 		atomic_long_sub(taken, &heap->backlog_len);
 	}
 	wake_up_all(&heap->waiters);

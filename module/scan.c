@@ -64,10 +64,43 @@ void rs_scan_kick(struct rs_heap *heap, u32 candidates)
 	if (READ_ONCE(heap->dying))
 		return;
 	if (candidates == READ_ONCE(rs_scan_threshold))
-		mod_delayed_work(rs_queue, &heap->scan_work, 0);
+		mod_delayed_work(rs_scan_queue, &heap->scan_work, 0);
 	else if (candidates == 1)
-		queue_delayed_work(rs_queue, &heap->scan_work,
+		queue_delayed_work(rs_scan_queue, &heap->scan_work,
 				   msecs_to_jiffies(READ_ONCE(rs_scan_delay)));
+}
+
+/* Lets others run; false if the scan shall give up. */
+bool rs_scan_pause(struct rs_scan *scan)
+{
+	struct rs_heap *heap = scan->heap;
+
+	scan->spent = 0;
+	cond_resched();
+	if (READ_ONCE(heap->scan_stop) || READ_ONCE(heap->dying))
+		scan->stop = true;
+	return !scan->stop;
+}
+
+/*
+ * Numbers begin anew: none of the old ones may be left in an epoch (R16). No
+ * scan runs, so nobody needs them.
+ */
+static void rs_scan_forget(struct rs_heap *heap)
+{
+	struct rs_object *obj;
+	u32 i = 0, n;
+
+	while (i < READ_ONCE(heap->table_used)) {
+		spin_lock(&heap->table_lock);
+		for (n = 0; n < RS_SLICE && i < heap->table_used; n++) {
+			obj = rs_heap_at(heap, i++);
+			if (obj && rs_object_tracked(obj))
+				WRITE_ONCE(rs_slotted(obj)->epoch, 0);
+		}
+		spin_unlock(&heap->table_lock);
+		cond_resched();
+	}
 }
 
 /*
@@ -78,16 +111,19 @@ void rs_scan_kick(struct rs_heap *heap, u32 candidates)
 static void rs_scan_begin(struct rs_scan *scan)
 {
 	struct rs_heap *heap = scan->heap;
+	u64 least = RS_DEFERRED_MIN + READ_ONCE(heap->bytes) / 8;
 
-	heap->last_scan = (heap->last_scan + 1) % RS_SCAN_NUMBERS;
-	if (!heap->last_scan)
+	if (++heap->last_scan == RS_SCAN_NUMBERS) {
+		rs_scan_forget(heap);
 		heap->last_scan = 1;
+	}
 	scan->number = heap->last_scan;
 	scan->started = ktime_get_ns();
-	heap->deferred_limit = max(heap->deferred_limit, RS_DEFERRED_MIN +
-				   READ_ONCE(heap->bytes) / 8);
+	spin_lock(&heap->deferred_lock);
+	heap->deferred_limit = max(heap->deferred_limit, least);
 	WRITE_ONCE(heap->scan_stop, false);
 	WRITE_ONCE(heap->scan, scan->number);
+	spin_unlock(&heap->deferred_lock);
 	/* Pairs with every last put's, and with rs_slots_retire() */
 	smp_mb();
 	rs_scan_step(scan, RS_STEP_BEGIN);
@@ -112,7 +148,7 @@ static void rs_scan_sort(struct rs_scan *scan)
 			*rs_scan_at(scan, dead++) = slotted;
 		else if (slotted->epoch & RS_EPOCH_DRAINED)
 			rs_candidate_add(scan->heap, &slotted->obj);
-		rs_scan_slice(scan, i);
+		rs_scan_spend(scan, 1);
 	}
 	scan->len = dead;
 }
@@ -143,8 +179,6 @@ static void rs_scan_drop(struct rs_reap *reap, struct rs_slotted *slotted)
 	struct rs_object *child;
 	u32 n = 0;
 
-	if (rs_ref_read(&slotted->obj.ref) & RS_REF_CANDIDATE)
-		rs_candidate_remove(reap->heap, &slotted->obj);
 	while (slotted->obj.shape & RS_SHAPE_NR) {
 		child = rs_slots_pop(slotted);
 		if (child)
@@ -166,7 +200,7 @@ static void rs_scan_reclaim(struct rs_scan *scan)
 
 	rs_scan_sort(scan);
 	for (i = 0; i < scan->len; i++) {
-		rs_scan_slice(scan, i);
+		rs_scan_spend(scan, 1);
 		if (i + RS_AHEAD_HEADER < scan->len)
 			prefetchw(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
 		rs_scan_drop(&reap, *rs_scan_at(scan, i));
@@ -185,10 +219,11 @@ static void rs_scan_reclaim(struct rs_scan *scan)
 static void rs_scan_set_limit(struct rs_scan *scan)
 {
 	struct rs_heap *heap = scan->heap;
+	u64 most = rs_heap_max_bytes() / 4;
 
 	spin_lock(&heap->deferred_lock);
 	heap->deferred_limit = scan->figures.stopped ?
-			       heap->deferred_limit * 2 : 0;
+			       min(heap->deferred_limit * 2, most) : 0;
 	spin_unlock(&heap->deferred_lock);
 }
 
@@ -202,20 +237,38 @@ static enum rs_trigger rs_scan_trigger(struct rs_heap *heap)
 	return RS_TRIGGER_DELAY;
 }
 
-static void rs_scan_report(struct rs_scan *scan, enum rs_trigger trigger)
+void rs_figures_add(struct rs_scan_figures *sum,
+		    const struct rs_scan_figures *figures)
 {
-	struct rs_scan_figures *sum = &scan->heap->figures;
-	struct rs_scan_figures *figures = &scan->figures;
-
-	figures->nanoseconds = ktime_get_ns() - scan->started;
-	spin_lock(&scan->heap->report_lock);
-	sum->scans++;
+	sum->scans += figures->scans;
 	sum->visited += figures->visited;
 	sum->reclaimed += figures->reclaimed;
 	sum->bytes += figures->bytes;
 	sum->aborted += figures->aborted;
 	sum->stopped += figures->stopped;
 	sum->nanoseconds += figures->nanoseconds;
+}
+
+static void rs_figures_subtract(struct rs_scan_figures *from,
+				const struct rs_scan_figures *what)
+{
+	from->scans -= what->scans;
+	from->visited -= what->visited;
+	from->reclaimed -= what->reclaimed;
+	from->bytes -= what->bytes;
+	from->aborted -= what->aborted;
+	from->stopped -= what->stopped;
+	from->nanoseconds -= what->nanoseconds;
+}
+
+static void rs_scan_report(struct rs_scan *scan, enum rs_trigger trigger)
+{
+	struct rs_scan_figures *figures = &scan->figures;
+
+	figures->nanoseconds = ktime_get_ns() - scan->started;
+	figures->scans = 1;
+	spin_lock(&scan->heap->report_lock);
+	rs_figures_add(&scan->heap->figures, figures);
 	spin_unlock(&scan->heap->report_lock);
 	rs_proc_add_scan(scan->heap, figures, scan->number, trigger);
 	trace_refstore_scan_end(scan->heap, scan->number, figures);
@@ -237,8 +290,7 @@ static void rs_scan_run(struct rs_heap *heap)
 	done = done && rs_deduce(&scan);
 	if (done)
 		rs_decide(&scan);
-	else
-		scan.figures.stopped = 1;
+	scan.figures.stopped = !done || scan.stop;
 	rs_scan_step(&scan, RS_STEP_DECIDED);
 	rs_scan_reclaim(&scan);
 	rs_scan_set_limit(&scan);
@@ -265,22 +317,11 @@ void rs_scan_work(struct work_struct *work)
 		if (!READ_ONCE(heap->dying))
 			rs_scan_run(heap);
 		wake_up_all(&heap->waiters);
+		cond_resched();
 	} while (rs_scan_wanted(heap) && !READ_ONCE(heap->dying));
 	/* What came while we scanned, or was put back: not at once again */
 	if (rs_candidates(heap) && !READ_ONCE(heap->dying))
 		rs_scan_kick(heap, 1);
-}
-
-static void rs_figures_subtract(struct rs_scan_figures *from,
-				const struct rs_scan_figures *what)
-{
-	from->scans -= what->scans;
-	from->visited -= what->visited;
-	from->reclaimed -= what->reclaimed;
-	from->bytes -= what->bytes;
-	from->aborted -= what->aborted;
-	from->stopped -= what->stopped;
-	from->nanoseconds -= what->nanoseconds;
 }
 
 static bool rs_scan_ended(struct rs_heap *heap, u64 number)
@@ -303,7 +344,7 @@ static u64 rs_scan_ask(struct rs_heap *heap, struct rs_scan_figures *before)
 	WRITE_ONCE(heap->scans_asked, number);
 	*before = heap->figures;
 	spin_unlock(&heap->report_lock);
-	mod_delayed_work(rs_queue, &heap->scan_work, 0);
+	mod_delayed_work(rs_scan_queue, &heap->scan_work, 0);
 	return number;
 }
 

@@ -55,6 +55,8 @@ enum rs_desc_state {
  * @heap: the heap
  * @number: of the scan, in epochs
  * @len: entries of heap->work in use: captured objects; later the suspects
+ * @spent: steps since others could run
+ * @stop: it gives up
  * @started: before the first capture, in ns
  * @figures: what it did
  */
@@ -62,6 +64,8 @@ struct rs_scan {
 	struct rs_heap *heap;
 	u32 number;
 	u32 len;
+	u32 spent;
+	bool stop;
 	u64 started;
 	struct rs_scan_figures figures;
 };
@@ -73,6 +77,8 @@ void rs_decide(struct rs_scan *scan);
 void rs_scan_work(struct work_struct *work);
 void rs_scan_kick(struct rs_heap *heap, u32 candidates);
 int rs_scan_collect(struct rs_heap *heap, struct rs_scan_figures *figures);
+void rs_figures_add(struct rs_scan_figures *sum,
+		    const struct rs_scan_figures *figures);
 
 #ifdef REFSTORE_KUNIT
 static inline void rs_scan_step(struct rs_scan *scan, enum rs_scan_step step)
@@ -99,14 +105,19 @@ static inline struct rs_slotted **rs_scan_at(struct rs_scan *scan, u32 i)
 #define RS_AHEAD_HEADER	16
 #define RS_AHEAD_SLOTS	8
 
-/* Between two slices: lets others run; false if the scan shall give up. */
-static inline bool rs_scan_slice(struct rs_scan *scan, u32 i)
+bool rs_scan_pause(struct rs_scan *scan);
+
+/*
+ * A scan has done some steps: objects or slots. Now and then it lets others run,
+ * and looks whether it shall give up; then this is false, and stays so. What has
+ * to be done to the end does not care.
+ */
+static inline bool rs_scan_spend(struct rs_scan *scan, u32 steps)
 {
-	if (likely(i % RS_SLICE))
-		return true;
-	cond_resched();
-	return !READ_ONCE(scan->heap->scan_stop) &&
-	       !READ_ONCE(scan->heap->dying);
+	scan->spent += steps;
+	if (unlikely(scan->spent >= RS_SLICE))
+		return rs_scan_pause(scan);
+	return !scan->stop;
 }
 
 static inline u32 rs_epoch(struct rs_scan *scan, u32 state)

@@ -19,9 +19,7 @@ static void rs_session_free(struct rs_session *session)
 {
 	struct rs_heap *heap = session->heap;
 
-	spin_lock(&heap->sessions_lock);
-	list_del(&session->node);
-	spin_unlock(&heap->sessions_lock);
+	xa_erase(&heap->sessions, session->number);
 	rs_handles_free(&session->handles);
 	kfree(session);
 	rs_heap_put(heap);
@@ -85,15 +83,18 @@ struct rs_session *rs_session_create(struct rs_heap *heap)
 	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
 	if (!session)
 		return NULL;
-	rs_heap_get(heap);
 	session->heap = heap;
 	mutex_init(&session->lock);
 	rs_handles_init(&session->handles);
 	INIT_WORK(&session->close_work, rs_session_close_work);
-	spin_lock(&heap->sessions_lock);
-	session->number = heap->next_session++;
-	list_add_tail(&session->node, &heap->sessions);
-	spin_unlock(&heap->sessions_lock);
+	/* From here on /proc and walks see it */
+	if (xa_alloc_cyclic(&heap->sessions, &session->number, session,
+			    XA_LIMIT(1, U32_MAX), &heap->next_session,
+			    GFP_KERNEL_ACCOUNT) < 0) {
+		kfree(session);
+		return NULL;
+	}
+	rs_heap_get(heap);
 	return session;
 }
 

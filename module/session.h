@@ -16,8 +16,7 @@
  * @heap: its heap, on which it holds a reference
  * @lock: protects @handles; held over a chunk of a batch
  * @handles: its handles
- * @number: never reused in its heap
- * @node: in heap->sessions; heap->sessions_lock
+ * @number: in heap->sessions; reused after 2^32 sessions
  * @close_work: drops the handles, when there are many
  * @closed: how many entries were dropped so far
  */
@@ -25,8 +24,7 @@ struct rs_session {
 	struct rs_heap *heap;
 	struct mutex lock;	/* @handles */
 	struct rs_handles handles;
-	u64 number;
-	struct list_head node;
+	u32 number;
 	struct work_struct close_work;
 	u32 closed;
 };

@@ -15,6 +15,7 @@
  * then shape again, and the reader looks at the shape before and after.
  */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/prefetch.h>
 #include <linux/slab.h>
 
@@ -159,6 +160,7 @@ void rs_slots_fill(struct rs_object *obj, u32 index, struct rs_object *value)
 /* The value of a slot; the caller holds the slot lock and checked the index. */
 unsigned long rs_slot_peek_locked(struct rs_object *obj, u32 index)
 {
+	index = array_index_nospec(index, rs_slots_nr(obj));
 	return rs_slots_base(obj)[index];
 }
 
@@ -231,6 +233,7 @@ static int rs_slot_exchange(struct rs_object *obj, u32 index,
 
 	if (err)
 		return err;
+	index = array_index_nospec(index, rs_slots_nr(obj));
 	slot = rs_slots_base(obj) + index;
 	if (expected && *slot != *expected)
 		return -EAGAIN;
@@ -307,6 +310,7 @@ int rs_slots_read(struct rs_heap *heap, struct rs_object *obj, u32 first,
 	err = rs_slots_check(obj, first, count);
 	if (err)
 		goto unlock;
+	first = array_index_nospec(first, rs_slots_nr(obj) + 1);
 	slot = rs_slots_base(obj) + first;
 	for (i = 0; i < count; i++) {
 		values[i] = rs_slot_object(slot[i]);
@@ -328,7 +332,7 @@ static void rs_slots_move_out(struct rs_slotted *slotted,
 {
 	u32 shape = RS_SHAPE_ARRAY | slots->nr;
 
-	WRITE_ONCE(slotted->obj.shape, RS_SHAPE_MOVING);
+	WRITE_ONCE(slotted->obj.shape, RS_SHAPE_MOVING | slotted->obj.shape);
 	/* Pairs with the smp_rmb() in rs_slots_peek() */
 	smp_wmb();
 	WRITE_ONCE(*rs_slots_tail(slotted), (unsigned long)slots);
@@ -363,14 +367,16 @@ static bool rs_slots_copy_slice(struct rs_slots *old, struct rs_slots *new)
 static void rs_slots_put_range(struct rs_heap *heap, unsigned long *slot,
 			       u32 count)
 {
+	struct rs_reap reap = { .heap = heap };
 	u32 i;
 
 	for (i = 0; i < count; i++) {
 		if (slot[i])
-			rs_put(heap, rs_slot_object(slot[i]));
+			rs_reap_put(&reap, rs_slot_object(slot[i]));
 		if (i % RS_SLICE == RS_SLICE - 1)
 			cond_resched();
 	}
+	rs_reap_finish(&reap);
 }
 
 /*

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints. Objects are named by heap and id, never by address.
+ * Tracepoints. Objects are named by heap and id, never by address. Links and
+ * unlinks are stores in slots; what an object is born with, and what goes with
+ * it or is cut off, is not told one by one.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM refstore

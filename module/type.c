@@ -6,6 +6,7 @@
  * table's lock, which is why the array is replaced under that.
  */
 #include <linux/ctype.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -52,7 +53,8 @@ bool rs_type_valid(struct rs_heap *heap, u32 type)
 {
 	if (type < REFSTORE_TYPE_USER)
 		return type < ARRAY_SIZE(rs_builtin_types);
-	return type < READ_ONCE(heap->types.nr);
+	/* Pairs with the release in rs_type_add() */
+	return type < smp_load_acquire(&heap->types.nr);
 }
 
 static bool rs_type_name_valid(const char *name)
@@ -100,7 +102,8 @@ static int rs_type_add(struct rs_heap *heap, const char *name, u32 *type)
 	}
 	*type = types->nr;
 	memcpy(types->type[*type].name, name, REFSTORE_TYPE_NAME_MAX);
-	WRITE_ONCE(types->nr, *type + 1);
+	/* Its name is there: pairs with the acquire in rs_type_valid() */
+	smp_store_release(&types->nr, *type + 1);
 	return 0;
 }
 
@@ -137,6 +140,7 @@ int rs_type_name(struct rs_heap *heap, u32 type, char *name)
 {
 	if (!rs_type_valid(heap, type))
 		return -EINVAL;
+	type = array_index_nospec(type, RS_MAX_TYPES);
 	spin_lock(&heap->table_lock);
 	memcpy(name, heap->types.type[type].name, REFSTORE_TYPE_NAME_MAX);
 	spin_unlock(&heap->table_lock);

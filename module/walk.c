@@ -7,6 +7,7 @@
  * anything. What a walk was asked to mint handles of goes through
  * rs_object_tryget().
  */
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -43,7 +44,7 @@ struct rs_walk {
 	u8 entries[RS_WALK_CHUNK * sizeof(union rs_walk_entry)];
 };
 
-static int rs_walk_object(struct rs_walk *walk, struct rs_object *obj)
+static void rs_walk_object(struct rs_walk *walk, struct rs_object *obj)
 {
 	struct refstore_walk_object *entry = (void *)walk->entries;
 	int err;
@@ -51,9 +52,10 @@ static int rs_walk_object(struct rs_walk *walk, struct rs_object *obj)
 	entry += walk->count;
 	if (walk->args->flags & REFSTORE_WALK_MINT) {
 		err = rs_object_tryget(walk->call->heap, obj);
-		if (err)	/* dead, or at its limit: there is no handle */
-			return err == -ENOENT ? 0 : err;
-		walk->minted[walk->count] = obj;
+		if (err == -ENOENT)
+			return;
+		/* One that has all the references that it can have gets none */
+		walk->minted[walk->count] = err ? NULL : obj;
 	}
 	*entry = (struct refstore_walk_object) {
 		.id = obj->id,
@@ -65,7 +67,6 @@ static int rs_walk_object(struct rs_walk *walk, struct rs_object *obj)
 		.refs = rs_ref_count(&obj->ref),
 	};
 	walk->count++;
-	return 0;
 }
 
 /* cursor[0]: index in the table */
@@ -74,7 +75,6 @@ static int rs_walk_objects(struct rs_walk *walk)
 	struct rs_heap *heap = walk->call->heap;
 	u64 *cursor = walk->args->cursor;
 	struct rs_object *obj;
-	int err = 0;
 	u32 n;
 
 	spin_lock(&heap->table_lock);
@@ -85,13 +85,11 @@ static int rs_walk_objects(struct rs_walk *walk)
 		}
 		obj = rs_heap_at(heap, cursor[0]);
 		if (obj)
-			err = rs_walk_object(walk, obj);
-		if (err)
-			break;
+			rs_walk_object(walk, obj);
 		cursor[0]++;
 	}
 	spin_unlock(&heap->table_lock);
-	return err;
+	return 0;
 }
 
 /* A part of one object's slots; true when the object is done. */
@@ -145,17 +143,6 @@ static int rs_walk_edges(struct rs_walk *walk)
 	return 0;
 }
 
-/* The first session with a number from @number on; sessions_lock is held. */
-static struct rs_session *rs_walk_session(struct rs_heap *heap, u64 number)
-{
-	struct rs_session *session;
-
-	list_for_each_entry(session, &heap->sessions, node)
-		if (session->number >= number)
-			return session;
-	return NULL;
-}
-
 /* A part of one session's table; true when it is done. */
 static bool rs_walk_table(struct rs_walk *walk, struct rs_session *session)
 {
@@ -163,13 +150,16 @@ static bool rs_walk_table(struct rs_walk *walk, struct rs_session *session)
 	u64 *index = &walk->args->cursor[1];
 	/* Pairs with the release in rs_handle_new() */
 	u32 used = smp_load_acquire(&session->handles.used);
+	struct rs_handle *entry_at;
 	struct rs_object *obj;
 	u32 n;
 
 	spin_lock(&walk->call->heap->table_lock);
 	for (n = 0; *index < used && walk->count < walk->max && n < RS_SLICE;
 	     n++, ++*index) {
-		obj = READ_ONCE(rs_handle_at(&session->handles, *index)->obj);
+		entry_at = rs_handle_at(&session->handles,
+					array_index_nospec(*index, used));
+		obj = READ_ONCE(entry_at->obj);
 		if (obj)
 			entry[walk->count++] = (struct refstore_walk_handle) {
 				.id = obj->id,
@@ -185,22 +175,23 @@ static int rs_walk_handles(struct rs_walk *walk)
 {
 	struct rs_heap *heap = walk->call->heap;
 	u64 *cursor = walk->args->cursor;
+	unsigned long number = cursor[0];
 	struct rs_session *session;
 
-	spin_lock(&heap->sessions_lock);
-	session = rs_walk_session(heap, cursor[0]);
+	xa_lock(&heap->sessions);
+	session = xa_find(&heap->sessions, &number, ULONG_MAX, XA_PRESENT);
 	if (!session) {
 		walk->args->end = 1;
 	} else {
-		if (session->number != cursor[0])
+		if (number != cursor[0])
 			cursor[1] = 0;
-		cursor[0] = session->number;
+		cursor[0] = number;
 		if (rs_walk_table(walk, session)) {
 			cursor[0]++;
 			cursor[1] = 0;
 		}
 	}
-	spin_unlock(&heap->sessions_lock);
+	xa_unlock(&heap->sessions);
 	return 0;
 }
 
@@ -252,7 +243,8 @@ static int rs_walk_reserve(struct rs_walk *walk)
 	u32 i;
 
 	for (i = 0; i < walk->count && !err; i++)
-		err = rs_handle_reserve(handles, &entry[i].handle);
+		if (walk->minted[i])
+			err = rs_handle_reserve(handles, &entry[i].handle);
 	return err;
 }
 
@@ -264,8 +256,9 @@ static void rs_walk_unmint(struct rs_walk *walk)
 
 	for (i = 0; i < walk->count; i++) {
 		if (entry[i].handle)
-			rs_handle_remove(handles, entry[i].handle);
-		rs_put(walk->call->heap, walk->minted[i]);
+			rs_handle_cancel(handles, entry[i].handle);
+		if (walk->minted[i])
+			rs_put(walk->call->heap, walk->minted[i]);
 	}
 }
 
@@ -294,7 +287,9 @@ static int rs_walk_mint(struct rs_walk *walk)
 		return err;
 	}
 	for (i = 0; i < walk->count; i++)
-		rs_handle_install(handles, entry[i].handle, walk->minted[i]);
+		if (walk->minted[i])
+			rs_handle_install(handles, entry[i].handle,
+					  walk->minted[i]);
 	return 0;
 }
 
@@ -311,9 +306,8 @@ static int rs_walk_chunk(struct rs_walk *walk)
 	}
 	if (mutex_lock_interruptible(&walk->call->session->lock))
 		return -EINTR;
-	err = rs_walk_objects(walk);
-	if (!err || walk->count)
-		err = rs_walk_mint(walk);
+	rs_walk_objects(walk);
+	err = rs_walk_mint(walk);
 	mutex_unlock(&walk->call->session->lock);
 	return err;
 }
@@ -343,10 +337,11 @@ static int rs_walk_run(struct rs_walk *walk)
 	return 0;
 }
 
-static int rs_walk_check(const struct refstore_walk *args)
+static int rs_walk_check(struct refstore_walk *args)
 {
 	if (args->what >= ARRAY_SIZE(rs_walks) || !args->capacity)
 		return -EINVAL;
+	args->what = array_index_nospec(args->what, ARRAY_SIZE(rs_walks));
 	if (args->flags && args->what != REFSTORE_WALK_OBJECTS)
 		return -EINVAL;
 	return 0;

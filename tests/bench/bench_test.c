@@ -101,7 +101,7 @@ static u64 handle_of(struct rs_object *obj)
 
 static void release(u64 handle)
 {
-	rs_put(heap, rs_handle_remove(&session->handles, handle));
+	rs_put(heap, rs_handle_take(&session->handles, handle));
 }
 
 static u64 create_release(void)

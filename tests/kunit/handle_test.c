@@ -63,9 +63,9 @@ static void handle_life(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, rs_handle_lookup(handles, handle));
 	rs_handle_install(handles, handle, obj);
 	KUNIT_EXPECT_PTR_EQ(test, rs_handle_lookup(handles, handle), obj);
-	KUNIT_EXPECT_PTR_EQ(test, rs_handle_remove(handles, handle), obj);
+	KUNIT_EXPECT_PTR_EQ(test, rs_handle_take(handles, handle), obj);
 	KUNIT_EXPECT_NULL(test, rs_handle_lookup(handles, handle));
-	KUNIT_EXPECT_NULL(test, rs_handle_remove(handles, handle));
+	KUNIT_EXPECT_NULL(test, rs_handle_take(handles, handle));
 	KUNIT_EXPECT_EQ(test, handles->nr, 0);
 }
 
@@ -76,7 +76,8 @@ static void handle_unreserve(struct kunit *test)
 	u64 handle, next;
 
 	KUNIT_ASSERT_EQ(test, rs_handle_reserve(handles, &handle), 0);
-	KUNIT_EXPECT_NULL(test, rs_handle_remove(handles, handle));
+	KUNIT_EXPECT_NULL(test, rs_handle_take(handles, handle));
+	rs_handle_cancel(handles, handle);
 	KUNIT_EXPECT_EQ(test, handles->nr, 0);
 	KUNIT_ASSERT_EQ(test, rs_handle_reserve(handles, &next), 0);
 	KUNIT_EXPECT_NE(test, next, handle);
@@ -119,7 +120,7 @@ static void handle_many(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, rs_handle_lookup(handles, handle[i]),
 				    g->held[i]);
 	for (i = 0; i < count; i++)
-		KUNIT_EXPECT_PTR_EQ(test, rs_handle_remove(handles, handle[i]),
+		KUNIT_EXPECT_PTR_EQ(test, rs_handle_take(handles, handle[i]),
 				    g->held[i]);
 	for (i = 0; i < count; i++)
 		rst_handle(test, handles, g->held[i]);
@@ -141,7 +142,7 @@ static void handle_stale(struct kunit *test)
 		stale[i] = rst_handle(test, handles, obj);
 		for (j = 0; j < i; j++)
 			alive += !!rs_handle_lookup(handles, stale[j]);
-		rs_handle_remove(handles, stale[i]);
+		rs_handle_take(handles, stale[i]);
 		alive += !!rs_handle_lookup(handles, stale[i]);
 	}
 	KUNIT_EXPECT_EQ(test, alive, 0);
@@ -163,7 +164,7 @@ static void handle_foreign(struct kunit *test)
 		other = rst_handles(test);
 		rst_handle(test, other, obj);
 		KUNIT_EXPECT_NULL(test, rs_handle_lookup(other, handle));
-		KUNIT_EXPECT_NULL(test, rs_handle_remove(other, handle));
+		KUNIT_EXPECT_NULL(test, rs_handle_take(other, handle));
 	}
 }
 
@@ -186,7 +187,7 @@ static void handle_retires(struct kunit *test)
 		entry->tag = (entry->tag - handles->stride) & RST_TAG_MASK;
 	handle = entry->tag;
 	rs_handle_install(handles, handle, obj);
-	KUNIT_EXPECT_PTR_EQ(test, rs_handle_remove(handles, handle), obj);
+	KUNIT_EXPECT_PTR_EQ(test, rs_handle_take(handles, handle), obj);
 	KUNIT_EXPECT_EQ(test, entry->tag, 0);
 	KUNIT_EXPECT_EQ(test, handles->nr, 0);
 	KUNIT_EXPECT_NULL(test, rs_handle_lookup(handles, handle));
@@ -206,7 +207,7 @@ static void handle_never_zero(struct kunit *test)
 	entry = rs_handle_at(handles, 0);
 	entry->tag = -handles->stride & RST_TAG_MASK;
 	handles->first_tag = 0;		/* nowhere in the way */
-	rs_handle_remove(handles, entry->tag);
+	rs_handle_cancel(handles, entry->tag);
 	KUNIT_ASSERT_EQ(test, rs_handle_reserve(handles, &handle), 0);
 	KUNIT_EXPECT_EQ(test, handle, handles->stride);
 }
@@ -240,7 +241,7 @@ static void handle_limit(struct kunit *test)
 	handles->nr = rs_handles_max();
 	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &more), -EDQUOT);
 	KUNIT_EXPECT_EQ(test, handles->nr, rs_handles_max());
-	rs_handle_remove(handles, handle);
+	rs_handle_take(handles, handle);
 	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &more), 0);
 	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &handle), -EDQUOT);
 }
@@ -279,7 +280,7 @@ static u64 *rst_some_handles(struct rst_graph *g, struct rs_handles *handles,
 	for (i = 0; i < count; i++)
 		handle[i] = rst_counted_handle(g, handles, obj);
 	for (i = 0; i < count; i += 3)
-		rs_put(g->heap, rs_handle_remove(handles, handle[i]));
+		rs_put(g->heap, rs_handle_take(handles, handle[i]));
 	return handle;
 }
 
@@ -313,7 +314,7 @@ static void handle_clone(struct kunit *test)
 				    i % 3 ? obj : NULL);
 	for (i = 0; i < count; i++)
 		if (i % 3)
-			rs_put(g->heap, rs_handle_remove(to, handle[i]));
+			rs_put(g->heap, rs_handle_take(to, handle[i]));
 	KUNIT_EXPECT_EQ(test, to->nr, 0);
 	KUNIT_EXPECT_EQ(test, rs_ref_count(&obj->ref), refs);
 }
@@ -326,7 +327,7 @@ static u32 rst_mint(struct rst_graph *g, struct rs_handles *handles,
 
 	for (i = 0; i < count; i++)
 		if (i % 3)
-			rs_put(g->heap, rs_handle_remove(handles,
+			rs_put(g->heap, rs_handle_take(handles,
 							 inherited[i]));
 	for (i = 0; i < 2 * count; i++)
 		mint[n++] = rst_counted_handle(g, handles, obj);
@@ -364,7 +365,7 @@ static void handle_clone_retired(struct kunit *test)
 	u64 handle;
 
 	handle = rst_handle(test, from, obj);
-	rs_handle_remove(from, handle);
+	rs_handle_take(from, handle);
 	from->free = RS_HANDLE_NONE;
 	rs_handle_at(from, 0)->tag = 0;
 	to = rst_clone(test, from);
@@ -403,7 +404,7 @@ static void session_close(struct kunit *test)
 	rs_session_close(session);
 	flush_workqueue(rs_queue);
 	KUNIT_EXPECT_EQ(test, rs_ref_count(&obj->ref), 1);
-	KUNIT_EXPECT_TRUE(test, list_empty(&g->heap->sessions));
+	KUNIT_EXPECT_TRUE(test, xa_empty(&g->heap->sessions));
 	KUNIT_EXPECT_EQ(test, refcount_read(&g->heap->refs), 1);
 	rst_audit(g);
 }

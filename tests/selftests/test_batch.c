@@ -630,6 +630,34 @@ TEST_F(torn, other_effects_stand)
 		EXPECT_EQ(batch.done, set);
 }
 
+/* Handles that were read into memory of their own: known, or not valid. */
+TEST_F(torn, reads_of_many)
+{
+	struct refstore_op *ops;
+	struct refstore_batch batch;
+	char *fence = self->end - 4 * self->page;
+	__u64 found[TORN][4] = {}, slots[4], node;
+	__u32 i, j, valid = 0;
+	int ret;
+
+	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 1, &slots[0]));
+	slots[1] = slots[2] = slots[3] = slots[0];
+	ASSERT_EQ(0, rs_node(self->fd, 4, slots, &node));
+	ops = (struct refstore_op *)(fence - variant->there * sizeof(*ops));
+	for (i = 0; i < TORN; i++)
+		ops[i] = op_slots(REFSTORE_CMD_READ_SLOTS, node, 0, 4,
+				  found[i]);
+	ASSERT_EQ(0, mprotect(fence, 4 * self->page, PROT_READ));
+	ret = rs_batch(self->fd, 0, ops, TORN, &batch);
+	if (ret)
+		EXPECT_EQ(-EFAULT, ret);
+	for (i = 0; i < TORN; i++)
+		for (j = 0; j < 4; j++)
+			valid += rs_id(self->fd, found[i][j]) != 0;
+	EXPECT_EQ(valid + 2, rs_handles(self->fd));
+	EXPECT_EQ(valid + 5, rs_refs(self->fd, slots[0]));
+}
+
 /*
  * Answers that go over operations still to come: whatever comes of it, the
  * handles are the session's and nobody else's.

@@ -306,7 +306,8 @@ CALL(batch)
 	struct refstore_batch batch;
 	unsigned int i;
 
-	for (i = 0; i < MANY; i += 4) {
+	/* More than one part. */
+	for (i = 0; i < 80; i += 4) {
 		self->slots[i] = REFSTORE_RESULT(i);
 		self->slots[i + 1] = self->leaf;
 		self->ops[i] = op_create(1, &self->slots[i + 1]);
@@ -315,7 +316,7 @@ CALL(batch)
 					       REFSTORE_RESULT(i + 1));
 		self->ops[i + 3] = op_release(REFSTORE_RESULT(i));
 	}
-	return rs_batch(self->fd, 0, self->ops, MANY, &batch);
+	return rs_batch(self->fd, 0, self->ops, i, &batch);
 }
 
 #define VARIANT(name, ...)						\

@@ -333,45 +333,4 @@ TEST_F(handle, many_closed)
 	free(handles);
 }
 
-/* As many handles as the session may have, and not one more. */
-TEST_F(handle, quota)
-{
-	struct refstore_query query;
-	__u64 *handles, one, got;
-	struct refstore_walk_object entry;
-	struct refstore_walk walk = {
-		.what = REFSTORE_WALK_OBJECTS,
-		.flags = REFSTORE_WALK_MINT,
-		.capacity = 1,
-		.entries = rs_ptr(&entry),
-	};
-
-	ASSERT_EQ(0, rs_query(self->fd, &query));
-	if (query.max_handles > 100000 && !rs_env("REFSTORE_LONG", 0))
-		SKIP(return, "%llu handles: REFSTORE_LONG=1 to try",
-		     query.max_handles);
-	if (query.max_handles > 20000000)
-		SKIP(return, "%llu handles are too many to try",
-		     query.max_handles);
-	handles = calloc(query.max_handles, sizeof(*handles));
-	ASSERT_NE(NULL, handles);
-	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, self->leaf));
-	ASSERT_EQ(0, rs_set_root(self->fd, self->leaf));
-	ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf),
-			       query.max_handles - 2, handles));
-	EXPECT_EQ(-EDQUOT, rs_dup(self->fd, self->leaf, &one));
-	EXPECT_EQ(-EDQUOT, rs_leaf(self->fd, NULL, 1, &one));
-	EXPECT_EQ(-EDQUOT, rs_get_slot(self->fd, self->node, 0, &one));
-	EXPECT_EQ(-EDQUOT, rs_read_slots(self->fd, self->node, 0, 1, &got,
-					 NULL));
-	EXPECT_EQ(-EDQUOT, rs_get_root(self->fd, &one));
-	EXPECT_EQ(-EDQUOT, rs_walk(self->fd, &walk));
-	/* What needs no handle goes on. */
-	EXPECT_EQ(0, rs_get_slot(self->fd, self->node, 1, &one));
-	EXPECT_EQ(0, rs_set_slot(self->fd, self->node, 1, self->node));
-	EXPECT_EQ(0, rs_release(self->fd, handles[0]));
-	EXPECT_EQ(0, rs_dup(self->fd, self->leaf, &one));
-	free(handles);
-}
-
 TEST_HARNESS_MAIN

@@ -36,8 +36,8 @@
  *               session's; or a REFSTORE_RESULT() names no earlier operation of
  *               the batch that produced a handle.
  *   E2BIG       A struct is larger than the kernel knows and its unknown part
- *               is not zero; or data, slots, a batch or a name are larger than
- *               the limits that REFSTORE_QUERY tells.
+ *               is not zero, or it is larger than a page; or data, slots or a
+ *               batch are larger than the limits that REFSTORE_QUERY tells.
  *   EDQUOT      The heap's limit on objects or bytes, or the session's on
  *               handles, is reached.
  *   EFAULT      A pointer does not point to memory of the caller.
@@ -593,7 +593,8 @@ enum {
 /**
  * struct refstore_walk_object - an object of the heap
  * @id: its id
- * @handle: a handle, with REFSTORE_WALK_MINT; else 0
+ * @handle: with REFSTORE_WALK_MINT, a handle, or 0 if the object has as many
+ *          references as it can have; else 0
  * @bytes: memory that it takes
  * @type: its type
  * @state: REFSTORE_STATE_*

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The queue of candidates: bit and place change together (rule R1), and one
+ * step takes both away and captures the word (R2).
+ */
+#include <linux/mm.h>
+#include <linux/prandom.h>
+
+#include "candidate.h"
+#include "graph.h"
+#include "reclaim.h"
+
+#define RST_QUEUED	1000
+
+/* As scan 7, unless the test has begun another. */
+static struct rs_object *rst_take(struct rst_graph *g, u32 pos)
+{
+	u32 scan = g->heap->scan;
+	struct rs_object *obj;
+
+	spin_lock(&g->heap->queue_lock);
+	g->heap->scan = scan ? scan : 7;
+	obj = rs_candidate_take(g->heap, pos);
+	g->heap->scan = scan;
+	spin_unlock(&g->heap->queue_lock);
+	return obj;
+}
+
+static bool rst_is_candidate(const struct rs_object *obj)
+{
+	return rs_ref_read(&obj->ref) & RS_REF_CANDIDATE;
+}
+
+static void candidate_add(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *obj = rst_new(g, 1);
+	u64 word = rs_ref_read(&obj->ref);
+
+	rs_candidate_add(g->heap, obj);
+	KUNIT_EXPECT_EQ(test, rs_ref_read(&obj->ref), word | RS_REF_CANDIDATE);
+	rs_candidate_add(g->heap, obj);
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 1);
+	rst_audit(g);
+}
+
+/* A put that leaves an object alive makes it a candidate, before it drops. */
+static void candidate_by_put(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *obj = rst_new(g, 1), *leaf = rst_leaf(g);
+
+	rst_hold(g, obj);
+	rst_hold(g, leaf);
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 0);
+	rst_release(g, leaf);
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 0);
+	rst_release(g, obj);
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 1);
+	KUNIT_EXPECT_EQ(test, rs_ref_count(&obj->ref), 1);
+	rst_audit(g);
+}
+
+/* What is dead or dying cannot become one. */
+static void candidate_not_alive(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *obj = rst_new(g, 1);
+	u64 word = rs_ref_read(&obj->ref);
+
+	atomic64_set(&obj->ref.word, word - 1);
+	rs_candidate_add(g->heap, obj);
+	atomic64_set(&obj->ref.word, word | RS_REF_DEAD);
+	rs_candidate_add(g->heap, obj);
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 0);
+	KUNIT_EXPECT_FALSE(test, rst_is_candidate(obj));
+	atomic64_set(&obj->ref.word, word);
+}
+
+/* They leave in any order; the queue has no holes. */
+static void candidate_remove(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *obj;
+	struct rnd_state rnd;
+	u32 i, n;
+
+	prandom_seed_state(&rnd, 1);
+	for (i = 0; i < RST_QUEUED; i++)
+		rs_candidate_add(g->heap, rst_new(g, 0));
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), RST_QUEUED);
+	for (n = RST_QUEUED; n; n--) {
+		obj = g->held[prandom_u32_state(&rnd) % n];
+		rs_candidate_remove(g->heap, obj);
+		KUNIT_EXPECT_FALSE(test, rst_is_candidate(obj));
+		KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), n - 1);
+		rst_release(g, obj);
+		if (n % 50 == 0)
+			rst_audit(g);
+	}
+}
+
+/* Bit and place go, the word as it is then is what was captured. */
+static void candidate_take(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *obj = rst_new(g, 1);
+
+	rst_hold(g, obj);
+	rs_candidate_add(g->heap, obj);
+	KUNIT_EXPECT_PTR_EQ(test, rst_take(g, 0), obj);
+	KUNIT_EXPECT_FALSE(test, rst_is_candidate(obj));
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 0);
+	KUNIT_EXPECT_EQ(test, rs_slotted(obj)->capture,
+			rs_ref_read(&obj->ref));
+	rst_audit(g);
+}
+
+/* Downwards, as the scanner does it, everything is taken once. */
+static void candidate_take_all(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	u32 i, taken = 0;
+
+	for (i = 0; i < RST_QUEUED; i++)
+		rs_candidate_add(g->heap, rst_new(g, 0));
+	for (i = RST_QUEUED; i--;)
+		taken += !!rst_take(g, i);
+	KUNIT_EXPECT_EQ(test, taken, RST_QUEUED);
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 0);
+	rst_audit(g);
+}
+
+/* One whose last putter waits for the lock is left to that. */
+static void candidate_take_dying(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *obj = rst_new(g, 1);
+
+	rs_candidate_add(g->heap, obj);
+	atomic64_dec(&obj->ref.word);
+	KUNIT_EXPECT_NULL(test, rst_take(g, 0));
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 1);
+	KUNIT_EXPECT_TRUE(test, rst_is_candidate(obj));
+	atomic64_inc(&obj->ref.word);
+	rst_audit(g);
+}
+
+/* One that was made during the scan stays for the next (rule R18). */
+static void candidate_take_newborn(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *obj;
+
+	g->heap->scan = 7;
+	obj = rst_new(g, 1);
+	rs_candidate_add(g->heap, obj);
+	KUNIT_EXPECT_NULL(test, rst_take(g, 0));
+	KUNIT_EXPECT_TRUE(test, rst_is_candidate(obj));
+	g->heap->scan = 8;
+	KUNIT_EXPECT_PTR_EQ(test, rst_take(g, 0), obj);
+	g->heap->scan = 0;
+	rst_audit(g);
+}
+
+/* There is room for every object of the heap. */
+static void candidate_room(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	u32 i;
+
+	g->variant = RST_CANDIDATES;
+	for (i = 0; i < 3000; i++) {
+		rst_new(g, 0);
+		KUNIT_ASSERT_LE(test, g->heap->slotted, g->heap->queue.len);
+		KUNIT_ASSERT_LE(test, g->heap->slotted, g->heap->work.len);
+	}
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 3000);
+	rst_audit(g);
+}
+
+static struct kunit_case candidate_cases[] = {
+	KUNIT_CASE(candidate_add),
+	KUNIT_CASE(candidate_by_put),
+	KUNIT_CASE(candidate_not_alive),
+	KUNIT_CASE(candidate_remove),
+	KUNIT_CASE(candidate_take),
+	KUNIT_CASE(candidate_take_all),
+	KUNIT_CASE(candidate_take_dying),
+	KUNIT_CASE(candidate_take_newborn),
+	KUNIT_CASE(candidate_room),
+	{}
+};
+
+static struct kunit_suite candidate_suite = {
+	.name = "refstore_candidate",
+	.test_cases = candidate_cases,
+};
+kunit_test_suite(candidate_suite);

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Limits on objects, bytes and handles: reached exactly, told by EDQUOT, and
+ * never in the way of what makes room.
+ *
+ * They are module parameters. The tests set them to something small, and back.
+ */
+#include "refstore_heap.h"
+
+#define PARAMETERS "/sys/module/refstore/parameters/"
+
+static int write_parameter(const char *name, const char *value)
+{
+	char path[128];
+	int fd, ret = 0;
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static int read_parameter(const char *name, char *value, size_t size)
+{
+	char path[128];
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	length = read(fd, value, size - 1);
+	close(fd);
+	if (length < 0)
+		return -errno;
+	value[length] = 0;
+	return 0;
+}
+
+FIXTURE(limit)
+{
+	int fd;
+	char old[32];
+	bool set;
+	__u64 node, leaf;	/* the root, and what its slot 0 refers to */
+	struct rs_before before;
+};
+
+FIXTURE_VARIANT(limit)
+{
+	const char *name;
+};
+
+FIXTURE_VARIANT_ADD(limit, objects)
+{
+	.name = "max_objects",
+};
+FIXTURE_VARIANT_ADD(limit, bytes)
+{
+	.name = "max_bytes",
+};
+FIXTURE_VARIANT_ADD(limit, handles)
+{
+	.name = "max_handles",
+};
+
+FIXTURE_SETUP(limit)
+{
+	self->fd = rs_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 100, &self->leaf));
+	ASSERT_EQ(0, rs_node(self->fd, 2, (__u64[]){ self->leaf, 0 },
+			     &self->node));
+	ASSERT_EQ(0, rs_set_root(self->fd, self->node));
+	ASSERT_EQ(0, read_parameter(variant->name, self->old,
+				    sizeof(self->old)));
+}
+
+FIXTURE_TEARDOWN(limit)
+{
+	if (self->set)
+		EXPECT_EQ(0, write_parameter(variant->name, self->old));
+	rs_before_free(&self->before);
+	EXPECT_EQ(0, close(self->fd));
+}
+
+/* Returns false if this user must not. */
+static bool set_limit(struct __test_metadata *_metadata,
+		      FIXTURE_DATA(limit) *self,
+		      const FIXTURE_VARIANT(limit) *variant, __u64 limit)
+{
+	char text[32];
+	int ret;
+
+	snprintf(text, sizeof(text), "%llu", limit);
+	ret = write_parameter(variant->name, text);
+	if (ret == -EACCES || ret == -EROFS)
+		return false;
+	ASSERT_EQ(0, ret);
+	self->set = true;
+	return true;
+}
+
+#define SET_LIMIT(limit) do {						\
+	if (!set_limit(_metadata, self, variant, limit))		\
+		SKIP(return, "%s cannot be written", variant->name);	\
+} while (0)
+
+/* The heap's use of what is limited. */
+static __u64 used(FIXTURE_DATA(limit) *self, char what)
+{
+	struct rs_figures figures;
+
+	if (rs_heap_figures(self->fd, &figures))
+		return ~0ULL;
+	return what == 'o' ? figures.objects :
+	       what == 'b' ? figures.bytes : figures.handles;
+}
+
+#define IS(kind) (variant->name[4] == (kind))
+
+/* What REFSTORE_QUERY tells is what is in force. */
+TEST_F(limit, query)
+{
+	struct refstore_query query;
+
+	SET_LIMIT(12345);
+	ASSERT_EQ(0, rs_query(self->fd, &query));
+	EXPECT_EQ(IS('o'), query.max_objects == 12345);
+	EXPECT_EQ(IS('b'), query.max_bytes == 12345);
+	EXPECT_EQ(IS('h'), query.max_handles == 12345);
+}
+
+/* As many as the limit says and not one more, and all of it back. */
+TEST_F(limit, exactly)
+{
+	__u64 handles[64], size, limit;
+	char kind = variant->name[4];
+	int i, ret = 0;
+
+	size = used(self, kind);
+	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 100, &handles[0]));
+	size = used(self, kind) - size;
+	limit = used(self, kind) + 10 * size;
+	SET_LIMIT(limit);
+	for (i = 1; i < 64 && !ret; i++)
+		ret = rs_leaf(self->fd, NULL, 100, &handles[i]);
+	EXPECT_EQ(-EDQUOT, ret);
+	EXPECT_EQ(12, i);
+	EXPECT_EQ(limit, used(self, kind));
+	/* Each that goes makes room for one, at once. */
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, rs_release(self->fd, handles[i]));
+		ASSERT_EQ(0, rs_leaf(self->fd, NULL, 100, &handles[i]));
+		EXPECT_EQ(-EDQUOT, rs_leaf(self->fd, NULL, 100, &handles[63]));
+	}
+}
+
+/* At the limit: what needs more of it is refused and changes nothing. */
+TEST_F(limit, what_is_refused)
+{
+	int object = IS('o') || IS('b') ? -EDQUOT : 0;
+	int handle = IS('h') ? -EDQUOT : 0;
+	struct refstore_walk_object entries[2];
+	struct refstore_walk walk = {
+		.flags = REFSTORE_WALK_MINT,
+		.capacity = 2,
+		.entries = rs_ptr(entries),
+	};
+	__u64 result, slots[2];
+	struct refstore_op op = op_create(0, NULL);
+	struct refstore_batch batch;
+
+	SET_LIMIT(used(self, variant->name[4]));
+	ASSERT_EQ(0, rs_before(self->fd, &self->before));
+	EXPECT_EQ(object ?: handle, rs_leaf(self->fd, NULL, 1, &result));
+	EXPECT_EQ(object ?: handle, rs_node(self->fd, 50, NULL, &result));
+	EXPECT_EQ(0, rs_batch(self->fd, 0, &op, 1, &batch));
+	EXPECT_EQ(object ?: handle, op.error);
+	if (IS('b'))
+		EXPECT_EQ(-EDQUOT, rs_resize(self->fd, self->node, 1000));
+	if (IS('h')) {
+		EXPECT_EQ(-EDQUOT, rs_dup(self->fd, self->leaf, &result));
+		EXPECT_EQ(-EDQUOT, rs_get_slot(self->fd, self->node, 0,
+					       &result));
+		EXPECT_EQ(-EDQUOT, rs_read_slots(self->fd, self->node, 0, 2,
+						 slots, NULL));
+		EXPECT_EQ(-EDQUOT, rs_get_root(self->fd, &result));
+		EXPECT_EQ(-EDQUOT, rs_walk(self->fd, &walk));
+	}
+	EXPECT_TRUE(rs_unchanged(self->fd, &self->before));
+
+	/* What needs none goes on, what gives back above all. */
+	EXPECT_EQ(0, rs_get_slot(self->fd, self->node, 1, &result));
+	EXPECT_EQ(0, rs_set_slot(self->fd, self->node, 1, self->node));
+	EXPECT_EQ(0, rs_cas_slot(self->fd, self->node, 1, self->node, 0));
+	EXPECT_EQ(0, rs_resize(self->fd, self->node, 1));
+	EXPECT_EQ(0, rs_set_root(self->fd, self->leaf));
+	EXPECT_EQ(0, rs_release(self->fd, self->node));
+	EXPECT_EQ(0, rs_leaf(self->fd, NULL, 1, &result));
+}
+
+/* Below what is used already, too: nothing is taken away. */
+TEST_F(limit, lowered)
+{
+	__u64 result;
+
+	SET_LIMIT(1);
+	EXPECT_EQ(-EDQUOT, rs_leaf(self->fd, NULL, 1, &result));
+	EXPECT_EQ(2, rs_refs(self->fd, self->node));
+	EXPECT_EQ(2, rs_refs(self->fd, self->leaf));
+	EXPECT_EQ(0, rs_release(self->fd, self->node));
+	EXPECT_EQ(0, rs_set_root(self->fd, 0));
+	EXPECT_EQ(1, rs_objects(self->fd));
+}
+
+/*
+ * What was let go of is waited for before anything is refused: a chain that the
+ * kernel is still taking apart is in nobody's way.
+ */
+TEST_F(limit, waits_for_what_goes)
+{
+	const __u64 length = rs_size(20000);
+	__u64 first, last, more, base = used(self, variant->name[4]);
+	int turn;
+
+	ASSERT_EQ(0, rs_chain(self->fd, length, 1, &first, &last));
+	ASSERT_EQ(0, rs_release(self->fd, first));
+	SET_LIMIT(used(self, variant->name[4]));
+	for (turn = 0; turn < 3; turn++) {
+		ASSERT_EQ(0, rs_release(self->fd, last));
+		ASSERT_EQ(0, rs_leaf(self->fd, NULL, 1, &more));
+		ASSERT_EQ(0, rs_release(self->fd, more));
+		if (IS('h'))
+			break;
+		ASSERT_TRUE(rs_wait_until(rs_no_backlog(self->fd), RS_SOON));
+		EXPECT_EQ(base, used(self, variant->name[4]));
+		ASSERT_EQ(0, rs_chain(self->fd, length / 2, 1, &first, &last));
+		ASSERT_EQ(0, rs_release(self->fd, first));
+	}
+}
+
+/* Garbage in cycles counts until it is collected. */
+TEST_F(limit, collect_makes_room)
+{
+	__u64 ring, more;
+
+	if (IS('h'))
+		return;
+	ASSERT_EQ(0, rs_ring(self->fd, 100, 1, &ring));
+	SET_LIMIT(used(self, variant->name[4]));
+	EXPECT_EQ(-EDQUOT, rs_leaf(self->fd, NULL, 1, &more));
+	ASSERT_EQ(0, rs_release(self->fd, ring));
+	ASSERT_EQ(0, rs_collect(self->fd, NULL));
+	EXPECT_EQ(0, rs_leaf(self->fd, NULL, 1, &more));
+}
+
+/* Each session has handles of its own, all have the heap's objects. */
+TEST_F(limit, of_whom)
+{
+	int other = rs_session_new(self->fd, 0);
+	__u64 result;
+
+	ASSERT_LE(0, other);
+	SET_LIMIT(used(self, variant->name[4]));
+	EXPECT_EQ(IS('h') ? 0 : -EDQUOT, rs_leaf(other, NULL, 1, &result));
+	EXPECT_EQ(0, close(other));
+}
+
+TEST_HARNESS_MAIN
