@@ -82,6 +82,7 @@ int rs_call_release(struct rs_call *call, u64 handle)
 {
 	struct rs_object *obj;
 	u64 n = handle & ~RS_RESULT_BIT;
+
 	if (unlikely(handle & RS_RESULT_BIT)) {
 		if (rs_call_object(call, handle, &obj))
 			return -EBADF;

@@ -14,8 +14,7 @@
 /* The list has room for every slotted object, but not for those that died. */
 static bool rs_capture_full(struct rs_scan *scan)
 {
-	/* Pairs with the release in rs_vec_grow() */
-	return scan->len >= smp_load_acquire(&scan->heap->work.len);
+	return scan->len >= rs_vec_len(&scan->heap->work);
 }
 
 /* Puts a captured object on the list; false if that is full. */

@@ -40,7 +40,7 @@
 #include "slot.h"
 #include "trace.h"
 
-#define RS_KILL_SLICE	64U	/* members that die under one hold of the lock */
+#define RS_KILL_SLICE	64U	/* members that die under one lock */
 #define RS_DECIDED	BIT(31)	/* in comp[]: of a component, not a visit */
 
 /**

@@ -49,7 +49,9 @@ u64 rs_heap_max_bytes(void)
 	return READ_ONCE(rs_max_bytes);
 }
 
-/* The cell of an index below table.len; under the table's lock, or at the end. */
+/*
+ * The cell of an index below table.len; under the table's lock, or at the end.
+ */
 static unsigned long *rs_table_cell(struct rs_heap *heap, u32 index)
 {
 	return rs_vec_at_locked(&heap->table, index, sizeof(unsigned long));
@@ -76,13 +78,11 @@ struct rs_object *rs_heap_at(struct rs_heap *heap, u32 index)
 
 static bool rs_heap_has_room(struct rs_heap *heap, bool tracked)
 {
-	/* Each pairs with the release in rs_vec_grow() */
 	if (heap->table_free == RS_NO_INDEX &&
-	    heap->table_used == smp_load_acquire(&heap->table.len))
+	    heap->table_used == rs_vec_len(&heap->table))
 		return false;
-	return !tracked ||
-	       (heap->slotted < smp_load_acquire(&heap->queue.len) &&
-		heap->slotted < smp_load_acquire(&heap->work.len));
+	return !tracked || (heap->slotted < rs_vec_len(&heap->queue) &&
+			    heap->slotted < rs_vec_len(&heap->work));
 }
 
 static int rs_heap_grow_vec(struct rs_heap *heap, struct rs_vec *vec, u64 used)
@@ -472,8 +472,8 @@ cache:
 }
 
 /*
- * No session is left. Waits for the heaps that are being freed: first until none
- * has a timer that could still queue a scan, then for the work itself.
+ * No session is left. Waits for the heaps that are being freed: first until
+ * none has a timer that could still queue a scan, then for the work itself.
  */
 void rs_heap_exit(void)
 {

@@ -46,8 +46,8 @@
  * The scanner holds none of them for longer than RS_SLICE objects, and takes no
  * mutex, so no mutator waits for a scan.
  *
- * How an object dies. The memory of a slotted object that a running scan may have
- * seen is kept until that has ended, see reclaim.c.
+ * How an object dies. The memory of a slotted object that a running scan may
+ * have seen is kept until that has ended, see reclaim.c.
  *
  *   - its count falls to zero (rs_reap_put): the putter takes it out of queue
  *     and table, drops what its slots held, and frees it. What is more than a
@@ -148,8 +148,8 @@ struct rs_scan_figures {
  * @backlog_lock: protects the next two
  * @backlog: objects with count zero whose slots are not all dropped
  * @backlog_nr: how many
- * @backlog_len: the same, what the work has in hand, and sessions that are being closed; what somebody may
- *               wait for to become zero
+ * @backlog_len: the same, what the work has in hand, and sessions that are
+ *         being closed; somebody may wait for it to become zero
  * @reap_work: works the backlog off
  *
  * @root_lock: protects @root

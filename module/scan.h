@@ -108,9 +108,9 @@ static inline struct rs_slotted **rs_scan_at(struct rs_scan *scan, u32 i)
 bool rs_scan_pause(struct rs_scan *scan);
 
 /*
- * A scan has done some steps: objects or slots. Now and then it lets others run,
- * and looks whether it shall give up; then this is false, and stays so. What has
- * to be done to the end does not care.
+ * A scan has done some steps: objects or slots. Now and then it lets others
+ * run, and looks whether it shall give up; then this is false, and stays so.
+ * What has to be done to the end does not care.
  */
 static inline bool rs_scan_spend(struct rs_scan *scan, u32 steps)
 {

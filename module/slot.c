@@ -108,8 +108,8 @@ u32 rs_slots_peek(struct rs_slotted *slotted, u32 first,
 }
 
 /*
- * Fetches the headers that the first slots in the tail refer to, or the array. A
- * hint: what is read here may be anything, and is not followed.
+ * Fetches the headers that the first slots in the tail refer to, or the array.
+ * A hint: what is read here may be anything, and is not followed.
  */
 void rs_slots_prefetch(struct rs_slotted *slotted)
 {

@@ -61,9 +61,7 @@ int rs_vec_grow(struct rs_vec *vec, size_t entry_size)
 		return -ENOMEM;
 	}
 	dir->page[pages] = page;
-	/* Whoever sees the new length sees the page. Pairs with rs_vec users'
-	 * smp_load_acquire() of len, or with the lock that they hold.
-	 */
+	/* Whoever sees the new length sees the page: pairs with rs_vec_len() */
 	smp_store_release(&vec->len, vec->len + per_page);
 	return 0;
 }

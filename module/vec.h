@@ -32,6 +32,13 @@ struct rs_vec {
 int rs_vec_grow(struct rs_vec *vec, size_t entry_size);
 void rs_vec_free(struct rs_vec *vec, size_t entry_size);
 
+/* How many entries there are; whoever sees that sees them. */
+static inline u32 rs_vec_len(const struct rs_vec *vec)
+{
+	/* Pairs with the release in rs_vec_grow() */
+	return smp_load_acquire(&vec->len);
+}
+
 /*
  * Both sizes are compile-time constants and powers of two: a shift and a mask.
  * The caller has compared @i with the length.
@@ -45,8 +52,8 @@ static inline void *rs_dir_at(const struct rs_dir *dir, u32 i,
 }
 
 /*
- * For holders of the lock under which it grows, or of a spinlock, which keeps the
- * directory as rcu_read_lock() does.
+ * For holders of the lock under which it grows, or of a spinlock, which keeps
+ * the directory as rcu_read_lock() does.
  */
 static inline void *rs_vec_at_locked(const struct rs_vec *vec, u32 i,
 				     size_t entry_size)
