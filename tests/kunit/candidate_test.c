@@ -196,4 +196,5 @@ static struct kunit_suite candidate_suite = {
 	.name = "refstore_candidate",
 	.test_cases = candidate_cases,
 };
+
 kunit_test_suite(candidate_suite);

@@ -20,7 +20,20 @@
  */
 static void rst_put_off(struct rst_graph *g)
 {
-	mod_delayed_work(rs_queue, &g->heap->scan_work, RST_LATER);
+	mod_delayed_work(rs_scan_queue, &g->heap->scan_work, RST_LATER);
+}
+
+/* Asks for a scan, and does not wait for it. */
+void rst_start_scan(struct rst_graph *g)
+{
+	mod_delayed_work(rs_scan_queue, &g->heap->scan_work, 0);
+}
+
+/* Waits for all work that is queued now, and then for what that has queued. */
+void rst_flush(void)
+{
+	flush_workqueue(rs_scan_queue);
+	flush_workqueue(rs_queue);
 }
 
 static void rst_hook(struct rs_heap *heap, int step)
@@ -42,7 +55,7 @@ void rst_end(struct rst_graph *g)
 	g->heap->hook = NULL;
 	rs_heap_put(g->heap);
 	g->heap = NULL;
-	flush_workqueue(rs_queue);
+	rst_flush();
 }
 
 static void rst_graph_free(void *data)
@@ -132,9 +145,10 @@ struct rs_object *rst_new(struct rst_graph *g, u32 nr_slots)
 	u32 data_len = g->variant & RST_DATA ? 100 : 0;
 	struct rs_object *obj = rst_make(g, nr_slots, data_len);
 
+	nr_slots += RS_MAX_TAIL;
 	if (g->variant & RST_ARRAYS)
-		KUNIT_EXPECT_EQ(g->test, rs_slots_resize(g->heap, obj,
-				nr_slots + RS_MAX_TAIL), 0);
+		KUNIT_EXPECT_EQ(g->test,
+				rs_slots_resize(g->heap, obj, nr_slots), 0);
 	rst_adopt(g, obj);
 	if (g->variant & RST_CANDIDATES) {
 		rst_hold(g, obj);
@@ -238,28 +252,45 @@ struct rs_object *rst_at(struct rs_heap *heap, u32 index)
 	return obj;
 }
 
+struct rst_name rst_name(const struct rs_object *obj)
+{
+	return (struct rst_name) { .index = obj->index, .id = obj->id };
+}
+
 /**
  * rst_upgrade - a held reference to an object that nobody need hold
  * @g: the graph
- * @index: the object's place in the table
- * @id: and its id
+ * @name: the object's
  *
  * What enumerations do, and what weak references will.
  *
  * Return: the object, or NULL if it is dead.
  */
-struct rs_object *rst_upgrade(struct rst_graph *g, u32 index, u64 id)
+struct rs_object *rst_upgrade(struct rst_graph *g, struct rst_name name)
 {
 	struct rs_object *obj;
 
 	spin_lock(&g->heap->table_lock);
-	obj = rs_heap_at(g->heap, index);
-	if (obj && (obj->id != id || rs_object_tryget(g->heap, obj)))
+	obj = rs_heap_at(g->heap, name.index);
+	if (obj && (obj->id != name.id || rs_object_tryget(g->heap, obj)))
 		obj = NULL;
 	spin_unlock(&g->heap->table_lock);
 	if (obj)
 		rst_adopt(g, obj);
 	return obj;
+}
+
+/* A held reference to what a slot refers to; NULL for an empty one. */
+struct rs_object *rst_read(struct rst_graph *g, struct rs_object *obj,
+			   u32 index)
+{
+	struct rs_object *value = NULL;
+
+	KUNIT_EXPECT_EQ(g->test,
+			rs_slots_read(g->heap, obj, index, 1, &value), 1);
+	if (value)
+		rst_adopt(g, value);
+	return value;
 }
 
 /* No slot of the heap changes any more. */
@@ -449,7 +480,7 @@ static void rst_audit_counts(struct rst_audit *a)
 }
 
 /**
- * rst_expect_counts - every count is the number of the references that there are
+ * rst_expect_counts - every count is the number of references that there are
  * @g: the graph; nobody works on it, though a scan may be between two steps
  */
 void rst_expect_counts(struct rst_graph *g)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the suites share: a heap for each test, objects and edges to build graphs
- * of, scans that run when they are told to, and an audit of all that a heap
- * counts.
+ * What the suites share: a heap for each test, objects and edges to build
+ * graphs of, scans that run when they are told to, and an audit of all that a
+ * heap counts.
  *
  * A reference that a test has for itself is *held*. The list of them is what an
- * audit needs to know beside the heap: the count of each object must be its held
- * references, the slots that refer to it, and the root.
+ * audit needs to know beside the heap: the count of each object must be its
+ * held references, the slots that refer to it, and the root.
  */
 #ifndef RST_GRAPH_H
 #define RST_GRAPH_H
@@ -22,7 +22,7 @@
 
 #define RST_MAX_HELD	8192
 
-/* How a graph's objects are made; what a test finds out must not depend on it. */
+/* How a graph's objects are made: what a test finds must not depend on it. */
 #define RST_ARRAYS	BIT(0)	/* slots in an array, not in the tail */
 #define RST_DATA	BIT(1)	/* with data */
 #define RST_CANDIDATES	BIT(2)	/* in the scanner's queue from the beginning */
@@ -58,8 +58,19 @@ struct rst_census {
 	u64 garbage;
 };
 
+/**
+ * struct rst_name - an object that a test knows and need not hold
+ * @index: its place in the table
+ * @id: its id
+ */
+struct rst_name {
+	u32 index;
+	u64 id;
+};
+
 struct rst_graph *rst_graph(struct kunit *test);
 void rst_end(struct rst_graph *g);
+void rst_flush(void);
 
 struct rs_object *rst_make(struct rst_graph *g, u32 nr_slots, u32 data_len);
 struct rs_object *rst_new(struct rst_graph *g, u32 nr_slots);
@@ -80,9 +91,13 @@ struct rs_object *rst_at(struct rs_heap *heap, u32 index);
 struct rs_object *rst_ring(struct rst_graph *g, u32 count);
 void rst_seal_all(struct rst_graph *g);
 
-struct rs_object *rst_upgrade(struct rst_graph *g, u32 index, u64 id);
+struct rst_name rst_name(const struct rs_object *obj);
+struct rs_object *rst_upgrade(struct rst_graph *g, struct rst_name name);
+struct rs_object *rst_read(struct rst_graph *g, struct rs_object *obj,
+			   u32 index);
 
 struct rs_scan_figures rst_collect(struct rst_graph *g);
+void rst_start_scan(struct rst_graph *g);
 void rst_settle(struct rst_graph *g);
 void rst_expect_counts(struct rst_graph *g);
 u64 rst_reachable(struct rst_graph *g);

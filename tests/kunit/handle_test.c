@@ -77,6 +77,7 @@ static void handle_unreserve(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, rs_handle_reserve(handles, &handle), 0);
 	KUNIT_EXPECT_NULL(test, rs_handle_take(handles, handle));
+	KUNIT_EXPECT_EQ(test, handles->nr, 1);
 	rs_handle_cancel(handles, handle);
 	KUNIT_EXPECT_EQ(test, handles->nr, 0);
 	KUNIT_ASSERT_EQ(test, rs_handle_reserve(handles, &next), 0);
@@ -101,6 +102,25 @@ static void handle_wild(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, rs_handle_lookup(handles, handle ^
 							 BIT_ULL(i)));
 	KUNIT_EXPECT_PTR_EQ(test, rs_handle_lookup(handles, handle), obj);
+}
+
+/* The number that an entry will have next names nothing, and takes nothing. */
+static void handle_guessed(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_handles *handles = rst_handles(test);
+	struct rs_object *obj = rst_new(g, 1);
+	u64 handle, next;
+
+	handle = rst_handle(test, handles, obj);
+	rs_handle_take(handles, handle);
+	next = rs_handle_at(handles, 0)->tag & RST_TAG_MASK;
+	KUNIT_EXPECT_NULL(test, rs_handle_lookup(handles, next));
+	KUNIT_EXPECT_NULL(test, rs_handle_take(handles, next));
+	KUNIT_EXPECT_EQ(test, handles->nr, 0);
+	KUNIT_EXPECT_EQ(test, rst_handle(test, handles, obj), next);
+	KUNIT_EXPECT_NE(test, rst_handle(test, handles, obj), next);
+	KUNIT_EXPECT_EQ(test, handles->used, 2);
 }
 
 static void handle_many(struct kunit *test)
@@ -323,12 +343,16 @@ static void handle_clone(struct kunit *test)
 static u32 rst_mint(struct rst_graph *g, struct rs_handles *handles,
 		    struct rs_object *obj, u64 *inherited, u32 count, u64 *mint)
 {
+	struct rs_object *taken;
 	u32 i, n = 0;
 
-	for (i = 0; i < count; i++)
-		if (i % 3)
-			rs_put(g->heap, rs_handle_take(handles,
-							 inherited[i]));
+	for (i = 0; i < count; i++) {
+		if (i % 3 == 0)
+			continue;
+		taken = rs_handle_take(handles, inherited[i]);
+		KUNIT_EXPECT_PTR_EQ(g->test, taken, obj);
+		rs_put(g->heap, taken);
+	}
 	for (i = 0; i < 2 * count; i++)
 		mint[n++] = rst_counted_handle(g, handles, obj);
 	return n;
@@ -402,7 +426,7 @@ static void session_close(struct kunit *test)
 		rst_counted_handle(g, &session->handles, obj);
 	KUNIT_EXPECT_EQ(test, rs_ref_count(&obj->ref), 5001);
 	rs_session_close(session);
-	flush_workqueue(rs_queue);
+	rst_flush();
 	KUNIT_EXPECT_EQ(test, rs_ref_count(&obj->ref), 1);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&g->heap->sessions));
 	KUNIT_EXPECT_EQ(test, refcount_read(&g->heap->refs), 1);
@@ -437,6 +461,7 @@ static struct kunit_case handle_cases[] = {
 	KUNIT_CASE(handle_life),
 	KUNIT_CASE(handle_unreserve),
 	KUNIT_CASE(handle_wild),
+	KUNIT_CASE(handle_guessed),
 	KUNIT_CASE(handle_many),
 	KUNIT_CASE(handle_stale),
 	KUNIT_CASE(handle_foreign),
@@ -458,4 +483,5 @@ static struct kunit_suite handle_suite = {
 	.name = "refstore_handle",
 	.test_cases = handle_cases,
 };
+
 kunit_test_suite(handle_suite);

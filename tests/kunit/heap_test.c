@@ -76,18 +76,20 @@ static void heap_insert_and_remove(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->heap->bytes, 0);
 }
 
+/* What the table holds can be had by its name, as long as it lives. */
 static void heap_upgrade(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
 	struct rs_object *obj = rst_new(g, 0);
-	u32 index = obj->index;
-	u64 id = obj->id;
+	struct rst_name name = rst_name(obj), other = name, none = name;
 
-	KUNIT_EXPECT_PTR_EQ(test, rst_upgrade(g, index, id), obj);
-	KUNIT_EXPECT_NULL(test, rst_upgrade(g, index, id + 1));
-	KUNIT_EXPECT_NULL(test, rst_upgrade(g, index + 1, id));
+	other.id++;
+	none.index++;
+	KUNIT_EXPECT_PTR_EQ(test, rst_upgrade(g, name), obj);
+	KUNIT_EXPECT_NULL(test, rst_upgrade(g, other));
+	KUNIT_EXPECT_NULL(test, rst_upgrade(g, none));
 	rst_release_all(g);
-	KUNIT_EXPECT_NULL(test, rst_upgrade(g, index, id));
+	KUNIT_EXPECT_NULL(test, rst_upgrade(g, name));
 }
 
 static int rst_try_insert(struct rst_graph *g)
@@ -251,7 +253,7 @@ static void heap_death_waits_for_references(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, heap->objects, 10);
 	KUNIT_EXPECT_FALSE(test, heap->dying);
 	rs_heap_put(heap);
-	flush_workqueue(rs_queue);
+	rst_flush();
 }
 
 static struct kunit_case heap_cases[] = {
@@ -274,4 +276,5 @@ static struct kunit_suite heap_suite = {
 	.name = "refstore_heap",
 	.test_cases = heap_cases,
 };
+
 kunit_test_suite(heap_suite);

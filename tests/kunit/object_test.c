@@ -211,7 +211,7 @@ static void object_slot_value(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, rs_slot_object(rs_slot_make(obj)), obj);
 }
 
-/* From its first slot on, an object that was made during a scan is like others. */
+/* From its first slot on, an object made during a scan is like all others. */
 static void object_expose(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
@@ -262,6 +262,7 @@ static const struct rst_tryget {
 	{ "suspect, retired", 2 | RS_REF_SUSPECT, RS_DESC_NONE, 0,
 	  RS_DESC_NONE },
 };
+
 KUNIT_ARRAY_PARAM_DESC(rst_tryget, rst_trygets, name);
 
 static void object_tryget(struct kunit *test)
@@ -304,4 +305,5 @@ static struct kunit_suite object_suite = {
 	.name = "refstore_object",
 	.test_cases = object_cases,
 };
+
 kunit_test_suite(object_suite);

@@ -241,7 +241,7 @@ static int rst_try_leaf(struct rst_graph *g)
 	return err;
 }
 
-/* Who would get EDQUOT waits for the backlog first, and then needs it no more. */
+/* Who would get EDQUOT waits for the backlog first, and then there is room. */
 static void reclaim_before_edquot(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
@@ -311,4 +311,5 @@ static struct kunit_suite reclaim_suite = {
 	.name = "refstore_reclaim",
 	.test_cases = reclaim_cases,
 };
+
 kunit_test_suite(reclaim_suite);

@@ -215,4 +215,5 @@ static struct kunit_suite ref_suite = {
 	.name = "refstore_ref",
 	.test_cases = ref_cases,
 };
+
 kunit_test_suite(ref_suite);

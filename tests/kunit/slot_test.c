@@ -27,7 +27,7 @@ static u64 rst_forge_count(struct rs_object *obj, u32 count)
 	return word;
 }
 
-/* Fills @nr slots from @first on with objects of their own, returned in order. */
+/* Fills @nr slots from @first on with objects of their own, and returns them. */
 static struct rs_object **rst_fill(struct rst_graph *g, struct rs_object *obj,
 				   u32 first, u32 nr)
 {
@@ -176,7 +176,7 @@ static void slot_read_errors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rs_slots_check(obj, 1, U32_MAX), -ERANGE);
 }
 
-/* An object at its limit ends a read early: an error comes before nothing only. */
+/* An object at its limit ends a read early; an error is only for the first. */
 static void slot_read_overflow(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
@@ -197,7 +197,7 @@ static void slot_read_overflow(struct kunit *test)
 	rst_audit(g);
 }
 
-/* What is cut off is dropped, what is added is empty, in the tail and outside. */
+/* What is cut off is dropped, what is added is empty, in tail and array. */
 static void slot_resize(struct kunit *test)
 {
 	static const u32 sizes[] = {
@@ -220,7 +220,7 @@ static void slot_resize(struct kunit *test)
 	}
 }
 
-/* Resizing changes the word: what a scan has read of the slots is no more so. */
+/* Resizing changes the word: what a scan has read of the slots is outdated. */
 static void slot_resize_moves_version(struct kunit *test)
 {
 	static const u32 sizes[] = { 2, 4, 50, 40, 60, 0 };
@@ -361,7 +361,7 @@ static void slot_peek_moving(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rs_slots_peek(rs_slotted(obj), 0, buf), 10);
 }
 
-/* A dying object's slots: the last first, each emptied before it is handed out. */
+/* A dying object's slots: the last first, each emptied before it is given. */
 static void slot_pop(struct kunit *test)
 {
 	static const u32 sizes[] = { 5, 200 };
@@ -406,7 +406,7 @@ static int rst_write(void *data)
 	return 0;
 }
 
-/* No store is lost, whatever a resize that runs meanwhile has copied by then. */
+/* No store is lost, whatever a resize that runs meanwhile has copied then. */
 static void slot_set_while_resized(struct kunit *test)
 {
 	const u32 rounds = RST_COUNT(2000, 100);
@@ -454,4 +454,5 @@ static struct kunit_suite slot_suite = {
 	.name = "refstore_slot",
 	.test_cases = slot_cases,
 };
+
 kunit_test_suite(slot_suite);

@@ -80,7 +80,7 @@ static void type_bad_names(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, type, REFSTORE_TYPE_USER);
 }
 
-/* Numbers and counters stay when the table grows; at its end there is an error. */
+/* Numbers and counters stay when the table grows, to its end. */
 static void type_many(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
@@ -152,4 +152,5 @@ static struct kunit_suite type_suite = {
 	.name = "refstore_type",
 	.test_cases = type_cases,
 };
+
 kunit_test_suite(type_suite);

@@ -116,4 +116,5 @@ static struct kunit_suite vec_suite = {
 	.name = "refstore_vec",
 	.test_cases = vec_cases,
 };
+
 kunit_test_suite(vec_suite);
