@@ -592,9 +592,8 @@ static void scan_delayed(struct kunit *test)
 
 	cancel_delayed_work_sync(&g->heap->scan_work);
 	rst_release(g, rst_ring(g, 2));
-	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&g->heap->scan_work));
-	KUNIT_EXPECT_EQ(test, g->heap->objects, 2);
-	KUNIT_EXPECT_TRUE(test, flush_delayed_work(&g->heap->scan_work));
+	/* It may have run by now, on a slow machine; if none was asked for, not */
+	flush_delayed_work(&g->heap->scan_work);
 	KUNIT_EXPECT_EQ(test, g->heap->objects, 0);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&g->heap->scan_work));
 }
