@@ -31,7 +31,7 @@ stage() {
 	log=$LOGS/stage-${name//[^a-z0-9.]/-}.log
 	echo "== $name"
 	"$@" 2>&1 </dev/null | tee "$log" | grep --line-buffered -E \
-		'not ok|# SKIP|^(#|---|[a-z.-]+:) |complain' || true
+		'not ok|^(# )?--- |# .*pass:|^[a-z.-]+: |complain' || true
 	status=${PIPESTATUS[0]}
 	read -r p f s < <(count "$indent" "$log")
 	# A stage that ended badly, or reported nothing, is a failure by itself.

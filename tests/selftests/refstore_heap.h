@@ -432,4 +432,12 @@ static inline bool rs_has_sessions(__u64 heap, __u64 sessions)
 	return !rs_figures(heap, &figures) && figures.sessions == sessions;
 }
 
+/* Whether there is no other session (any more). */
+static inline bool rs_alone(int fd)
+{
+	struct rs_figures figures;
+
+	return !rs_heap_figures(fd, &figures) && figures.sessions == 1;
+}
+
 #endif /* REFSTORE_HEAP_H */

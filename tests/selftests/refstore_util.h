@@ -679,6 +679,27 @@ static inline pid_t rs_fork(void)
 	return child;
 }
 
+/*
+ * A child with a session of its own, a clone, in *@fd: calls on one session
+ * take turns, and never meet.
+ */
+static inline pid_t rs_fork_session(int *fd)
+{
+	int clone = rs_session_new(*fd, REFSTORE_SESSION_CLONE);
+	pid_t child;
+
+	if (clone < 0)
+		return clone;
+	child = rs_fork();
+	if (child) {
+		close(clone);
+	} else {
+		close(*fd);
+		*fd = clone;
+	}
+	return child;
+}
+
 /* The status that a child exits with; -1 if it was killed. */
 static inline int rs_wait_child(pid_t child)
 {

@@ -306,7 +306,7 @@ TEST_F(whole, writes)
 {
 	unsigned int i, turn, turns = rs_size(2000), torn = 0;
 	__u32 done;
-	pid_t writer = rs_fork();
+	pid_t writer = rs_fork_session(&self->fd);
 
 	ASSERT_LE(0, writer);
 	for (turn = 0; !writer; turn++) {

@@ -171,13 +171,14 @@ TEST_F(root, contended)
 
 	ASSERT_EQ(0, rs_set_root(self->fd, self->a));
 	for (i = 0; i < TAKERS; i++) {
-		children[i] = rs_fork();
+		children[i] = rs_fork_session(&self->fd);
 		if (!children[i])
 			_exit(exchange(self->fd));
 	}
 	for (i = 0; i < TAKERS; i++) {
 		EXPECT_EQ(0, rs_wait_child(children[i]));
 	}
+	ASSERT_TRUE(rs_wait_until(rs_alone(self->fd), RS_SOON));
 	EXPECT_EQ(3, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_set_root(self->fd, 0));
 	EXPECT_EQ(2, rs_objects(self->fd));

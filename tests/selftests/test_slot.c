@@ -493,13 +493,14 @@ TEST_F(slot, contended_cas)
 	int i;
 
 	for (i = 0; i < PUSHERS; i++) {
-		children[i] = rs_fork();
+		children[i] = rs_fork_session(&self->fd);
 		if (!children[i])
 			_exit(push(self->fd, self->node));
 	}
 	for (i = 0; i < PUSHERS; i++) {
 		EXPECT_EQ(0, rs_wait_child(children[i]));
 	}
+	ASSERT_TRUE(rs_wait_until(rs_alone(self->fd), RS_SOON));
 	EXPECT_EQ(4 + PUSHERS * PUSHES, rs_objects(self->fd));
 	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, 0));
 	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == 4, RS_SOON));
@@ -550,7 +551,7 @@ TEST_F(slot, contended_resize)
 	int i, status, left = 2;
 
 	for (i = 0; i < 2; i++) {
-		children[i] = rs_fork();
+		children[i] = rs_fork_session(&self->fd);
 		if (!children[i])
 			_exit(use_while_resized(self->fd, self->node, self->a,
 						i + 1));
@@ -567,8 +568,64 @@ TEST_F(slot, contended_resize)
 			left--;
 		}
 	}
+	ASSERT_TRUE(rs_wait_until(rs_alone(self->fd), RS_SOON));
 	ASSERT_EQ(0, rs_resize(self->fd, self->node, 0));
 	EXPECT_EQ(1, rs_refs(self->fd, self->a));
+}
+
+enum { KEPT = 20000, STORES = 6000 };
+
+/* The only one who stores, in slots all over a wide object; it remembers. */
+static int store_and_look(int fd, __u64 wide, const __u64 *values)
+{
+	static unsigned char stored[KEPT];
+	__u64 ids[3], id, seed = 77;
+	__u32 index, turn, value;
+
+	for (value = 1; value < 3; value++)
+		ids[value] = rs_id(fd, values[value]);
+	for (turn = 0; turn < STORES; turn++) {
+		index = rs_below(&seed, KEPT);
+		value = rs_below(&seed, 3);
+		if (rs_set_slot(fd, wide, index, values[value]))
+			return 1;
+		stored[index] = value;
+	}
+	for (index = 0; index < KEPT; index++) {
+		if (!stored[index] && index % 16)
+			continue;
+		id = rs_slot_id(fd, wide, index);
+		if (id != (stored[index] ? ids[stored[index]] : 0))
+			return 2;
+	}
+	return 0;
+}
+
+/* What is stored while slots move to another place moves along. */
+TEST(stores_while_resized)
+{
+	int status = 0, turn = 0, fd = rs_open();
+	__u64 wide, values[3] = {};
+	pid_t child;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, rs_node(fd, KEPT, NULL, &wide));
+	ASSERT_EQ(0, rs_node(fd, 0, NULL, &values[1]));
+	ASSERT_EQ(0, rs_leaf(fd, NULL, 1, &values[2]));
+	child = rs_fork_session(&fd);
+	if (!child)
+		_exit(store_and_look(fd, wide, values));
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		ASSERT_EQ(0, rs_resize(fd, wide, KEPT + turn % 3 * 2000));
+		turn++;
+	}
+	EXPECT_EQ(0, status);
+	EXPECT_LT(0, turn);
+	ASSERT_TRUE(rs_wait_until(rs_alone(fd), RS_SOON));
+	ASSERT_EQ(0, rs_release(fd, wide));
+	EXPECT_TRUE(rs_wait_until(rs_refs(fd, values[1]) == 1, RS_SOON));
+	EXPECT_TRUE(rs_wait_until(rs_refs(fd, values[2]) == 1, RS_SOON));
+	EXPECT_EQ(0, close(fd));
 }
 
 /* --- The most references that an object can have ---------------------- */

@@ -318,7 +318,7 @@ TEST_F(walk, while_others_come_and_go)
 	struct refstore_walk_object *objects;
 	size_t count, i, there;
 	__u64 *ids, handle, own[20] = {}, seed;
-	pid_t child = rs_fork();
+	pid_t child = rs_fork_session(&self->fd);
 	int turn;
 
 	for (seed = 7; !child;) {
