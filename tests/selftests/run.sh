@@ -4,7 +4,7 @@
 set -u
 
 usage() {
-	cat >&2 <<-EOF2
+	cat >&2 <<-EOF
 	usage: $0 [-t SECONDS] DIR [PROGRAM...]
 
 	DIR        where the programs were built: DIR/m64/test_*,
@@ -14,13 +14,13 @@ usage() {
 
 	REFSTORE_SIZE=PERCENT makes large tests smaller or larger (15 on a
 	checking kernel). REFSTORE_LONG=1 adds those that take long and need
-	much memory. REFSTORE_OPS, REFSTORE_SEED, REFSTORE_KILLS: see test_random and
-	test_kill.
+	much memory. REFSTORE_OPS, REFSTORE_SEED, REFSTORE_KILLS: see
+	test_random and test_kill.
 
 	Prints what the programs say (TAP), and at last the sums. The status is
 	0 when nothing failed. A program after which the module still holds
 	heaps, sessions, objects or bytes has failed, too.
-	EOF2
+	EOF
 	exit 2
 }
 

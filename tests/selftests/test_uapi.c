@@ -23,7 +23,7 @@ _Static_assert(REFSTORE_TYPE_NAME == 0xbc56, "command has a new number");
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
 #define LAST REFSTORE_CMD_TYPE_NAME
-#define LARGEST 4096	/* bytes of a struct of a newer program */
+#define LARGEST 4096	/* bytes of any struct: a page */
 
 union argument {
 	__u32 size;
@@ -46,7 +46,7 @@ union argument {
 	struct refstore_collect collect;
 	struct refstore_walk walk;
 	struct refstore_batch batch;
-	char bytes[LARGEST];
+	char bytes[LARGEST + 8];
 };
 
 enum answers {
@@ -557,6 +557,12 @@ TEST_F(uapi, large_size_used)
 		self->arg.bytes[at] = 0;
 	}
 	self->arg.bytes[LARGEST - 1] = (char)0x80;
+	EXPECT_EQ(-E2BIG, CALL(variant, &self->arg));
+	/* More than a page is too much, whatever is in it. */
+	memset(self->arg.bytes + first, 0, sizeof(self->arg) - first);
+	self->arg.size = LARGEST + 1;
+	EXPECT_EQ(-E2BIG, CALL(variant, &self->arg));
+	self->arg.size = UINT32_MAX;
 	EXPECT_EQ(-E2BIG, CALL(variant, &self->arg));
 	/* A size that promises more memory than there is. */
 	self->arg.size = first + 8;
