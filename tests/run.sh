@@ -82,12 +82,14 @@ parse_arguments() {
 }
 
 main() {
-	local time longer on_check on_stock
+	local time longer on_check on_stock source
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	"$VM_DIR/deps.sh" build vm kernels check python
 	make -s -C "$PROJECT/userspace"
-	make -s -C "$PROJECT/tests/selftests"
+	source=$("$VM_DIR/kernel.sh" source-6.12)
+	make -s -C "$PROJECT/tests/selftests" \
+		KSELFTEST="$source/tools/testing/selftests"
 	stage 'static checks' '' "$PROJECT/tests/check.sh"
 	stage 'KUnit, User Mode Linux with KASAN' '    ' \
 		"$VM_DIR/uml.sh" uml-kasan 'refstore*' \

@@ -28,7 +28,7 @@ group_packages() {
 			libjson-c-dev
 		;;
 	vm) echo qemu-system-x86 busybox-static kmod cpio ;;
-	kernels) echo linux-source-6.12 linux-source-6.1 ;;
+	kernels) echo linux-source-6.12 ;;
 	check) echo sparse clang lld llvm gcc-multilib shellcheck ;;
 	python) echo python3 ;;
 	*)

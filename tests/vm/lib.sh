@@ -13,6 +13,9 @@ PROGRAM=$(basename "$0")
 # depmod, modprobe and their like are not in everybody's PATH.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
+# A make that calls these scripts shares no jobs with those that they call.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
 # Tools are asked for words that are looked at below.
 export LC_ALL=C.UTF-8
 
