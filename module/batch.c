@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 
 #include "call.h"
+#include "user.h"
 
 /**
  * struct rs_batch - a batch that runs
@@ -32,75 +33,37 @@ struct rs_batch {
 	u64 *handles;
 };
 
-/* Words of an operation that are in use: its head, and as much as it says. */
-static __always_inline u32 rs_op_words(u32 size)
-{
-	size = min_t(u32, size, sizeof_field(struct refstore_op, room));
-	return (offsetof(struct refstore_op, create) + size + 7) / sizeof(u64);
-}
+#define RS_OP_WORDS	(sizeof(struct refstore_op) / sizeof(u64))
 
-/*
- * Copies operations in, a word at a time and no more than they use: most use a
- * third of their struct, and string moves are slow for so little.
- */
 static int rs_ops_get(struct refstore_op *ops,
 		      const struct refstore_op __user *from, u32 count)
 {
-	const u64 __user *word;
-	u32 i, w, words;
-	u64 *to;
+	int err = 0;
+	u32 i;
 
 	if (!user_read_access_begin(from, count * sizeof(*from)))
 		return -EFAULT;
-	for (i = 0; i < count; i++) {
-		word = (const u64 __user *)&from[i];
-		to = (u64 *)&ops[i];
-		unsafe_get_user(to[0], &word[0], fault);
-		unsafe_get_user(to[1], &word[1], fault);
-		words = rs_op_words(ops[i].create.size);
-		for (w = 2; w < words; w++)
-			unsafe_get_user(to[w], &word[w], fault);
-	}
+	for (i = 0; i < count && !err; i++)
+		err = rs_unsafe_get((u64 *)&ops[i],
+				    (const u64 __user *)&from[i], RS_OP_WORDS);
 	user_read_access_end();
-	return 0;
-
-fault:
-	user_read_access_end();
-	return -EFAULT;
-}
-
-/* Words of an operation that have an answer in them. */
-static u32 rs_op_answer(const struct refstore_op *op)
-{
-	const struct rs_command *command = rs_command_find(op->command);
-
-	if (op->error || command->mute)
-		return 1;
-	return rs_op_words(min_t(u32, op->create.size, command->size));
+	return err;
 }
 
 static int rs_ops_put(struct refstore_op __user *to,
 		      const struct refstore_op *ops, const u8 *answers,
 		      u32 count)
 {
-	const u64 *from;
-	u64 __user *word;
-	u32 i, w;
+	int err = 0;
+	u32 i;
 
 	if (!user_write_access_begin(to, count * sizeof(*to)))
 		return -EFAULT;
-	for (i = 0; i < count; i++) {
-		from = (const u64 *)&ops[i];
-		word = (u64 __user *)&to[i];
-		for (w = 0; w < answers[i]; w++)
-			unsafe_put_user(from[w], &word[w], fault);
-	}
+	for (i = 0; i < count && !err; i++)
+		err = rs_unsafe_put((u64 __user *)&to[i],
+				    (const u64 *)&ops[i], answers[i]);
 	user_write_access_end();
-	return 0;
-
-fault:
-	user_write_access_end();
-	return -EFAULT;
+	return err;
 }
 
 /* An operation's struct, as if it were as large as we know it. */
@@ -123,9 +86,9 @@ static int rs_op_check(const struct rs_command *command, struct refstore_op *op)
 	return rs_command_check(command, body);
 }
 
-static int rs_op_run(struct rs_call *call, struct refstore_op *op)
+static int rs_op_try(struct rs_call *call, const struct rs_command *command,
+		     struct refstore_op *op)
 {
-	const struct rs_command *command = rs_command_find(op->command);
 	int err;
 
 	if (!command)
@@ -134,6 +97,18 @@ static int rs_op_run(struct rs_call *call, struct refstore_op *op)
 		return -EOPNOTSUPP;
 	err = rs_op_check(command, op);
 	return err ? err : command->run(call, &op->create);
+}
+
+/* Runs an operation; returns how many of its words have an answer in them. */
+static u32 rs_op_run(struct rs_call *call, struct refstore_op *op)
+{
+	const struct rs_command *command = rs_command_find(op->command);
+
+	op->error = rs_op_try(call, command, op);
+	if (op->error || command->mute)
+		return 1;
+	return (offsetof(struct refstore_op, create) +
+		min_t(u32, op->create.size, command->size)) / sizeof(u64);
 }
 
 /* Runs a chunk; returns how many operations were begun. */
@@ -146,9 +121,8 @@ static u32 rs_chunk_run(struct rs_call *call, struct rs_batch *batch, u32 count)
 		op = &batch->ops[call->pos];
 		batch->results[call->pos].handle = 0;
 		batch->results[call->pos].obj = NULL;
-		op->error = rs_op_run(call, op);
-		batch->answers[call->pos] = rs_op_answer(op);
-		if (!op->error)
+		batch->answers[call->pos] = rs_op_run(call, op);
+		if (likely(!op->error))
 			continue;
 		batch->args->failed++;
 		if (!go_on)

@@ -2,8 +2,6 @@
 /*
  * A call: how operations find their operands and hand out their results.
  */
-#include <linux/nospec.h>
-
 #include "call.h"
 #include "reclaim.h"
 

@@ -9,6 +9,8 @@
 #ifndef RS_CALL_H
 #define RS_CALL_H
 
+#include <linux/nospec.h>
+
 #include "session.h"
 
 #define RS_BATCH_CHUNK	64	/* operations between two copies */
@@ -70,8 +72,31 @@ struct rs_command {
 	bool probe;
 };
 
-const struct rs_command *rs_command_find(u32 number);
-int rs_command_check(const struct rs_command *command, const void *body);
+#define RS_NR_COMMANDS	(REFSTORE_CMD_TYPE_NAME - REFSTORE_CMD_QUERY + 1)
+
+extern const struct rs_command rs_commands[RS_NR_COMMANDS];
+
+/* The command of a number, or NULL. */
+static inline const struct rs_command *rs_command_find(u32 number)
+{
+	u32 i = number - REFSTORE_CMD_QUERY;
+
+	if (i >= RS_NR_COMMANDS)
+		return NULL;
+	return &rs_commands[array_index_nospec(i, RS_NR_COMMANDS)];
+}
+
+/* What every command asks of its struct; 0 or -EINVAL. */
+static inline int rs_command_check(const struct rs_command *command,
+				   const void *body)
+{
+	const u32 *words = body;	/* size, flags, and the rest */
+	u32 reserved = command->reserved / sizeof(u32);
+
+	if (words[1] & ~command->flags)
+		return -EINVAL;
+	return reserved && words[reserved] ? -EINVAL : 0;
+}
 
 int rs_call_object(struct rs_call *call, u64 handle, struct rs_object **obj);
 int rs_call_object_or_null(struct rs_call *call, u64 handle,

@@ -7,7 +7,6 @@
  * user gets to see of it is what a command writes to it.
  */
 #include <linux/file.h>
-#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -488,7 +487,7 @@ static int rs_cmd_collect(struct rs_call *call, void *body)
 		BUILD_BUG_ON_ZERO(sizeof_field(struct struct_name,	\
 					       reserved) != sizeof(u32))
 
-static const struct rs_command rs_commands[] = {
+const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_QUERY - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_query, refstore_query, session, 0, false),
 	},
@@ -598,25 +597,3 @@ static const struct rs_command rs_commands[] = {
 		RS_RESERVED(refstore_type),
 	},
 };
-
-/* The command of a number, or NULL. */
-const struct rs_command *rs_command_find(u32 number)
-{
-	u32 i = number - REFSTORE_CMD_QUERY;
-
-	if (i >= ARRAY_SIZE(rs_commands))
-		return NULL;
-	i = array_index_nospec(i, ARRAY_SIZE(rs_commands));
-	return &rs_commands[i];
-}
-
-/* What every command asks of its struct; 0 or -EINVAL. */
-int rs_command_check(const struct rs_command *command, const void *body)
-{
-	const u32 *words = body;	/* size, flags, and the rest */
-	u32 reserved = command->reserved / sizeof(u32);
-
-	if (words[1] & ~command->flags)
-		return -EINVAL;
-	return reserved && words[reserved] ? -EINVAL : 0;
-}

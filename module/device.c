@@ -94,7 +94,8 @@ static int rs_run_locked(const struct rs_command *command, struct rs_call *call,
 	if (err)
 		rs_call_cancel(call, 1);
 	else if (result.obj)
-		rs_call_install(call, 1);
+		rs_handle_install(&call->session->handles, result.handle,
+				  result.obj);
 	mutex_unlock(&call->session->lock);
 	return err;
 }
@@ -117,18 +118,31 @@ static int rs_run(const struct rs_command *command, struct rs_call *call,
 	return err;
 }
 
+/* For a single operation; batches have more to say. */
+static void rs_call_init(struct rs_call *call, struct rs_session *session)
+{
+	call->session = session;
+	call->heap = session->heap;
+	call->earlier = NULL;
+	call->base = 0;
+	call->pos = 0;
+	call->file = NULL;
+}
+
 static long rs_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 {
 	struct rs_session *session = file->private_data;
-	struct rs_call call = { .session = session, .heap = session->heap };
 	void __user *user = (void __user *)arg;
 	const struct rs_command *command;
-	union rs_body body;
+	/* All that is used of them is written first: no need to zero them */
+	union rs_body body __uninitialized;
+	struct rs_call call __uninitialized;
 	int err;
 
 	if (_IOC_TYPE(nr) != REFSTORE_IOC_MAGIC || nr != _IO(_IOC_TYPE(nr),
 							     _IOC_NR(nr)))
 		return -ENOTTY;
+	rs_call_init(&call, session);
 	command = rs_command_find(_IOC_NR(nr));
 	if (!command)
 		return -ENOTTY;

@@ -22,7 +22,6 @@
  * no reference needs to be taken for an operation.
  */
 #include <linux/moduleparam.h>
-#include <linux/nospec.h>
 #include <linux/random.h>
 
 #include "handle.h"
@@ -57,39 +56,6 @@ void rs_handles_init(struct rs_handles *handles)
 void rs_handles_free(struct rs_handles *handles)
 {
 	rs_vec_free(&handles->vec, sizeof(struct rs_handle));
-}
-
-/* The entry at an index below @used; under the lock, or some spinlock. */
-struct rs_handle *rs_handle_at(struct rs_handles *handles, u32 index)
-{
-	return rs_vec_at_locked(&handles->vec, index, sizeof(struct rs_handle));
-}
-
-static struct rs_handle *rs_handle_find(struct rs_handles *handles, u64 handle)
-{
-	u32 index = handle & RS_HANDLE_INDEX_MASK;
-	struct rs_handle *entry;
-
-	if (unlikely(index >= handles->used))
-		return NULL;
-	index = array_index_nospec(index, handles->used);
-	entry = rs_handle_at(handles, index);
-	return (entry->tag ^ handle) >> RS_HANDLE_INDEX_BITS ? NULL : entry;
-}
-
-/**
- * rs_handle_lookup - what a handle stands for
- * @handles: the session's table
- * @handle: any number
- *
- * Return: the object, kept by the handle while the session's lock is held; NULL
- * for a handle that is stale, foreign or zero.
- */
-struct rs_object *rs_handle_lookup(struct rs_handles *handles, u64 handle)
-{
-	struct rs_handle *entry = rs_handle_find(handles, handle);
-
-	return entry ? entry->obj : NULL;
 }
 
 static int rs_handle_new(struct rs_handles *handles, u32 *index)
@@ -139,19 +105,6 @@ int rs_handle_reserve(struct rs_handles *handles, u64 *handle)
 	WRITE_ONCE(handles->nr, handles->nr + 1);
 	*handle = (entry->tag & RS_TAG_MASK) | index;
 	return 0;
-}
-
-/*
- * Lets a reserved handle name @obj; the caller's reference is the handle's
- * now.
- */
-void rs_handle_install(struct rs_handles *handles, u64 handle,
-		       struct rs_object *obj)
-{
-	struct rs_handle *entry;
-
-	entry = rs_handle_at(handles, handle & RS_HANDLE_INDEX_MASK);
-	WRITE_ONCE(entry->obj, obj);
 }
 
 /* Frees an entry: its generation moves on. */

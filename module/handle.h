@@ -5,6 +5,8 @@
 #ifndef RS_HANDLE_H
 #define RS_HANDLE_H
 
+#include <linux/nospec.h>
+
 #include "heap.h"
 #include "object.h"
 #include "vec.h"
@@ -48,14 +50,60 @@ struct rs_handles {
 void rs_handles_init(struct rs_handles *handles);
 void rs_handles_free(struct rs_handles *handles);
 u64 rs_handles_max(void);
-struct rs_handle *rs_handle_at(struct rs_handles *handles, u32 index);
-struct rs_object *rs_handle_lookup(struct rs_handles *handles, u64 handle);
 int rs_handle_reserve(struct rs_handles *handles, u64 *handle);
-void rs_handle_install(struct rs_handles *handles, u64 handle,
-		       struct rs_object *obj);
 struct rs_object *rs_handle_take(struct rs_handles *handles, u64 handle);
 void rs_handle_cancel(struct rs_handles *handles, u64 handle);
 int rs_handles_clone(struct rs_handles *to, struct rs_handles *from,
 		     u32 first, u32 count);
+
+/* The entry at an index below @used; under the lock, or some spinlock. */
+static inline struct rs_handle *rs_handle_at(const struct rs_handles *handles,
+					     u32 index)
+{
+	return rs_vec_at_locked(&handles->vec, index, sizeof(struct rs_handle));
+}
+
+/* The entry that a handle matches, or NULL. */
+static inline struct rs_handle *rs_handle_find(const struct rs_handles *handles,
+					       u64 handle)
+{
+	u32 index = handle & RS_HANDLE_INDEX_MASK;
+	struct rs_handle *entry;
+
+	if (unlikely(index >= handles->used))
+		return NULL;
+	index = array_index_nospec(index, handles->used);
+	entry = rs_handle_at(handles, index);
+	return (entry->tag ^ handle) >> RS_HANDLE_INDEX_BITS ? NULL : entry;
+}
+
+/**
+ * rs_handle_lookup - what a handle stands for
+ * @handles: the session's table
+ * @handle: any number
+ *
+ * Return: the object, kept by the handle while the session's lock is held; NULL
+ * for a handle that is stale, foreign or zero.
+ */
+static inline struct rs_object *
+rs_handle_lookup(const struct rs_handles *handles, u64 handle)
+{
+	struct rs_handle *entry = rs_handle_find(handles, handle);
+
+	return entry ? entry->obj : NULL;
+}
+
+/*
+ * Lets a reserved handle name @obj; the caller's reference is the handle's
+ * now.
+ */
+static inline void rs_handle_install(struct rs_handles *handles, u64 handle,
+				     struct rs_object *obj)
+{
+	struct rs_handle *entry;
+
+	entry = rs_handle_at(handles, handle & RS_HANDLE_INDEX_MASK);
+	WRITE_ONCE(entry->obj, obj);
+}
 
 #endif /* RS_HANDLE_H */

@@ -142,27 +142,29 @@ static bool rs_heap_full(struct rs_heap *heap, u64 objects, u64 bytes)
 	       READ_ONCE(heap->bytes) + bytes > rs_heap_max_bytes();
 }
 
-static void rs_table_store(struct rs_heap *heap, struct rs_object *obj)
+static void rs_table_store(struct rs_heap *heap, struct rs_object *obj,
+			   size_t bytes)
 {
 	obj->id = heap->next_id++;
 	obj->index = rs_table_pop(heap);
 	*rs_table_cell(heap, obj->index) = (unsigned long)obj;
 	heap->created++;
-	rs_heap_account(heap, obj, 1, rs_object_bytes(obj));
+	rs_heap_account(heap, obj, 1, bytes);
 }
 
 static int rs_heap_try_insert(struct rs_heap *heap, struct rs_object *obj)
 {
 	bool tracked = rs_object_tracked(obj);
+	size_t bytes = rs_object_bytes(obj);
 	int err = 0;
 
 	spin_lock(&heap->table_lock);
-	if (unlikely(rs_heap_full(heap, 1, rs_object_bytes(obj))))
+	if (unlikely(rs_heap_full(heap, 1, bytes)))
 		err = -EDQUOT;
 	else if (unlikely(!rs_heap_has_room(heap, tracked)))
 		err = -EAGAIN;
 	else
-		rs_table_store(heap, obj);
+		rs_table_store(heap, obj, bytes);
 	spin_unlock(&heap->table_lock);
 	return err;
 }

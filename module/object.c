@@ -177,15 +177,6 @@ u32 rs_object_data_len(const struct rs_object *obj)
 	return slotted->tail[1];
 }
 
-void *rs_object_data(struct rs_object *obj)
-{
-	if (rs_object_tracked(obj))
-		return (void *)rs_slotted(obj)->tail[0];
-	if (obj->class == RS_BLOCK_CLASS)
-		return container_of(obj, struct rs_leaf_block, obj)->data;
-	return container_of(obj, struct rs_leaf, obj)->data;
-}
-
 static int rs_leaf_init(struct rs_object *obj, const struct rs_spec *spec)
 {
 	struct rs_leaf_block *leaf;

@@ -132,6 +132,16 @@ static inline struct rs_slotted *rs_slotted(struct rs_object *obj)
 	return container_of(obj, struct rs_slotted, obj);
 }
 
+/* Where the data is, for an object that has some. */
+static inline void *rs_object_data(struct rs_object *obj)
+{
+	if (rs_object_tracked(obj))
+		return (void *)rs_slotted(obj)->tail[0];
+	if (READ_ONCE(obj->flags) & RS_BLOCK_DATA)
+		return container_of(obj, struct rs_leaf_block, obj)->data;
+	return container_of(obj, struct rs_leaf, obj)->data;
+}
+
 static inline unsigned long rs_slot_make(struct rs_object *obj)
 {
 	if (!obj)
@@ -170,7 +180,6 @@ void rs_object_free(struct rs_object *obj);
 
 u32 rs_object_state(const struct rs_object *obj);
 u32 rs_object_data_len(const struct rs_object *obj);
-void *rs_object_data(struct rs_object *obj);
 u32 rs_object_tail_room(const struct rs_object *obj);
 size_t rs_object_bytes(struct rs_object *obj);
 int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj);

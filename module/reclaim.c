@@ -119,18 +119,17 @@ void rs_reap_deferred(struct rs_heap *heap)
 	}
 }
 
-/* The count of @obj is zero: take it out of everything. */
-static void rs_reap_bury(struct rs_reap *reap, struct rs_object *obj, u64 word)
+/*
+ * The count of @obj is zero: takes it out of everything. Returns the memory
+ * that was charged for it.
+ */
+static inline size_t rs_reap_bury(struct rs_heap *heap,
+				  struct rs_object *obj, u64 word)
 {
-	trace_refstore_free(reap->heap, obj);
+	trace_refstore_free(heap, obj);
 	if (word & RS_REF_CANDIDATE)
-		rs_candidate_remove(reap->heap, obj);
-	reap->bytes += rs_heap_remove(reap->heap, obj);
-	reap->freed++;
-	if (word & RS_REF_TRACKED)
-		rs_reap_push(reap, obj);
-	else
-		rs_object_free(obj);
+		rs_candidate_remove(heap, obj);
+	return rs_heap_remove(heap, obj);
 }
 
 static void rs_reap_saturated(struct rs_heap *heap, struct rs_object *obj)
@@ -138,6 +137,21 @@ static void rs_reap_saturated(struct rs_heap *heap, struct rs_object *obj)
 	atomic64_inc(&heap->saturated);
 	WARN_ONCE(1, "refstore: a reference too many was dropped, object %llu of heap %llu leaks\n",
 		  obj->id, heap->number);
+}
+
+/* Drops a reference; true if it was the last one, and then the word before. */
+static __always_inline bool rs_reap_drop(struct rs_heap *heap,
+					 struct rs_object *obj, u64 *word)
+{
+	enum rs_put put = rs_ref_put(&obj->ref, word);
+
+	while (put == RS_PUT_QUEUE) {
+		rs_candidate_add(heap, obj);
+		put = rs_ref_put(&obj->ref, word);
+	}
+	if (unlikely(put == RS_PUT_BAD))
+		rs_reap_saturated(heap, obj);
+	return put == RS_PUT_LAST;
 }
 
 /**
@@ -149,21 +163,14 @@ void rs_reap_put(struct rs_reap *reap, struct rs_object *obj)
 {
 	u64 word;
 
-	for (;;) {
-		switch (rs_ref_put(&obj->ref, &word)) {
-		case RS_PUT_QUEUE:
-			rs_candidate_add(reap->heap, obj);
-			continue;
-		case RS_PUT_LAST:
-			rs_reap_bury(reap, obj, word);
-			return;
-		case RS_PUT_BAD:
-			rs_reap_saturated(reap->heap, obj);
-			return;
-		case RS_PUT_ALIVE:
-			return;
-		}
-	}
+	if (!rs_reap_drop(reap->heap, obj, &word))
+		return;
+	reap->bytes += rs_reap_bury(reap->heap, obj, word);
+	reap->freed++;
+	if (word & RS_REF_TRACKED)
+		rs_reap_push(reap, obj);
+	else
+		rs_object_free(obj);
 }
 
 /* Drops what the slots of one object hold; false when the budget ran out. */
@@ -226,6 +233,15 @@ void rs_reap_finish(struct rs_reap *reap)
 		rs_reap_leave(reap);
 }
 
+/* Works off a slice of what hangs on an object that was buried. */
+static noinline void rs_put_slotted(struct rs_heap *heap, struct rs_object *obj)
+{
+	struct rs_reap reap = { .heap = heap };
+
+	rs_reap_push(&reap, obj);
+	rs_reap_finish(&reap);
+}
+
 /**
  * rs_put - drop a reference, and a bounded part of what dies of it
  * @heap: the heap
@@ -233,10 +249,15 @@ void rs_reap_finish(struct rs_reap *reap)
  */
 void rs_put(struct rs_heap *heap, struct rs_object *obj)
 {
-	struct rs_reap reap = { .heap = heap };
+	u64 word;
 
-	rs_reap_put(&reap, obj);
-	rs_reap_finish(&reap);
+	if (!rs_reap_drop(heap, obj, &word))
+		return;
+	rs_reap_bury(heap, obj, word);
+	if (word & RS_REF_TRACKED)
+		rs_put_slotted(heap, obj);
+	else
+		rs_object_free(obj);
 }
 
 /* Takes the whole backlog; false if there is none. */
