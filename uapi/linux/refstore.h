@@ -41,7 +41,7 @@
  *   EDQUOT      The heap's limit on objects or bytes, or the session's on
  *               handles, is reached.
  *   EFAULT      A pointer does not point to memory of the caller.
- *   EINTR       A signal came before anything was done.
+ *   EINTR       A signal came before anything was done: call again.
  *   EINVAL      A size below the first version's, an unknown flag, a reserved
  *               field that is not zero, an unknown type, a count of zero where
  *               one is needed.
@@ -55,8 +55,14 @@
  *   ERANGE      A slot index or an offset is out of the object's range.
  *   ENOSPC      The table of types is full.
  *
+ * Of several errors, which one is returned is not defined. Any call can return
+ * EINTR or ENOMEM.
+ *
  * EFAULT changes nothing either, as long as the memory that is given to a call
- * stays as it is until its end. (A batch is told of at struct refstore_batch.)
+ * stays as it is until its end. If another thread takes it away meanwhile, then
+ * what a call has written stays written, a registered type stays registered,
+ * and handles that REFSTORE_READ_SLOTS or REFSTORE_WALK copied out stay valid.
+ * (A batch is told of at struct refstore_batch.)
  *
  * The layout is the same for 32-bit and 64-bit callers.
  */
@@ -381,7 +387,7 @@ struct refstore_resize_slots {
  * @object: a handle
  * @buffer: pointer to @length bytes
  * @offset: first byte of the object's data
- * @length: number of bytes
+ * @length: number of bytes; may be 0
  * @done: out: bytes read or written: less than @length when reading past the
  *        end of the data
  * @reserved: must be 0
@@ -483,9 +489,10 @@ struct refstore_get_root {
  * @flags: must be 0
  * @expected: REFSTORE_CAS_ROOT: handle of the object that must be the root now,
  *            or 0 for none; REFSTORE_SET_ROOT: must be 0
- * @value: handle of the object that shall be the root, or 0; the root is a
- *         reference of the heap's own and outlives the session
+ * @value: handle of the object that shall be the root, or 0
  *
+ * The root is a reference of the heap's own: it outlives this session, but not
+ * the heap, which ends with its last session.
  * EBADF, EOVERFLOW, EAGAIN (REFSTORE_CAS_ROOT).
  */
 struct refstore_set_root {
@@ -709,17 +716,20 @@ struct refstore_op {
  *         failed
  * @ops: pointer to @nr_ops structs refstore_op, read and written
  * @nr_ops: number of operations, 1 to &refstore_query.max_batch
- * @op_size: sizeof(struct refstore_op)
+ * @op_size: must be sizeof(struct refstore_op)
  * @done: out: operations that were begun, the failed ones included: their
  *        @error is valid
  * @failed: out: how many of these failed
  *
  * Runs the operations in order. Each is atomic, the batch is not. Any handle in
  * an operation may be REFSTORE_RESULT(n), the @result of operation n before it.
- * The call itself succeeds when operations failed: look at @failed. A signal
- * ends it early, with @done below @nr_ops, or with EINTR if nothing was done.
- * EFAULT while the answers are copied out: the operations of that part (up to
- * 64) have been done, but the handles that they wrote to @ops are not valid.
+ * The call itself succeeds when operations failed: look at @failed. A signal,
+ * or operations that cannot be read, end it early, with @done below @nr_ops; or
+ * with EINTR or EFAULT if nothing was done.
+ * EFAULT while the answers are copied out, in parts of up to 64 operations:
+ * that part, and those before it, have been done. The handles that the
+ * operations of that part were to return are not valid, but for those that
+ * REFSTORE_CMD_READ_SLOTS wrote to its array.
  */
 struct refstore_batch {
 	__u32 size;
