@@ -26,10 +26,20 @@ check() {
 	fi
 }
 
-# fails COMMAND...: succeeds if the command fails.
-fails() {
+# ends STATUS COMMAND...: succeeds if the command ends so.
+ends() {
+	wanted=$1
+	shift
 	"$@"
-	[ $? -eq 1 ]
+	[ $? -eq "$wanted" ]
+}
+
+# says TEXT COMMAND...: succeeds if the command fails and says just that.
+says() {
+	wanted=$1
+	shift
+	printed=$("$@" 2>&1)
+	[ $? -eq 1 ] && echo "$printed" && [ "$printed" = "refstore: $wanted" ]
 }
 
 # chain N, ring N, tree N, web N: a dump of N objects.
@@ -80,6 +90,10 @@ print("reachable", len(names), "of", len(objects))
 }
 
 check 'the library works' "$build/check/library"
+check 'the example of librefstore(3) ends well' \
+	env LD_LIBRARY_PATH="$build/lib" "$build/check/example"
+check 'the example of librefstore(3) goes around its cycle' \
+	[ "$(head -n 3 "$work/out" | tr '\n' ' ')" = 'ping pong ping ' ]
 check 'stat' refstore
 check 'stat in JSON' sh -c 'refstore -j | python3 -m json.tool'
 check 'types' refstore types
@@ -105,8 +119,7 @@ printf '%s\n' '{"refstore":1}' \
 	'{"id":5,"type":"x","data":"AAH/","sealed":["data","slots"]}' \
 	'{"id":6,"type":"list","slots":[6]}' '{"id":7,"type":"list","slots":[1]}' \
 	'{"root":1}' >"$work/odd"
-refstore load "$work/odd" -- sh -c 'refstore collect >&2; refstore dump' \
-	>"$work/again" 2>"$work/collected"
+refstore load "$work/odd" -- refstore dump >"$work/again"
 shape <"$work/odd" | sed '$d' >"$work/before"
 shape <"$work/again" >"$work/after"
 echo 'reachable 5 of 5' >>"$work/before"
@@ -115,9 +128,23 @@ echo '{"refstore":1}
 {"root":null}' >"$work/empty"
 check 'an empty heap' refstore load "$work/empty" -- refstore verify --json
 
+# What the root does not reach is gone before the command begins; one and many.
+printf '%s\n' '{"refstore":1}' '{"id":1,"type":"list","slots":[1]}' \
+	'{"id":2,"type":"list","slots":[3]}' \
+	'{"id":3,"type":"list","slots":[2]}' '{"root":1}' >"$work/cycles"
+# shellcheck disable=SC2016
+check 'cycles without the root are collected' \
+	sh -c 'refstore load "$1" -- refstore verify | tee /dev/stderr |
+	grep -x "1 object of [0-9]* bytes, 1 edge, 0 handles, 0 saturated: 0 .*s"' \
+	sh "$work/cycles"
+
 echo '{"refstore":1}' >"$work/short"
-check 'a short dump is refused' fails refstore load "$work/short" -- true
-check 'the command is missing' fails refstore load "$work/odd" -- /nowhere
+check 'a short dump is refused' ends 1 refstore load "$work/short" -- true
+check 'the status is that of the command' \
+	ends 42 refstore load "$work/odd" -- sh -c 'exit 42'
+check 'the command is missing' ends 127 refstore load "$work/odd" -- /nowhere
+check 'the command is no program' \
+	ends 126 refstore load "$work/odd" -- "$work/odd"
 
 # Another process's heap.
 mkfifo "$work/fifo"
@@ -127,7 +154,12 @@ read -r where <"$work/fifo"
 check "of another process: $where" refstore verify --pid "$loader"
 check 'its descriptor is the one' refstore verify -j --pid "$loader" \
 	--session-fd "${where##* }"
-check 'another descriptor is not' fails refstore verify --pid "$loader" -s 0
+check 'another descriptor is not' \
+	says "process $loader, descriptor 0: not a session of refstore" \
+	refstore verify --pid "$loader" -s 0
+check 'nor is one that does not exist' \
+	says "process $loader, descriptor 99: Bad file descriptor" \
+	refstore verify --pid "$loader" -s 99
 check 'it can be collected' refstore collect --pid "$loader" --json
 check 'its types' sh -c 'refstore types | grep node'
 kill "$loader"

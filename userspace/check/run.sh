@@ -41,6 +41,17 @@ exits() {
 	ok $? "refstore $* exits with $status"
 }
 
+# says STATUS MESSAGE ARGUMENT...: the same, with this as the first line.
+says() {
+	status=$1
+	message=$2
+	shift 2
+	"$tool" "$@" >"$work/stdout" 2>"$work/out" </dev/null
+	[ $? -eq "$status" ] && [ ! -s "$work/stdout" ] &&
+		[ "$(head -n 1 "$work/out")" = "refstore: $message" ]
+	ok $? "refstore $* says: $message"
+}
+
 # --- The headers and the library --------------------------------------------
 
 # compiles WHAT COMPILER...: the public header, alone, without a word.
@@ -70,6 +81,13 @@ passes 'the library exports what the map says' \
 	cmp "$work/mapped" "$work/exported"
 passes 'the header mentions the same functions' \
 	cmp "$work/mapped" "$work/mentioned"
+
+# The program in the manual page, as it stands there; module.sh runs it.
+sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./d;s/\\e/\\/g;p}' \
+	"$here/../man/librefstore.3" >"$work/example.c"
+passes 'the example of librefstore(3) compiles' "$CC" -Wall -Wextra -Werror \
+	-I"$UAPI" -I"$here/../lib" "$work/example.c" -L"$build/lib" -lrefstore \
+	-o "$build/check/example"
 
 passes 'batches survive being cut' "$build/check/builder"
 passes 'sessions survive fork()' "$build/check/fork"
@@ -230,27 +248,58 @@ for command in '' stat types scans collect verify dump load; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
 done
+for option in --version -V 'dump -V'; do
+	# shellcheck disable=SC2086
+	"$tool" $option >"$work/version"
+	sed -n 's/^Version: /refstore /p' "$build/lib/librefstore.pc" |
+		diff "$work/version" - >"$work/out"
+	ok $? "refstore $option prints the version"
+done
 unset REFSTORE_FD
+number='takes a number from'
 exits 2 nonsense
 exits 2 --nonsense
-exits 2 stat more
+says 2 'stat takes no argument: more' stat more
+says 2 'verify takes no argument: more' verify --fd 1 more
 exits 2 stat --fd 1
-exits 2 load
-exits 2 load file command
-exits 2 load file --
+says 2 'load: FILE is missing' load
+says 2 "load: only '-- COMMAND' can follow FILE: --json" load file --json
+says 2 "load: only '-- COMMAND' can follow FILE: command" load file command
+says 2 "load: a COMMAND must follow '--'" load file --
 exits 2 verify --pid
-exits 2 verify --pid 0
-exits 2 verify --pid 1x
-exits 2 verify --fd -1
-exits 2 verify --fd 99999999999
+says 2 "--pid $number 1 to 2147483647, not '0'" verify --pid 0
+says 2 "--pid $number 1 to 2147483647, not '1x'" verify -p 1x
+says 2 "--fd $number 0 to 2147483647, not '-1'" verify --fd -1
+says 2 "--fd $number 0 to 2147483647, not '99999999999'" \
+	verify --fd 99999999999
+says 2 "--session-fd $number 0 to 2147483647, not ''" dump --pid 1 -s ''
 exits 2 verify --fd 1 --pid 1
 exits 2 verify --session-fd 1
-exits 1 verify
-exits 1 dump --fd 0
+# shellcheck disable=SC2016
+nothing='no session: give --fd, --pid, or set $REFSTORE_FD'
+says 1 "$nothing" verify
+says 1 'descriptor 0: not a session of refstore' dump --fd 0
 exits 1 collect --fd 777
 exits 1 verify --pid "$$"
 exits 1 verify --pid 99999999
-REFSTORE_FD=x exits 1 verify
+export REFSTORE_FD=
+says 1 "$nothing" verify
+export REFSTORE_FD=x
+says 1 "\$REFSTORE_FD: 'x' is no descriptor" verify
+unset REFSTORE_FD
+
+# Whether it may be traced or not.
+exits 1 dump --pid "$$" --session-fd 99
+grep -q "^refstore: process $$, descriptor 99: " "$work/out"
+ok $? 'the message names the process and the descriptor'
+
+hint='No such file or directory; is the module loaded? (modprobe refstore)'
+if [ -e /dev/refstore ] || [ -e /proc/refstore ]; then
+	ok 0 'what is said without the module # SKIP it is there'
+else
+	says 1 "/proc/refstore/stats: $hint" stat
+	says 1 "/dev/refstore: $hint" load /dev/null
+fi
 
 echo "1..$count"
 [ "$failed" -eq 0 ]

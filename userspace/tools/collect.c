@@ -10,11 +10,10 @@
 static void print_result(const struct refstore_collect *result)
 {
 	out_open_object(NULL);
-	out_number("scans", "%" PRIu64 " scans", result->scans);
-	out_number("visited", " visited %" PRIu64 " objects",
-		   result->visited);
+	out_count("scans", "", result->scans, "scan");
+	out_count("visited", " visited ", result->visited, "object");
 	out_number("reclaimed", ", reclaimed %" PRIu64, result->reclaimed);
-	out_number("bytes", " of %" PRIu64 " bytes", result->bytes);
+	out_count("bytes", " of ", result->bytes, "byte");
 	out_number("aborted", ", aborted %" PRIu64, result->aborted);
 	out_number("nanoseconds", "; %" PRIu64 " ns\n", result->nanoseconds);
 	out_close_object();

@@ -13,6 +13,9 @@ enum {
 	STATUS_OK,
 	STATUS_FAILED,
 	STATUS_USAGE,
+	/* As env(1) and nohup(1) say that they cannot run a command. */
+	STATUS_CANNOT_RUN = 126,
+	STATUS_NOT_FOUND = 127,
 };
 
 /**
@@ -21,14 +24,12 @@ enum {
  * @pid: --pid, or 0
  * @session_fd: --session-fd, or -1
  * @words: what is left, ended by NULL
- * @nr_words: number of these
  */
 struct arguments {
 	int fd;
 	pid_t pid;
 	int session_fd;
 	char **words;
-	int nr_words;
 };
 
 /**
@@ -38,9 +39,10 @@ struct arguments {
  * @summary: what it does, in a line
  * @help: more of that; paragraphs
  * @session: it takes the options that name a session
- * @min_words: how many words it takes, at least
- * @max_words: and at most; -1: any number
- * @run: does it; returns STATUS_*
+ * @operand: the word that it needs, after which it takes others; or NULL: it
+ *           takes no words
+ * @run: does it; returns STATUS_*; before STATUS_USAGE it says on stderr what
+ *       was wrong
  */
 struct command {
 	const char *name;
@@ -48,8 +50,7 @@ struct command {
 	const char *summary;
 	const char *help;
 	bool session;
-	int min_words;
-	int max_words;
+	const char *operand;
 	int (*run)(const struct arguments *arguments);
 };
 

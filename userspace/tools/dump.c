@@ -263,9 +263,9 @@ const struct command command_dump = {
 	.name = "dump",
 	.usage = "",
 	.summary = "Write all objects of a heap to standard output",
-	.help = "In lines of JSON: the first is {\"refstore\":1}, the last\n"
-		"{\"root\":ID}, and between them there is one for each\n"
-		"object:\n"
+	.help = "In lines of JSON, with or without --json: the first is\n"
+		"{\"refstore\":1}, the last {\"root\":ID}, and between them\n"
+		"there is one for each object:\n"
 		"\n"
 		"    {\"id\":3,\"type\":\"list\",\"slots\":[7,null],\n"
 		"     \"text\":\"...\",\"sealed\":[\"data\",\"slots\"]}\n"

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "module.h"
 #include "out.h"
 #include "restore.h"
 #include "target.h"
@@ -57,43 +58,76 @@ static int restore(const char *name, struct refstore *store,
 	return -1;
 }
 
+/*
+ * Waits until what the root does not reach is gone. The call is interrupted
+ * where the process is stopped and continued meanwhile.
+ */
+static int drop_garbage(struct refstore *store)
+{
+	int ret;
+
+	do {
+		ret = refstore_collect(store, NULL);
+	} while (ret == -EINTR);
+	if (ret)
+		warnx("cannot collect: %s", strerror(-ret));
+	return ret;
+}
+
+/* Puts what the file's root reaches into the heap. */
+static int fill(const char *name, struct refstore *store,
+		struct refstore_query *query)
+{
+	struct graph graph;
+	int ret = refstore_query(store, query);
+
+	if (ret) {
+		warnx("cannot query: %s", strerror(-ret));
+		return ret;
+	}
+	ret = read_file(name, query, &graph);
+	if (ret)
+		return ret;
+	ret = restore(name, store, &graph);
+	graph_free(&graph);
+	return ret ? ret : drop_garbage(store);
+}
+
 /* A session on a new heap with what the file contains. */
 static struct refstore *load(const char *name, struct refstore_query *query)
 {
 	struct refstore *store;
-	struct graph graph;
 	int ret = refstore_open(&store);
 
 	if (ret) {
-		warnx(REFSTORE_DEVICE ": %s", strerror(-ret));
+		module_warn(REFSTORE_DEVICE, -ret);
 		return NULL;
 	}
-	ret = refstore_query(store, query);
-	if (ret)
-		warnx("cannot query: %s", strerror(-ret));
-	if (!ret && !read_file(name, query, &graph)) {
-		ret = restore(name, store, &graph);
-		graph_free(&graph);
-		if (!ret)
-			return store;
-	}
+	if (!fill(name, store, query))
+		return store;
 	refstore_close(store);
 	return NULL;
 }
 
-/* Becomes the command, with the session under a number that it can find. */
-static void execute(struct refstore *store, char **words)
+/*
+ * Becomes the command, with the session under a number that it can find.
+ * Returns STATUS_* if it cannot.
+ */
+static int execute(struct refstore *store, char **words)
 {
 	int fd = refstore_fd(store);
 	char number[16];
+	int status;
 
 	snprintf(number, sizeof(number), "%d", fd);
 	if (fcntl(fd, F_SETFD, 0) || setenv(TARGET_VARIABLE, number, 1)) {
 		warn("cannot pass the session");
-		return;
+		return STATUS_FAILED;
 	}
 	execvp(*words, words);
+	status = errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANNOT_RUN;
 	warn("%s", *words);
+	return status;
 }
 
 static void print_where(struct refstore *store,
@@ -117,32 +151,51 @@ static void block_signals(sigset_t *signals)
 	sigprocmask(SIG_BLOCK, signals, NULL);
 }
 
+/* Keeps the heap until a signal comes. */
+static int wait_here(struct refstore *store, const struct refstore_query *query)
+{
+	sigset_t signals;
+	int signal;
+
+	/* Before anyone is told whom to signal. */
+	block_signals(&signals);
+	print_where(store, query);
+	sigwait(&signals, &signal);
+	return STATUS_OK;
+}
+
+/* What follows FILE. */
+static int check_rest(char **words)
+{
+	if (!*words)
+		return 0;
+	if (strcmp(*words, "--"))
+		warnx("load: only '-- COMMAND' can follow FILE: %s", *words);
+	else if (!words[1])
+		warnx("load: a COMMAND must follow '--'");
+	else
+		return 0;
+	return -1;
+}
+
 static int run_load(const struct arguments *arguments)
 {
 	char **words = arguments->words;
 	struct refstore_query query;
 	struct refstore *store;
-	sigset_t signals;
-	int signal;
+	int status;
 
-	if (words[1] && (strcmp(words[1], "--") || !words[2])) {
-		warnx("%s: a command comes after '--'", words[1]);
+	if (check_rest(words + 1))
 		return STATUS_USAGE;
-	}
 	store = load(words[0], &query);
 	if (!store)
 		return STATUS_FAILED;
-	if (words[1]) {
-		execute(store, words + 2);
-		refstore_close(store);
-		return STATUS_FAILED;
-	}
-	/* Before anyone is told whom to signal. */
-	block_signals(&signals);
-	print_where(store, &query);
-	sigwait(&signals, &signal);
+	if (words[1])
+		status = execute(store, words + 2);
+	else
+		status = wait_here(store, &query);
 	refstore_close(store);
-	return STATUS_OK;
+	return status;
 }
 
 const struct command command_load = {
@@ -151,17 +204,19 @@ const struct command command_load = {
 	.summary = "Make a private heap of a dump, for a command",
 	.help = "Reads FILE ('-': standard input), which 'refstore dump'\n"
 		"wrote, into a new heap. The root, and what it reaches, is\n"
-		"kept.\n"
+		"kept; the rest is collected before anything else is done.\n"
 		"\n"
 		"Then runs COMMAND, which inherits a session on the heap: the\n"
 		"number of its descriptor is in $REFSTORE_FD, where the other\n"
-		"commands look for it. The exit status is COMMAND's.\n"
+		"commands look for it. The exit status is COMMAND's, 127 if\n"
+		"there is no such COMMAND, 126 if it cannot be run.\n"
 		"\n"
 		"    refstore load graph.jsonl -- refstore verify\n"
 		"\n"
-		"Without COMMAND, prints where the heap is, for 'refstore\n"
-		"--pid', and keeps it until SIGINT, SIGTERM or SIGHUP.\n",
-	.min_words = 1,
-	.max_words = -1,
+		"Without COMMAND, prints where the heap is, for the option\n"
+		"--pid of other commands, and keeps it until SIGINT, SIGTERM\n"
+		"or SIGHUP. Only that line can be JSON: with COMMAND, --json\n"
+		"changes nothing.\n",
+	.operand = "FILE",
 	.run = run_load,
 };

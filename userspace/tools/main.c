@@ -21,6 +21,11 @@ static const struct command *const commands[] = {
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+static const char common_options[] =
+	"  -j, --json          print JSON\n"
+	"  -V, --version       print the version\n"
+	"  -h, --help          print this\n";
+
 static const char exit_status[] =
 	"\n"
 	"Exit status:\n"
@@ -40,27 +45,52 @@ static void help_all(void)
 {
 	size_t i;
 
-	puts("Usage: refstore [--json] [COMMAND] [OPTION]...\n"
+	puts("Usage: refstore [OPTION]... [COMMAND [OPTION]...]\n"
 	     "Show, check, save and restore heaps of reference-counted objects."
 	     "\n\n"
 	     "Commands:");
 	for (i = 0; i < NR_COMMANDS; i++)
 		printf("  %-8s  %s\n", commands[i]->name, commands[i]->summary);
 	puts("\n"
-	     "Without a command: stat. 'refstore COMMAND --help' tells more.");
+	     "Without a command: stat. 'refstore COMMAND --help' tells more.\n"
+	     "\n"
+	     "Options:");
+	fputs(common_options, stdout);
 	fputs(exit_status, stdout);
 }
 
 static void help_command(const struct command *command)
 {
-	printf("Usage: refstore %s [OPTION]...%s\n%s.\n\n%s\n"
-	       "Options:\n"
-	       "  -j, --json          print JSON\n"
-	       "  -h, --help          print this\n",
-	       command->name, command->usage, command->summary, command->help);
+	printf("Usage: refstore %s [OPTION]...%s\n%s.\n\n%s\nOptions:\n%s",
+	       command->name, command->usage, command->summary, command->help,
+	       common_options);
 	if (command->session)
 		fputs(session_options, stdout);
 	fputs(exit_status, stdout);
+}
+
+/* Ends well if what was asked for could be printed. */
+__attribute__((noreturn))
+static void leave(void)
+{
+	exit(fflush(stdout) ? STATUS_FAILED : STATUS_OK);
+}
+
+__attribute__((noreturn))
+static void help(const struct command *command)
+{
+	if (command)
+		help_command(command);
+	else
+		help_all();
+	leave();
+}
+
+__attribute__((noreturn))
+static void version(void)
+{
+	puts("refstore " VERSION);
+	leave();
 }
 
 __attribute__((noreturn))
@@ -71,31 +101,36 @@ static void hint(const struct command *command)
 	exit(STATUS_USAGE);
 }
 
-static int number(const struct command *command, const char *text, int smallest)
+/* The argument that getopt() found at an option. */
+static int take_number(const struct command *command, const char *option,
+		       int smallest)
 {
 	char *end;
-	long value = strtol(text, &end, 10);
+	long value = strtol(optarg, &end, 10);
 
-	if (*end || end == text || value < smallest || value > INT_MAX) {
-		warnx("%s: not a number that is possible here", text);
+	if (*end || end == optarg || value < smallest || value > INT_MAX) {
+		warnx("%s takes a number from %d to %d, not '%s'", option,
+		      smallest, INT_MAX, optarg);
 		hint(command);
 	}
 	return (int)value;
 }
 
 /* For all commands, and before them. */
-static const char common_short[] = "+hj";
+static const char common_short[] = "+hjV";
 static const struct option common_long[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'j' },
+	{ "version", no_argument, NULL, 'V' },
 	{},
 };
 
 /* For commands on a session. */
-static const char session_short[] = "+hjf:p:s:";
+static const char session_short[] = "+hjVf:p:s:";
 static const struct option session_long[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'j' },
+	{ "version", no_argument, NULL, 'V' },
 	{ "fd", required_argument, NULL, 'f' },
 	{ "pid", required_argument, NULL, 'p' },
 	{ "session-fd", required_argument, NULL, 's' },
@@ -116,22 +151,21 @@ static void take_options(const struct command *command,
 	while ((option = getopt_long(argc, argv, brief, full, NULL)) != -1) {
 		switch (option) {
 		case 'h':
-			if (command)
-				help_command(command);
-			else
-				help_all();
-			exit(fflush(stdout) ? STATUS_FAILED : STATUS_OK);
+			help(command);
+		case 'V':
+			version();
 		case 'j':
 			out_start(true);
 			break;
 		case 'f':
-			arguments->fd = number(command, optarg, 0);
+			arguments->fd = take_number(command, "--fd", 0);
 			break;
 		case 'p':
-			arguments->pid = number(command, optarg, 1);
+			arguments->pid = take_number(command, "--pid", 1);
 			break;
 		case 's':
-			arguments->session_fd = number(command, optarg, 0);
+			arguments->session_fd =
+				take_number(command, "--session-fd", 0);
 			break;
 		default:
 			hint(command);
@@ -153,11 +187,12 @@ static const struct command *find_command(const char *name)
 static void check_words(const struct command *command,
 			const struct arguments *arguments)
 {
-	if (arguments->nr_words < command->min_words)
-		warnx("%s: something is missing", command->name);
-	else if (command->max_words >= 0 &&
-		 arguments->nr_words > command->max_words)
-		warnx("%s: too much", arguments->words[command->max_words]);
+	const char *word = arguments->words[0];
+
+	if (command->operand && !word)
+		warnx("%s: %s is missing", command->name, command->operand);
+	else if (!command->operand && word)
+		warnx("%s takes no argument: %s", command->name, word);
 	else if (arguments->session_fd >= 0 && !arguments->pid)
 		warnx("--session-fd goes with --pid");
 	else if (arguments->fd >= 0 && arguments->pid)
@@ -182,13 +217,13 @@ int main(int argc, char **argv)
 		/* Its messages begin like those of getopt(). */
 		*argv = program;
 		take_options(command, &arguments, argc, argv);
-		argc -= optind;
 		argv += optind;
 	}
 	arguments.words = argv;
-	arguments.nr_words = argc;
 	check_words(command, &arguments);
 	status = command->run(&arguments);
+	if (status == STATUS_USAGE)
+		hint(command);
 	if (fflush(stdout) || ferror(stdout)) {
 		warn("cannot write");
 		return STATUS_FAILED;

@@ -96,6 +96,14 @@ void out_json_string(const char *name, const char *string)
 	text_write_json(stdout, string, strlen(string));
 }
 
+void out_count(const char *name, const char *before, uint64_t number,
+	       const char *noun)
+{
+	out_json_number(name, number);
+	out_text("%s%" PRIu64 " %s%s", before, number, noun,
+		 number == 1 ? "" : "s");
+}
+
 void out_number(const char *name, const char *format, uint64_t number)
 {
 	if (json)

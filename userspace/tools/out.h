@@ -24,6 +24,10 @@ void out_close_object(void);
 void out_open_array(const char *name);
 void out_close_array(void);
 
+/* The text is @before, the number, and @noun, in the singular or the plural. */
+void out_count(const char *name, const char *before, uint64_t number,
+	       const char *noun);
+
 /* The format has one PRIu64, one %s. */
 __attribute__((format(printf, 2, 0)))
 void out_number(const char *name, const char *format, uint64_t number);

@@ -25,7 +25,8 @@ struct restore_error {
  * @graph: the graph
  * @error: out, if it failed
  *
- * On return nothing is held but the root, so what that does not reach is freed.
+ * On return nothing is held but the root: what that does not reach is freed, or
+ * will be by the next scan.
  * After an error the session may hold handles: close it.
  * Return: 0 or a negative errno.
  */

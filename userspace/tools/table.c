@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "module.h"
 #include "out.h"
 #include "table.h"
 
@@ -100,8 +101,7 @@ int table_open(struct table *table, const char *name)
 	snprintf(what, sizeof(what), "refstore-%s", name);
 	file = fopen(path, "re");
 	if (!file) {
-		warn("%s%s", path,
-		     errno == ENOENT ? " (is the module loaded?)" : "");
+		module_warn(path, errno);
 		return -1;
 	}
 	ret = table_read(table, file, what);

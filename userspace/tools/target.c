@@ -31,6 +31,12 @@ static int mint(int fd, struct refstore **store)
 	return ret;
 }
 
+static const char *describe(int error)
+{
+	return error == -ENOTTY ? "not a session of refstore" :
+				  strerror(-error);
+}
+
 static int open_inherited(int fd, struct refstore **store)
 {
 	/* A copy: the descriptor itself stays, it may keep the heap alive. */
@@ -39,8 +45,7 @@ static int open_inherited(int fd, struct refstore **store)
 
 	if (!ret)
 		return 0;
-	warnx("descriptor %d: %s", fd, ret == -ENOTTY ?
-	      "not a session of refstore" : strerror(-ret));
+	warnx("descriptor %d: %s", fd, describe(ret));
 	return -1;
 }
 
@@ -50,7 +55,7 @@ static int open_variable(struct refstore **store)
 	char *end;
 	long fd;
 
-	if (!text) {
+	if (!text || !*text) {
 		warnx("no session: give --fd, --pid, or set $" TARGET_VARIABLE);
 		return -1;
 	}
@@ -155,28 +160,47 @@ static int search(pid_t pid, int pidfd, struct refstore **store)
 	return ret;
 }
 
+/* The descriptor that the user chose. */
+static int open_chosen(pid_t pid, int pidfd, int fd, struct refstore **store)
+{
+	int ret = open_theirs(pidfd, fd, store);
+
+	if (ret)
+		warnx("process %d, descriptor %d: %s", (int)pid, fd,
+		      describe(ret));
+	return ret;
+}
+
+/* The one that there is. */
+static int open_found(pid_t pid, int pidfd, struct refstore **store)
+{
+	int ret = search(pid, pidfd, store);
+
+	if (ret == -ENOENT)
+		warnx("process %d: no session there", (int)pid);
+	else if (ret && ret != -ENOTUNIQ)
+		warnx("process %d: %s", (int)pid, strerror(-ret));
+	return ret;
+}
+
 static int open_process(const struct arguments *arguments,
 			struct refstore **store)
 {
 	pid_t pid = arguments->pid;
+	int fd = arguments->session_fd;
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	int ret;
 
-	if (pidfd < 0)
-		ret = -errno;
-	else if (arguments->session_fd >= 0)
-		ret = open_theirs(pidfd, arguments->session_fd, store);
+	if (pidfd < 0) {
+		warn("process %d", (int)pid);
+		return -1;
+	}
+	if (fd >= 0)
+		ret = open_chosen(pid, pidfd, fd, store);
 	else
-		ret = search(pid, pidfd, store);
-	if (pidfd >= 0)
-		close(pidfd);
-	if (!ret)
-		return 0;
-	if (ret == -ENOENT || ret == -ENOTTY)
-		warnx("process %d: no session there", (int)pid);
-	else if (ret != -ENOTUNIQ)
-		warnx("process %d: %s", (int)pid, strerror(-ret));
-	return -1;
+		ret = open_found(pid, pidfd, store);
+	close(pidfd);
+	return ret ? -1 : 0;
 }
 
 int target_open(const struct arguments *arguments, struct refstore **store)

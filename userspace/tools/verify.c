@@ -417,12 +417,13 @@ static int verify_heap(struct verify *verify)
 	if (!ret)
 		ret = check_types(verify);
 	out_close_array();
-	out_number("objects", "%" PRIu64 " objects", verify->total.objects);
-	out_number("bytes", " of %" PRIu64 " bytes", verify->total.bytes);
-	out_number("edges", ", %" PRIu64 " edges", verify->edges);
-	out_number("handles", ", %" PRIu64 " handles", verify->handles);
+	out_count("objects", "", verify->total.objects, "object");
+	out_count("bytes", " of ", verify->total.bytes, "byte");
+	out_count("edges", ", ", verify->edges, "edge");
+	out_count("handles", ", ", verify->handles, "handle");
 	out_number("saturated", ", %" PRIu64 " saturated", verify->saturated);
-	out_text(": %" PRIu64 " disagreements\n", verify->disagreements);
+	out_text(": %" PRIu64 " disagreement%s\n", verify->disagreements,
+		 verify->disagreements == 1 ? "" : "s");
 	out_close_object();
 	return ret;
 }
