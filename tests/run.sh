@@ -64,25 +64,27 @@ programs_on() {
 	module=$("$VM_DIR/module.sh" "$kernel")
 	for bits in "$@"; do
 		"$VM_DIR/run.sh" --time "$time" "$kernel" -- \
-			env "${longer[@]}" tests/guest.sh "$module" "$bits" ||
-			return
+			env "${longer[@]}" tests/guest.sh "$module" "$bits" \
+			${each:+"$each"} || return
 	done
 }
 
 parse_arguments() {
 	time=1500
+	each=
 	longer=()
 	on_check=(m64)
 	on_stock=(m64)
 	[[ ${1-} == --all ]] || return 0
 	time=7200
+	each=3600
 	longer=(REFSTORE_LONG=1 REFSTORE_KILLS=1000 REFSTORE_OPS=200000)
 	on_check=(m64 m32)
 	on_stock=(m64 m32)
 }
 
 main() {
-	local time longer on_check on_stock source
+	local time each longer on_check on_stock source
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	"$VM_DIR/deps.sh" build vm kernels check python

@@ -38,6 +38,8 @@
  */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 150
+/* For those that run as long as they are told. */
+#define RS_TIMEOUT_LONG 3600
 
 #define RS_DEVICE "/dev/refstore"
 

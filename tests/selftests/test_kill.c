@@ -364,7 +364,7 @@ static void check_what_is_left(struct __test_metadata *_metadata,
 	}
 }
 
-TEST_F(storm, kills)
+TEST_F_TIMEOUT(storm, kills, RS_TIMEOUT_LONG)
 {
 	unsigned int i, n;
 
@@ -447,7 +447,7 @@ static void receive_sessions(int socket)
 }
 
 /* Sessions that are sent and received while both sides are killed. */
-TEST_F(storm, kills_in_flight)
+TEST_F_TIMEOUT(storm, kills_in_flight, RS_TIMEOUT_LONG)
 {
 	pid_t sender, receiver;
 	unsigned int n;

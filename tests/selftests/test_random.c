@@ -780,7 +780,7 @@ static void compare(struct __test_metadata *_metadata, RANDOM *self)
 	rs_heap_free(&found);
 }
 
-TEST_F(random, operations)
+TEST_F_TIMEOUT(random, operations, RS_TIMEOUT_LONG)
 {
 	unsigned long ops = rs_env("REFSTORE_OPS", rs_size(20000)), done = 0;
 	unsigned long next = COMPARE;
