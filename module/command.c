@@ -542,6 +542,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_READ - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_read, refstore_data, reserved, 0, true),
 		RS_RESERVED(refstore_data),
+		.probe = true,
 	},
 	[REFSTORE_CMD_WRITE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_write, refstore_data, reserved, 0, true),
@@ -578,6 +579,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 		RS_COMMAND(rs_cmd_type_register, refstore_type, name, 0,
 			   false),
 		RS_RESERVED(refstore_type),
+		.probe = true,
 	},
 	[REFSTORE_CMD_COLLECT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_collect, refstore_collect, scans, 0, false),

@@ -16,4 +16,9 @@
 #define RS_NO_LLSEEK
 #endif
 
+/* Came with 6.9, and to some earlier ones */
+#ifndef __uninitialized
+#define __uninitialized
+#endif
+
 #endif /* RS_COMPAT_H */

@@ -546,7 +546,7 @@ static void rs_decide_components(struct rs_scan *scan, struct rs_tarjan *t)
 	struct rs_component comp = { .scan = scan, .tarjan = t };
 	u32 at = t->emitted;
 
-	while (at) {
+	while (at && !scan->stop) {
 		comp.end = at--;
 		while (at && t->comp[t->order[at - 1]] == t->comp[t->order[at]])
 			at--;

@@ -152,8 +152,11 @@ static long rs_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 	if (err)
 		return err;
 	if (command->batch)
-		return rs_run_locked(command, &call, &body, user);
-	return rs_run(command, &call, &body, user);
+		err = rs_run_locked(command, &call, &body, user);
+	else
+		err = rs_run(command, &call, &body, user);
+	/* Nothing was done: without a handler, it is done after the signal */
+	return err == -EINTR ? -ERESTARTSYS : err;
 }
 
 static int rs_open(struct inode *inode, struct file *file)

@@ -37,6 +37,7 @@ static DECLARE_WAIT_QUEUE_HEAD(rs_heaps_gone);
 static struct kmem_cache *rs_heap_cache __ro_after_init;
 struct workqueue_struct *rs_queue __ro_after_init;
 struct workqueue_struct *rs_scan_queue __ro_after_init;
+struct workqueue_struct *rs_free_queue __ro_after_init;
 static u64 rs_last_heap;	/* its number */
 
 u64 rs_heap_max_objects(void)
@@ -379,6 +380,7 @@ static void rs_heap_init_scan(struct rs_heap *heap)
 	INIT_DELAYED_WORK(&heap->scan_work, rs_scan_work);
 	init_waitqueue_head(&heap->waiters);
 	spin_lock_init(&heap->backlog_lock);
+	INIT_LIST_HEAD(&heap->closing);
 	INIT_WORK(&heap->reap_work, rs_reap_work);
 	INIT_WORK(&heap->free_work, rs_heap_free_work);
 }
@@ -438,7 +440,7 @@ void rs_heap_put(struct rs_heap *heap)
 	/* Before the work: who sees the flag starts no scan */
 	WRITE_ONCE(heap->dying, true);
 	WRITE_ONCE(heap->scan_stop, true);
-	queue_work(rs_queue, &heap->free_work);
+	queue_work(rs_free_queue, &heap->free_work);
 }
 
 /* Limits that nobody has set go with the size of the machine. */
@@ -460,12 +462,16 @@ int __init rs_heap_init(void)
 	rs_queue = alloc_workqueue("refstore", WQ_UNBOUND, 0);
 	if (!rs_queue)
 		goto cache;
-	/* Of their own: long scans shall not hold up what frees and closes */
 	rs_scan_queue = alloc_workqueue("refstore_scan", WQ_UNBOUND, 0);
 	if (!rs_scan_queue)
 		goto queue;
+	rs_free_queue = alloc_workqueue("refstore_free", WQ_UNBOUND, 0);
+	if (!rs_free_queue)
+		goto scan_queue;
 	return 0;
 
+scan_queue:
+	destroy_workqueue(rs_scan_queue);
 queue:
 	destroy_workqueue(rs_queue);
 cache:
@@ -480,6 +486,7 @@ cache:
 void rs_heap_exit(void)
 {
 	wait_event(rs_heaps_gone, list_empty(&rs_heaps));
+	destroy_workqueue(rs_free_queue);
 	destroy_workqueue(rs_scan_queue);
 	destroy_workqueue(rs_queue);
 	kmem_cache_destroy(rs_heap_cache);

@@ -38,7 +38,7 @@
  *         heap->table_lock   the table, ids, counters of objects and types
  *           slot lock        slots, data and seals of one object; never two
  *       heap->queue_lock     candidates
- *       heap->backlog_lock   dying objects that wait for the queue
+ *       heap->backlog_lock   dying objects and sessions that wait for the queue
  *       heap->deferred_lock  memory that waits for the end of a scan
  *       heap->root_lock      the root
  *       heap->report_lock    figures of the scans, and who waits for one
@@ -59,8 +59,11 @@
  *
  * How a heap dies (invariant I4): each session holds a reference on it. The
  * last one to go queues heap->free_work, which stops the scanner, works off the
- * backlog and frees the rest. The module's exit destroys the workqueue, and so
- * waits for it; an open session pins the module through its file.
+ * backlog and frees the rest. It waits for works of the other queues, so it has
+ * a queue of its own: where all places of one are taken by those who wait for
+ * what stands behind them, nobody gets on. The module's exit destroys the
+ * workqueues, and so waits for it; an open session pins the module through its
+ * file.
  */
 #ifndef RS_HEAP_H
 #define RS_HEAP_H
@@ -134,8 +137,9 @@ struct rs_scan_figures {
  * @last_scan: number of the last one; the scanner's
  * @scan_stop: the scan shall give up
  * @desc: the descriptor of the component that is being decided, see scan.c
- * @deferred_lock: protects the next three
- * @deferred: memory that waits for the end of the scan
+ * @deferred_lock: protects the next four
+ * @deferred: memory that waits until the scan needs it no more: objects
+ * @deferred_slots: and arrays of slots that were replaced
  * @deferred_bytes: how much
  * @deferred_limit: when to ask the scan to stop
  * @scan_work: runs scans
@@ -145,11 +149,11 @@ struct rs_scan_figures {
  * @figures: of all scans
  * @waiters: for the end of a scan, or of the backlog
  *
- * @backlog_lock: protects the next two
+ * @backlog_lock: protects the next four
  * @backlog: objects with count zero whose slots are not all dropped
- * @backlog_nr: how many
- * @backlog_len: the same, what the work has in hand, and sessions that are
- *         being closed; somebody may wait for it to become zero
+ * @closing: sessions that are closed and whose handles are not all dropped
+ * @backlog_in: how many of both have ever come
+ * @backlog_out: how many of these, the first ones, are done with
  * @reap_work: works the backlog off
  *
  * @root_lock: protects @root
@@ -194,6 +198,7 @@ struct rs_heap {
 	atomic64_t desc;
 	spinlock_t deferred_lock;	/* @deferred and its figures */
 	struct rs_object *deferred;
+	struct rs_slots *deferred_slots;
 	u64 deferred_bytes;
 	u64 deferred_limit;
 	struct delayed_work scan_work;
@@ -203,10 +208,11 @@ struct rs_heap {
 	struct rs_scan_figures figures;
 	wait_queue_head_t waiters;
 
-	spinlock_t backlog_lock;	/* @backlog, @backlog_nr */
+	spinlock_t backlog_lock;	/* @backlog to @backlog_out */
 	struct rs_object *backlog;
-	long backlog_nr;
-	atomic_long_t backlog_len;
+	struct list_head closing;
+	u64 backlog_in;
+	u64 backlog_out;
 	struct work_struct reap_work;
 
 	spinlock_t root_lock;	/* @root */
@@ -222,7 +228,8 @@ struct rs_heap {
 #endif
 };
 
-extern struct workqueue_struct *rs_queue, *rs_scan_queue;
+/* What frees and closes; long scans; heaps, whose end waits for both. */
+extern struct workqueue_struct *rs_queue, *rs_scan_queue, *rs_free_queue;
 extern struct list_head rs_heaps;
 extern struct mutex rs_heaps_lock;
 

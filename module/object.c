@@ -4,6 +4,7 @@
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -117,11 +118,14 @@ static u8 rs_spec_class(const struct rs_spec *spec)
 
 	if (!spec->slotted && spec->data_len > RS_MAX_LEAF_DATA)
 		return RS_BLOCK_CLASS;
-	if (!spec->slotted)
-		return rs_leaf_class[DIV_ROUND_UP(spec->data_len, 8)];
+	if (!spec->slotted) {
+		words = DIV_ROUND_UP(spec->data_len, 8);
+		words = array_index_nospec(words, ARRAY_SIZE(rs_leaf_class));
+		return rs_leaf_class[words];
+	}
 	if (words < least || words > RS_MAX_TAIL)
 		words = least;
-	return rs_tail_class[words];
+	return rs_tail_class[array_index_nospec(words, RS_MAX_TAIL + 1)];
 }
 
 static size_t rs_array_bytes(u32 nr_slots)

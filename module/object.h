@@ -36,7 +36,6 @@
 #define RS_OBJECT_H
 
 #include <linux/build_bug.h>
-#include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <linux/refstore.h>
 
@@ -108,14 +107,13 @@ static_assert(sizeof(struct rs_slotted) == 48);
 
 /**
  * struct rs_slots - slots outside of their object
- * @rcu: for the scanner, which may read a replaced array
- * @next: the array that replaces this one, while slots are copied to it
+ * @next: the array that replaces this one, while slots are copied to it; then,
+ *        in heap->deferred_slots, the next one that was replaced
  * @copied: how many of them have been; with @next under the slot lock
  * @nr: number of slots
  * @slot: the slots
  */
 struct rs_slots {
-	struct rcu_head rcu;
 	struct rs_slots *next;
 	u32 copied;
 	u32 nr;

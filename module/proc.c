@@ -18,6 +18,7 @@
 
 #include "candidate.h"
 #include "proc.h"
+#include "reclaim.h"
 #include "scan.h"
 #include "session.h"
 
@@ -141,7 +142,7 @@ static void rs_heap_read(struct rs_heap *heap, struct rs_heap_state *state)
 	rs_figures_add(&state->figures, &heap->figures);
 	spin_unlock(&heap->report_lock);
 	state->candidates += rs_candidates(heap);
-	state->backlog += atomic_long_read(&heap->backlog_len);
+	state->backlog += rs_reap_backlog(heap);
 	state->saturated += atomic64_read(&heap->saturated);
 }
 

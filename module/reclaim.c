@@ -26,9 +26,11 @@
  * freed by the putter after the scanner is done.
  *
  * An object that was made during the running scan and never stored in a slot is
- * unknown to the scanner and freed at once (R18). Leaves the scanner never
- * touches at all: a reference in a slot says that it is one.
+ * unknown to the scanner and freed at once (R18). Leaves the scanner never looks
+ * at: a reference in a slot says that it is one.
  */
+#include <linux/mm.h>
+#include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -36,6 +38,7 @@
 #include "object.h"
 #include "reclaim.h"
 #include "scan.h"
+#include "session.h"
 #include "slot.h"
 #include "trace.h"
 
@@ -67,20 +70,41 @@ static size_t rs_reap_bytes(struct rs_object *obj)
 	return bytes;
 }
 
+/* Rule R17: putters never wait, the scan gives up instead. */
+static void rs_reap_deferred_add(struct rs_heap *heap, size_t bytes)
+{
+	heap->deferred_bytes += bytes;
+	if (heap->deferred_bytes > heap->deferred_limit)
+		WRITE_ONCE(heap->scan_stop, true);
+}
+
 /* Returns false if no scan runs (any more): then the caller frees. */
 static bool rs_reap_defer(struct rs_heap *heap, struct rs_object *obj)
 {
-	bool deferred = false;
+	bool deferred;
 
 	spin_lock(&heap->deferred_lock);
-	if (READ_ONCE(heap->scan)) {
+	deferred = READ_ONCE(heap->scan);
+	if (deferred) {
 		obj->next = heap->deferred;
 		heap->deferred = obj;
-		heap->deferred_bytes += rs_reap_bytes(obj);
-		/* Rule R17: putters never wait, the scan gives up instead */
-		if (heap->deferred_bytes > heap->deferred_limit)
-			WRITE_ONCE(heap->scan_stop, true);
-		deferred = true;
+		rs_reap_deferred_add(heap, rs_reap_bytes(obj));
+	}
+	spin_unlock(&heap->deferred_lock);
+	return deferred;
+}
+
+/* The same for an array of slots that was replaced. */
+bool rs_reap_defer_slots(struct rs_heap *heap, struct rs_slots *slots)
+{
+	bool deferred;
+
+	spin_lock(&heap->deferred_lock);
+	deferred = READ_ONCE(heap->scan);
+	if (deferred) {
+		slots->next = heap->deferred_slots;
+		heap->deferred_slots = slots;
+		rs_reap_deferred_add(heap, struct_size(slots, slot, slots->nr));
 	}
 	spin_unlock(&heap->deferred_lock);
 	return deferred;
@@ -98,25 +122,47 @@ static void rs_reap_free(struct rs_heap *heap, struct rs_object *obj)
 	rs_object_free(obj);
 }
 
-/* Frees what waited for the end of a scan: for the scanner, then. */
-void rs_reap_deferred(struct rs_heap *heap)
+static void rs_reap_free_objects(struct rs_object *obj)
 {
-	struct rs_object *obj, *next;
+	struct rs_object *next;
 	u32 n = 0;
 
-	spin_lock(&heap->deferred_lock);
-	/* Our last looks at the graph come before: pairs with rs_reap_free() */
-	smp_store_release(&heap->scan, 0);
-	obj = heap->deferred;
-	heap->deferred = NULL;
-	heap->deferred_bytes = 0;
-	spin_unlock(&heap->deferred_lock);
 	for (; obj; obj = next) {
 		next = obj->next;
 		rs_object_free(obj);
 		if (++n % RS_SLICE == 0)
 			cond_resched();
 	}
+}
+
+static void rs_reap_free_slots(struct rs_slots *slots)
+{
+	struct rs_slots *next;
+
+	for (; slots; slots = next) {
+		next = slots->next;
+		kvfree(slots);
+		cond_resched();
+	}
+}
+
+/* Frees what waited for a scan: for the scanner, when it looks no more. */
+void rs_reap_deferred(struct rs_heap *heap)
+{
+	struct rs_object *obj;
+	struct rs_slots *slots;
+
+	spin_lock(&heap->deferred_lock);
+	/* Our last looks at the graph come before: pairs with rs_reap_free() */
+	smp_store_release(&heap->scan, 0);
+	obj = heap->deferred;
+	slots = heap->deferred_slots;
+	heap->deferred = NULL;
+	heap->deferred_slots = NULL;
+	heap->deferred_bytes = 0;
+	spin_unlock(&heap->deferred_lock);
+	rs_reap_free_objects(obj);
+	rs_reap_free_slots(slots);
 }
 
 /*
@@ -212,16 +258,35 @@ bool rs_reap_run(struct rs_reap *reap, u32 budget)
 	return !reap->first;
 }
 
+/* Works all of them off: for workqueues. */
+void rs_reap_run_all(struct rs_reap *reap)
+{
+	do
+		cond_resched();
+	while (!rs_reap_run(reap, RS_SLICE));
+}
+
 /* Leaves what is left to heap->reap_work. */
 static void rs_reap_leave(struct rs_reap *reap)
 {
 	struct rs_heap *heap = reap->heap;
 
-	atomic_long_add(reap->count, &heap->backlog_len);
 	spin_lock(&heap->backlog_lock);
 	reap->last->next = heap->backlog;
 	heap->backlog = reap->first;
-	heap->backlog_nr += reap->count;
+	heap->backlog_in += reap->count;
+	spin_unlock(&heap->backlog_lock);
+	queue_work(rs_queue, &heap->reap_work);
+}
+
+/* Leaves a session that is closed, with its handles, to heap->reap_work. */
+void rs_reap_leave_session(struct rs_session *session)
+{
+	struct rs_heap *heap = session->heap;
+
+	spin_lock(&heap->backlog_lock);
+	list_add_tail(&session->node, &heap->closing);
+	heap->backlog_in++;
 	spin_unlock(&heap->backlog_lock);
 	queue_work(rs_queue, &heap->reap_work);
 }
@@ -260,52 +325,95 @@ void rs_put(struct rs_heap *heap, struct rs_object *obj)
 		rs_object_free(obj);
 }
 
-/* Takes the whole backlog; false if there is none. */
-static bool rs_reap_take(struct rs_reap *reap, struct rs_heap *heap)
+/* Takes the whole backlog; returns the number of the last thing in it. */
+static u64 rs_reap_take(struct rs_heap *heap, struct rs_reap *reap,
+			struct list_head *sessions)
 {
+	u64 last;
+
 	spin_lock(&heap->backlog_lock);
 	reap->first = heap->backlog;
-	reap->count = heap->backlog_nr;
 	heap->backlog = NULL;
-	heap->backlog_nr = 0;
+	list_splice_init(&heap->closing, sessions);
+	last = heap->backlog_in;
 	spin_unlock(&heap->backlog_lock);
-	return reap->first;
+	return last;
+}
+
+static void rs_reap_done(struct rs_heap *heap, u64 last)
+{
+	spin_lock(&heap->backlog_lock);
+	heap->backlog_out = last;
+	spin_unlock(&heap->backlog_lock);
+	wake_up_all(&heap->waiters);
 }
 
 /**
  * rs_reap_work - work a heap's backlog off
  * @work: the heap's reap_work
  *
- * backlog_len falls when all that was taken is gone, with everything below it,
- * so that zero means that nothing waits anywhere.
+ * All that is there when it begins, with everything below it. What comes
+ * meanwhile queues the work again, behind that of other heaps: nobody can keep
+ * the queue to himself.
  */
 void rs_reap_work(struct work_struct *work)
 {
 	struct rs_heap *heap = container_of(work, struct rs_heap, reap_work);
 	struct rs_reap reap = { .heap = heap };
-	long taken;
+	struct rs_session *session, *next;
+	LIST_HEAD(sessions);
+	u64 last;
 
-	while (rs_reap_take(&reap, heap)) {
-		taken = reap.count;
-		while (!rs_reap_run(&reap, RS_SLICE))
-			cond_resched();
-		cond_resched();
-		atomic_long_sub(taken, &heap->backlog_len);
-	}
-	wake_up_all(&heap->waiters);
+	last = rs_reap_take(heap, &reap, &sessions);
+	rs_reap_run_all(&reap);
+	list_for_each_entry(session, &sessions, node)
+		while (!rs_session_drop(session, &reap, RS_SLICE))
+			rs_reap_run_all(&reap);
+	rs_reap_run_all(&reap);
+	rs_reap_done(heap, last);
+	/* The last one may take the heap along, when this work has ended */
+	list_for_each_entry_safe(session, next, &sessions, node)
+		rs_session_free(session);
+}
+
+/* What waits for heap->reap_work, or is in its hands: objects and sessions. */
+u64 rs_reap_backlog(struct rs_heap *heap)
+{
+	u64 backlog;
+
+	spin_lock(&heap->backlog_lock);
+	backlog = heap->backlog_in - heap->backlog_out;
+	spin_unlock(&heap->backlog_lock);
+	return backlog;
+}
+
+static bool rs_reap_reached(struct rs_heap *heap, u64 last)
+{
+	bool reached;
+
+	spin_lock(&heap->backlog_lock);
+	reached = heap->backlog_out >= last;
+	spin_unlock(&heap->backlog_lock);
+	return reached;
 }
 
 /**
- * rs_reap_wait - wait until the backlog is worked off
+ * rs_reap_wait - wait until what is in the backlog now is worked off
  * @heap: the heap
+ *
+ * Not for what others add meanwhile, or nobody could tell how long that takes.
  *
  * Return: 0, or -EINTR.
  */
 int rs_reap_wait(struct rs_heap *heap)
 {
+	u64 last;
 	int err;
 
+	spin_lock(&heap->backlog_lock);
+	last = heap->backlog_in;
+	spin_unlock(&heap->backlog_lock);
 	err = wait_event_interruptible(heap->waiters,
-				       !atomic_long_read(&heap->backlog_len));
+				       rs_reap_reached(heap, last));
 	return err ? -EINTR : 0;
 }

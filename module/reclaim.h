@@ -7,6 +7,8 @@
 
 #include "heap.h"
 
+struct rs_session;
+
 /**
  * struct rs_reap - dying objects that one thread works on
  * @heap: their heap
@@ -29,8 +31,12 @@ void rs_put(struct rs_heap *heap, struct rs_object *obj);
 void rs_reap_put(struct rs_reap *reap, struct rs_object *obj);
 void rs_reap_finish(struct rs_reap *reap);
 bool rs_reap_run(struct rs_reap *reap, u32 budget);
+void rs_reap_run_all(struct rs_reap *reap);
 void rs_reap_work(struct work_struct *work);
+void rs_reap_leave_session(struct rs_session *session);
+u64 rs_reap_backlog(struct rs_heap *heap);
 int rs_reap_wait(struct rs_heap *heap);
+bool rs_reap_defer_slots(struct rs_heap *heap, struct rs_slots *slots);
 void rs_reap_deferred(struct rs_heap *heap);
 
 #endif /* RS_RECLAIM_H */

@@ -123,7 +123,7 @@ static inline int rs_ref_get(struct rs_ref *ref)
  */
 static inline enum rs_put rs_ref_put(struct rs_ref *ref, u64 *old)
 {
-	const u64 tracked_only = RS_REF_TRACKED | RS_REF_CANDIDATE;
+	const u64 mask = RS_REF_TRACKED | RS_REF_CANDIDATE;
 	u32 count;
 	u64 new;
 
@@ -132,7 +132,7 @@ static inline enum rs_put rs_ref_put(struct rs_ref *ref, u64 *old)
 		count = rs_word_count(*old);
 		if (unlikely(count == RS_REF_SATURATED))
 			return RS_PUT_ALIVE;
-		if (count > 1 && (*old & tracked_only) == RS_REF_TRACKED)
+		if (count > 1 && (*old & mask) == RS_REF_TRACKED)
 			return RS_PUT_QUEUE;
 		new = likely(count) ? *old - 1 : *old | RS_REF_SATURATED;
 	} while (!rs_ref_cmpxchg(ref, old, new));

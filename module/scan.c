@@ -26,8 +26,8 @@
  *
  * Memory of captured objects: heap->scan holds the number of the running scan,
  * and whoever drops the last reference to a slotted object meanwhile leaves its
- * memory to the end of the scan (R13, R14; see reclaim.c). Slots that were
- * replaced stay for an RCU grace period (slot.c).
+ * memory, until the scanner has made its decisions (R13, R14; see reclaim.c).
+ * So does who replaces an array of slots.
  */
 #include <linux/module.h>
 #include <linux/prefetch.h>
@@ -43,6 +43,7 @@
 #include "trace.h"
 
 #define RS_DEFERRED_MIN	(16ULL << 20)	/* bytes that may wait for a scan */
+#define RS_COLLECT_TRIES 8
 
 static unsigned int rs_scan_threshold = 10000;
 module_param_named(scan_threshold, rs_scan_threshold, uint, 0644);
@@ -54,6 +55,18 @@ module_param_named(scan_delay_ms, rs_scan_delay, uint, 0644);
 MODULE_PARM_DESC(scan_delay_ms,
 		 "Milliseconds from the first candidate to a scan (1000)");
 
+/* Sees to it that a scan begins in so many milliseconds, or earlier. */
+static void rs_scan_queue_in(struct rs_heap *heap, unsigned int delay)
+{
+	if (READ_ONCE(heap->dying))
+		return;
+	if (delay)
+		queue_delayed_work(rs_scan_queue, &heap->scan_work,
+				   msecs_to_jiffies(delay));
+	else
+		mod_delayed_work(rs_scan_queue, &heap->scan_work, 0);
+}
+
 /**
  * rs_scan_kick - there are candidates
  * @heap: the heap
@@ -61,13 +74,10 @@ MODULE_PARM_DESC(scan_delay_ms,
  */
 void rs_scan_kick(struct rs_heap *heap, u32 candidates)
 {
-	if (READ_ONCE(heap->dying))
-		return;
 	if (candidates == READ_ONCE(rs_scan_threshold))
-		mod_delayed_work(rs_scan_queue, &heap->scan_work, 0);
+		rs_scan_queue_in(heap, 0);
 	else if (candidates == 1)
-		queue_delayed_work(rs_scan_queue, &heap->scan_work,
-				   msecs_to_jiffies(READ_ONCE(rs_scan_delay)));
+		rs_scan_queue_in(heap, READ_ONCE(rs_scan_delay));
 }
 
 /* Lets others run; false if the scan shall give up. */
@@ -192,13 +202,16 @@ static void rs_scan_drop(struct rs_reap *reap, struct rs_slotted *slotted)
 	rs_scan_free(slotted);
 }
 
-/* Frees the condemned, once every decision is made (rule R7). */
+/*
+ * Frees the condemned, once every decision is made (rule R7). Their memory is
+ * ours, and what else their slots refer to is counted: nobody need keep memory
+ * for us any more.
+ */
 static void rs_scan_reclaim(struct rs_scan *scan)
 {
 	struct rs_reap reap = { .heap = scan->heap };
 	u32 i;
 
-	rs_scan_sort(scan);
 	for (i = 0; i < scan->len; i++) {
 		rs_scan_spend(scan, 1);
 		if (i + RS_AHEAD_HEADER < scan->len)
@@ -206,8 +219,7 @@ static void rs_scan_reclaim(struct rs_scan *scan)
 		rs_scan_drop(&reap, *rs_scan_at(scan, i));
 		rs_reap_run(&reap, RS_SLICE);
 	}
-	while (!rs_reap_run(&reap, RS_SLICE))
-		cond_resched();
+	rs_reap_run_all(&reap);
 	scan->figures.reclaimed += reap.freed;
 	scan->figures.bytes += reap.bytes;
 }
@@ -227,10 +239,16 @@ static void rs_scan_set_limit(struct rs_scan *scan)
 	spin_unlock(&heap->deferred_lock);
 }
 
+/* Whether somebody waits for a scan that has not begun. */
+static bool rs_scan_wanted(struct rs_heap *heap)
+{
+	return READ_ONCE(heap->scans_asked) > READ_ONCE(heap->scans_begun);
+}
+
 /* Which of the reasons for a scan there was. */
 static enum rs_trigger rs_scan_trigger(struct rs_heap *heap)
 {
-	if (READ_ONCE(heap->scans_asked) > READ_ONCE(heap->scans_begun))
+	if (rs_scan_wanted(heap))
 		return RS_TRIGGER_COLLECT;
 	if (rs_candidates(heap) >= READ_ONCE(rs_scan_threshold))
 		return RS_TRIGGER_THRESHOLD;
@@ -292,36 +310,35 @@ static void rs_scan_run(struct rs_heap *heap)
 		rs_decide(&scan);
 	scan.figures.stopped = !done || scan.stop;
 	rs_scan_step(&scan, RS_STEP_DECIDED);
-	rs_scan_reclaim(&scan);
+	rs_scan_sort(&scan);
 	rs_scan_set_limit(&scan);
 	rs_reap_deferred(heap);
+	rs_scan_reclaim(&scan);
 	rs_scan_report(&scan, trigger);
 	rs_scan_step(&scan, RS_STEP_END);
 }
 
-static bool rs_scan_wanted(struct rs_heap *heap)
-{
-	return READ_ONCE(heap->scans_asked) > READ_ONCE(heap->scans_begun);
-}
-
 /**
- * rs_scan_work - scan a heap
+ * rs_scan_work - scan a heap, once
  * @work: the heap's scan_work
+ *
+ * Who wants another scan finds it behind those of other heaps: nobody can keep
+ * the queue to himself.
  */
 void rs_scan_work(struct work_struct *work)
 {
 	struct rs_heap *heap = container_of(to_delayed_work(work),
 					    struct rs_heap, scan_work);
 
-	do {
-		if (!READ_ONCE(heap->dying))
-			rs_scan_run(heap);
-		wake_up_all(&heap->waiters);
-		cond_resched();
-	} while (rs_scan_wanted(heap) && !READ_ONCE(heap->dying));
-	/* What came while we scanned, or was put back: not at once again */
-	if (rs_candidates(heap) && !READ_ONCE(heap->dying))
-		rs_scan_kick(heap, 1);
+	if (READ_ONCE(heap->dying))
+		return;
+	rs_scan_run(heap);
+	wake_up_all(&heap->waiters);
+	if (rs_scan_wanted(heap))
+		rs_scan_queue_in(heap, 0);
+	else if (rs_candidates(heap))
+		/* What came meanwhile, or was put back: not at once */
+		rs_scan_queue_in(heap, READ_ONCE(rs_scan_delay));
 }
 
 static bool rs_scan_ended(struct rs_heap *heap, u64 number)
@@ -348,30 +365,45 @@ static u64 rs_scan_ask(struct rs_heap *heap, struct rs_scan_figures *before)
 	return number;
 }
 
+/* Waits for a scan that begins from now on, and adds what scans did to @sum. */
+static int rs_scan_wait(struct rs_heap *heap, struct rs_scan_figures *sum)
+{
+	struct rs_scan_figures figures, before;
+	u64 number = rs_scan_ask(heap, &before);
+
+	if (wait_event_interruptible(heap->waiters,
+				     rs_scan_ended(heap, number)))
+		return -EINTR;
+	spin_lock(&heap->report_lock);
+	figures = heap->figures;
+	spin_unlock(&heap->report_lock);
+	rs_figures_subtract(&figures, &before);
+	rs_figures_add(sum, &figures);
+	return 0;
+}
+
 /**
  * rs_scan_collect - scan a heap now, and wait until that is done
  * @heap: the heap, on which the caller has a reference
  * @figures: what the scans that ended meanwhile did
  *
+ * A scan that gives up is followed by another one, which may keep twice as much
+ * memory; but not for ever.
+ *
  * Return: 0 or -EINTR.
  */
 int rs_scan_collect(struct rs_heap *heap, struct rs_scan_figures *figures)
 {
-	struct rs_scan_figures before;
-	u64 number;
+	int tries = RS_COLLECT_TRIES;
+	u64 stopped;
 	int err;
 
+	memset(figures, 0, sizeof(*figures));
 	err = rs_reap_wait(heap);
-	if (err)
-		return err;
-	number = rs_scan_ask(heap, &before);
-	err = wait_event_interruptible(heap->waiters,
-				       rs_scan_ended(heap, number));
-	if (err)
-		return -EINTR;
-	spin_lock(&heap->report_lock);
-	*figures = heap->figures;
-	spin_unlock(&heap->report_lock);
-	rs_figures_subtract(figures, &before);
-	return rs_reap_wait(heap);
+	do {
+		stopped = figures->stopped;
+		if (!err)
+			err = rs_scan_wait(heap, figures);
+	} while (!err && figures->stopped > stopped && --tries);
+	return err ? err : rs_reap_wait(heap);
 }

@@ -3,8 +3,8 @@
  * Sessions: an open file on a heap, with its own table of handles.
  *
  * A session is made with its file and ends with it. Then its handles are
- * dropped: a slice of them by whoever closed the last descriptor, the rest by
- * its work. It stays in its heap's list until they are all gone, so that /proc
+ * dropped: a slice of them by whoever closed the last descriptor, the rest with
+ * the heap's backlog. It stays in its heap's list until they are all gone, so that /proc
  * and REFSTORE_WALK see who holds what to the end.
  */
 #include <linux/sched/signal.h>
@@ -15,7 +15,8 @@
 
 #define RS_CLOSE_SLICE	1024	/* entries that the closing thread drops */
 
-static void rs_session_free(struct rs_session *session)
+/* Its handles are dropped. The heap goes with its last session. */
+void rs_session_free(struct rs_session *session)
 {
 	struct rs_heap *heap = session->heap;
 
@@ -25,11 +26,18 @@ static void rs_session_free(struct rs_session *session)
 	rs_heap_put(heap);
 }
 
-/* Drops up to @count entries; true when none is left. No one else is there. */
-static bool rs_session_drop(struct rs_session *session, u32 count)
+/**
+ * rs_session_drop - drop handles of a session that is closed
+ * @session: nobody else uses it
+ * @reap: where what dies of it goes
+ * @count: entries of its table at most
+ *
+ * Return: true if none is left.
+ */
+bool rs_session_drop(struct rs_session *session, struct rs_reap *reap,
+		     u32 count)
 {
 	struct rs_handles *handles = &session->handles;
-	struct rs_reap reap = { .heap = session->heap };
 	struct rs_handle *entry;
 	struct rs_object *obj;
 
@@ -40,33 +48,22 @@ static bool rs_session_drop(struct rs_session *session, u32 count)
 			continue;
 		WRITE_ONCE(entry->obj, NULL);
 		WRITE_ONCE(handles->nr, handles->nr - 1);
-		rs_reap_put(&reap, obj);
+		rs_reap_put(reap, obj);
 	}
-	rs_reap_finish(&reap);
 	return session->closed == handles->used;
-}
-
-static void rs_session_close_work(struct work_struct *work)
-{
-	struct rs_session *session;
-
-	session = container_of(work, struct rs_session, close_work);
-	while (!rs_session_drop(session, RS_SLICE))
-		cond_resched();
-	atomic_long_dec(&session->heap->backlog_len);
-	wake_up_all(&session->heap->waiters);
-	rs_session_free(session);
 }
 
 /* The last descriptor is gone, and with it everybody who could use @session. */
 void rs_session_close(struct rs_session *session)
 {
-	if (rs_session_drop(session, RS_CLOSE_SLICE)) {
+	struct rs_reap reap = { .heap = session->heap };
+	bool done = rs_session_drop(session, &reap, RS_CLOSE_SLICE);
+
+	rs_reap_finish(&reap);
+	if (done)
 		rs_session_free(session);
-		return;
-	}
-	atomic_long_inc(&session->heap->backlog_len);
-	queue_work(rs_queue, &session->close_work);
+	else
+		rs_reap_leave_session(session);
 }
 
 /**
@@ -86,7 +83,6 @@ struct rs_session *rs_session_create(struct rs_heap *heap)
 	session->heap = heap;
 	mutex_init(&session->lock);
 	rs_handles_init(&session->handles);
-	INIT_WORK(&session->close_work, rs_session_close_work);
 	/* From here on /proc and walks see it */
 	if (xa_alloc_cyclic(&heap->sessions, &session->number, session,
 			    XA_LIMIT(1, U32_MAX), &heap->next_session,

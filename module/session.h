@@ -6,10 +6,11 @@
 #define RS_SESSION_H
 
 #include <linux/mutex.h>
-#include <linux/workqueue.h>
 
 #include "handle.h"
 #include "heap.h"
+
+struct rs_reap;
 
 /**
  * struct rs_session - a session
@@ -17,7 +18,7 @@
  * @lock: protects @handles; held over a chunk of a batch
  * @handles: its handles
  * @number: in heap->sessions; reused after 2^32 sessions
- * @close_work: drops the handles, when there are many
+ * @node: in heap->closing, when many handles are left to be dropped
  * @closed: how many entries were dropped so far
  */
 struct rs_session {
@@ -25,12 +26,15 @@ struct rs_session {
 	struct mutex lock;	/* @handles */
 	struct rs_handles handles;
 	u32 number;
-	struct work_struct close_work;
+	struct list_head node;
 	u32 closed;
 };
 
 struct rs_session *rs_session_create(struct rs_heap *heap);
 struct rs_session *rs_session_clone(struct rs_session *session);
 void rs_session_close(struct rs_session *session);
+bool rs_session_drop(struct rs_session *session, struct rs_reap *reap,
+		     u32 count);
+void rs_session_free(struct rs_session *session);
 
 #endif /* RS_SESSION_H */

@@ -71,15 +71,10 @@ static u32 rs_slots_copy(const unsigned long *slot, u32 first, u32 nr,
 static u32 rs_slots_peek_array(struct rs_slotted *slotted, u32 first,
 			       unsigned long buf[RS_PEEK])
 {
-	struct rs_slots *slots;
-	u32 n;
+	/* A replaced array stays while we scan, see rs_slots_retire() */
+	struct rs_slots *slots = rs_slots_array(slotted);
 
-	/* A replaced array goes after a grace period, see rs_slots_retire() */
-	rcu_read_lock();
-	slots = rs_slots_array(slotted);
-	n = rs_slots_copy(slots->slot, first, READ_ONCE(slots->nr), buf);
-	rcu_read_unlock();
-	return n;
+	return rs_slots_copy(slots->slot, first, READ_ONCE(slots->nr), buf);
 }
 
 /**
@@ -303,17 +298,17 @@ int rs_slots_read(struct rs_heap *heap, struct rs_object *obj, u32 first,
 		  u32 count, struct rs_object **values)
 {
 	unsigned long *slot;
+	u32 index, i = 0;
 	int err;
-	u32 i = 0;
 
 	spin_lock(rs_slot_lock(heap, obj));
 	err = rs_slots_check(obj, first, count);
 	if (err)
 		goto unlock;
-	first = array_index_nospec(first, rs_slots_nr(obj) + 1);
-	slot = rs_slots_base(obj) + first;
+	slot = rs_slots_base(obj);
 	for (i = 0; i < count; i++) {
-		values[i] = rs_slot_object(slot[i]);
+		index = array_index_nospec(first + i, rs_slots_nr(obj));
+		values[i] = rs_slot_object(slot[index]);
 		if (values[i])
 			err = rs_ref_get(&values[i]->ref);
 		if (err)
@@ -389,10 +384,9 @@ static void rs_slots_retire(struct rs_heap *heap, struct rs_slots *slots)
 {
 	/* Pairs with the one in rs_scan_begin() */
 	smp_mb();
-	if (READ_ONCE(heap->scan))
-		kvfree_rcu(slots, rcu);
-	else
-		kvfree(slots);
+	if (READ_ONCE(heap->scan) && rs_reap_defer_slots(heap, slots))
+		return;
+	kvfree(slots);
 }
 
 /* Resizes where both numbers of slots fit the tail. */
@@ -481,6 +475,25 @@ static int rs_slots_replace(struct rs_heap *heap, struct rs_object *obj,
 	return 0;
 }
 
+static int rs_slots_publish(struct rs_heap *heap, struct rs_object *obj,
+			    struct rs_slots *new)
+{
+	int err;
+
+	if (mutex_lock_interruptible(&heap->resize_lock))
+		return -EINTR;
+	if (obj->shape & RS_SHAPE_ARRAY)
+		err = rs_slots_replace(heap, obj, new);
+	else
+		err = rs_slots_leave_tail(heap, obj, new);
+	mutex_unlock(&heap->resize_lock);
+	return err;
+}
+
+/*
+ * Charging may wait for the backlog, and so comes before the lock, for which
+ * all who resize objects of the heap wait.
+ */
 static int rs_slots_resize_array(struct rs_heap *heap, struct rs_object *obj,
 				 u32 nr)
 {
@@ -491,12 +504,7 @@ static int rs_slots_resize_array(struct rs_heap *heap, struct rs_object *obj,
 	if (err)
 		return err;
 	new = rs_slots_alloc(nr);
-	if (!new)
-		err = -ENOMEM;
-	else if (obj->shape & RS_SHAPE_ARRAY)
-		err = rs_slots_replace(heap, obj, new);
-	else
-		err = rs_slots_leave_tail(heap, obj, new);
+	err = new ? rs_slots_publish(heap, obj, new) : -ENOMEM;
 	if (err) {
 		kvfree(new);
 		rs_heap_uncharge(heap, obj, bytes);
@@ -517,18 +525,21 @@ static int rs_slots_resize_array(struct rs_heap *heap, struct rs_object *obj,
  */
 int rs_slots_resize(struct rs_heap *heap, struct rs_object *obj, u32 nr)
 {
-	int err;
+	bool in_tail;
+	int err = 0;
 
 	if (!rs_object_tracked(obj))
 		return -EOPNOTSUPP;
 	if (nr > RS_MAX_SLOTS)
 		return -E2BIG;
+	if (nr > rs_object_tail_room(obj))
+		return rs_slots_resize_array(heap, obj, nr);
 	if (mutex_lock_interruptible(&heap->resize_lock))
 		return -EINTR;
-	if (!(obj->shape & RS_SHAPE_ARRAY) && nr <= rs_object_tail_room(obj))
+	in_tail = !(obj->shape & RS_SHAPE_ARRAY);
+	if (in_tail)
 		err = rs_slots_resize_tail(heap, obj, nr);
-	else
-		err = rs_slots_resize_array(heap, obj, nr);
 	mutex_unlock(&heap->resize_lock);
-	return err;
+	/* Slots that have left the tail never come back */
+	return in_tail ? err : rs_slots_resize_array(heap, obj, nr);
 }

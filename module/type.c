@@ -140,7 +140,7 @@ int rs_type_name(struct rs_heap *heap, u32 type, char *name)
 {
 	if (!rs_type_valid(heap, type))
 		return -EINVAL;
-	type = array_index_nospec(type, RS_MAX_TYPES);
+	type = array_index_nospec(type, READ_ONCE(heap->types.nr));
 	spin_lock(&heap->table_lock);
 	memcpy(name, heap->types.type[type].name, REFSTORE_TYPE_NAME_MAX);
 	spin_unlock(&heap->table_lock);

@@ -25,8 +25,8 @@ static __always_inline int rs_unsafe_get(u64 *to, const u64 __user *from,
 		unsafe_get_user(to[2], &from[2], fault);
 		unsafe_get_user(to[3], &from[3], fault);
 	}
-	while (words--)
-		unsafe_get_user(*to++, from++, fault);
+	for (; words; words--, to++, from++)
+		unsafe_get_user(*to, from, fault);
 	return 0;
 
 fault:
@@ -42,8 +42,8 @@ static __always_inline int rs_unsafe_put(u64 __user *to, const u64 *from,
 		unsafe_put_user(from[2], &to[2], fault);
 		unsafe_put_user(from[3], &to[3], fault);
 	}
-	while (words--)
-		unsafe_put_user(*from++, to++, fault);
+	for (; words; words--, to++, from++)
+		unsafe_put_user(*from, to, fault);
 	return 0;
 
 fault:

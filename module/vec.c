@@ -3,11 +3,13 @@
  * An array that grows in pages and never moves an entry.
  */
 #include <linux/overflow.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "vec.h"
 
-#define RS_DIR_MIN 8
+#define RS_DIR_MIN	8
+#define RS_VEC_SLICE	256	/* pages freed at a time */
 
 static struct rs_dir *rs_dir_alloc(u32 room)
 {
@@ -72,8 +74,11 @@ void rs_vec_free(struct rs_vec *vec, size_t entry_size)
 	struct rs_dir *dir = rcu_dereference_protected(vec->dir, true);
 	u32 pages = vec->len / (PAGE_SIZE / entry_size);
 
-	while (pages--)
+	while (pages--) {
 		free_page((unsigned long)dir->page[pages]);
+		if (pages % RS_VEC_SLICE == 0)
+			cond_resched();
+	}
 	kvfree(dir);
 	RCU_INIT_POINTER(vec->dir, NULL);
 	vec->len = 0;

@@ -34,6 +34,7 @@ void rst_flush(void)
 {
 	flush_workqueue(rs_scan_queue);
 	flush_workqueue(rs_queue);
+	flush_workqueue(rs_free_queue);
 }
 
 static void rst_hook(struct rs_heap *heap, int step)
@@ -568,9 +569,10 @@ static void rst_audit_rest(struct rst_audit *a)
 
 	KUNIT_EXPECT_EQ(test, heap->scan, 0);
 	KUNIT_EXPECT_NULL(test, heap->deferred);
+	KUNIT_EXPECT_NULL(test, heap->deferred_slots);
 	KUNIT_EXPECT_EQ(test, heap->deferred_bytes, 0);
 	KUNIT_EXPECT_NULL(test, heap->backlog);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&heap->backlog_len), 0);
+	KUNIT_EXPECT_EQ(test, rs_reap_backlog(heap), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&heap->desc) & RS_DESC_STATE,
 			RS_DESC_NONE);
 }

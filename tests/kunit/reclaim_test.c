@@ -83,7 +83,7 @@ static void rst_expect_slices(struct rst_graph *g, struct rs_object *obj)
 	rst_release(g, obj);
 	KUNIT_EXPECT_GE(g->test, g->heap->objects, objects - RS_SLICE - 1);
 	KUNIT_EXPECT_LT(g->test, g->heap->objects, objects);
-	KUNIT_EXPECT_GT(g->test, atomic_long_read(&g->heap->backlog_len), 0);
+	KUNIT_EXPECT_GT(g->test, rs_reap_backlog(g->heap), 0);
 	KUNIT_EXPECT_NOT_NULL(g->test, g->heap->backlog);
 	rst_backlog_go(g);
 	KUNIT_EXPECT_EQ(g->test, rs_reap_wait(g->heap), 0);
@@ -145,7 +145,7 @@ static void reclaim_backlogs(struct kunit *test)
 	rst_backlog_stop(g);
 	for (i = 0; i < 20; i++)
 		rst_release(g, g->held[0]);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&g->heap->backlog_len), 20);
+	KUNIT_EXPECT_EQ(test, rs_reap_backlog(g->heap), 20);
 	rst_backlog_go(g);
 	KUNIT_EXPECT_EQ(test, rs_reap_wait(g->heap), 0);
 	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
@@ -255,7 +255,7 @@ static void reclaim_before_edquot(struct kunit *test)
 	rst_release_all(g);
 	KUNIT_EXPECT_EQ(test, rst_try_leaf(g), 0);
 	KUNIT_EXPECT_EQ(test, heap->objects, 1);
-	KUNIT_EXPECT_EQ(test, atomic_long_read(&heap->backlog_len), 0);
+	KUNIT_EXPECT_EQ(test, rs_reap_backlog(heap), 0);
 	heap->bytes -= room;
 	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 1);
 }

@@ -197,8 +197,53 @@ static void thread_operations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
 }
 
+/* Makes chains that leave work behind when they are dropped, and drops them. */
+static int rst_feeder_run(void *data)
+{
+	struct rs_heap *heap = data;
+	struct rs_spec spec = { .heap = heap, .nr_slots = 1, .slotted = true };
+	struct rs_object *head, *obj;
+	u32 i;
+	int err;
+
+	while (!kthread_should_stop()) {
+		head = NULL;
+		for (i = 0; i < 2 * RS_SLICE; i++) {
+			obj = rs_object_create(&spec, NULL, &err);
+			if (!obj)
+				break;
+			rs_slots_fill(obj, 0, head);
+			head = obj;
+			if (rs_heap_insert(heap, obj))
+				break;
+		}
+		rs_put(heap, head);
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Who waits for the backlog does not wait for what others add meanwhile. */
+static void thread_backlog(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct task_struct *feeder;
+	u32 i;
+
+	feeder = kthread_run(rst_feeder_run, g->heap, "refstore_feeder");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(feeder));
+	for (i = 0; i < 100; i++) {
+		KUNIT_EXPECT_EQ(test, rs_reap_wait(g->heap), 0);
+		cond_resched();
+	}
+	kthread_stop(feeder);
+	KUNIT_EXPECT_EQ(test, rs_reap_wait(g->heap), 0);
+	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
+}
+
 static struct kunit_case thread_cases[] = {
 	KUNIT_CASE(thread_operations),
+	KUNIT_CASE(thread_backlog),
 	{}
 };
 

@@ -362,16 +362,32 @@ static inline bool rs_heap_same(const struct rs_heap *a,
 struct rs_before {
 	struct rs_heap heap;
 	struct rs_figures figures;
+	__u32 types;
 };
+
+/* The number after that of the last type. */
+static inline __u32 rs_types(int fd)
+{
+	char name[REFSTORE_TYPE_NAME_MAX];
+	__u32 type = REFSTORE_TYPE_USER;
+
+	while (!rs_type_name(fd, type, name))
+		type++;
+	return type;
+}
 
 static inline int rs_before(int fd, struct rs_before *before)
 {
 	int ret = rs_heap_figures(fd, &before->figures);
 
+	before->types = rs_types(fd);
 	return ret ? ret : rs_heap_walk(fd, &before->heap);
 }
 
-/* Whether objects, slots, handles, roots and the heap's figures are as were. */
+/*
+ * Whether objects, slots, handles, roots, types and the heap's figures are as
+ * were.
+ */
 static inline bool rs_unchanged(int fd, struct rs_before *before)
 {
 	struct rs_before now;
@@ -379,7 +395,8 @@ static inline bool rs_unchanged(int fd, struct rs_before *before)
 
 	if (rs_before(fd, &now))
 		return false;
-	same = rs_heap_same(&before->heap, &now.heap);
+	same = rs_heap_same(&before->heap, &now.heap) &&
+	       before->types == now.types;
 #define RS_FIGURE(what) do {						\
 	if (before->figures.what != now.figures.what) {			\
 		ksft_print_msg("heap's " #what ": %llu, was %llu\n",	\

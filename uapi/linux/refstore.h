@@ -36,12 +36,14 @@
  *               session's; or a REFSTORE_RESULT() names no earlier operation of
  *               the batch that produced a handle.
  *   E2BIG       A struct is larger than the kernel knows and its unknown part
- *               is not zero, or it is larger than a page; or data, slots or a
- *               batch are larger than the limits that REFSTORE_QUERY tells.
+ *               is not zero, or it is larger than a page (in a batch, than
+ *               64 bytes); or data, slots or a batch are larger than the limits
+ *               that REFSTORE_QUERY tells.
  *   EDQUOT      The heap's limit on objects or bytes, or the session's on
  *               handles, is reached.
  *   EFAULT      A pointer does not point to memory of the caller.
- *   EINTR       A signal came before anything was done: call again.
+ *   EINTR       A signal with a handler came before anything was done: call
+ *               again (with SA_RESTART, the system does so by itself).
  *   EINVAL      A size below the first version's, an unknown flag, a reserved
  *               field that is not zero, an unknown type, a count of zero where
  *               one is needed.
@@ -148,7 +150,8 @@ enum {
  * @max_batch: out: operations of a batch
  * @max_refs: out: references to an object
  * @max_objects: out: objects of this heap
- * @max_bytes: out: bytes of this heap
+ * @max_bytes: out: bytes of this heap: of its objects, not of what the kernel
+ *             needs to find them (up to 24 bytes an object, 16 a handle)
  * @max_handles: out: handles of this session
  * @heap: out: number of the heap, as in /proc/refstore/heaps
  * @session: out: number of the session
@@ -367,7 +370,9 @@ struct refstore_slots {
  *            those cut off are dropped
  * @reserved: must be 0
  *
- * Costs time in proportion to the number of slots: grow in steps.
+ * Costs time in proportion to the number of slots: grow in steps. Meanwhile both
+ * the old slots and the new ones exist, and must be within the limits; when
+ * their number falls, too.
  * EBADF, EOPNOTSUPP, E2BIG, EPERM, EDQUOT, ENOMEM.
  */
 struct refstore_resize_slots {
@@ -571,6 +576,8 @@ struct refstore_type {
  * and until what became unreachable has been freed. The figures are those of
  * all scans of the heap that ended during the call. A signal ends the wait,
  * not the scan.
+ * A scan gives up when others drop very much memory while it runs; then the
+ * call tries again, up to eight times, and leaves the rest to later scans.
  * EINTR.
  */
 struct refstore_collect {
@@ -607,7 +614,7 @@ enum {
  * @state: REFSTORE_STATE_*
  * @nr_slots: number of slots
  * @data_len: bytes of data
- * @refs: references to it, @handle's included
+ * @refs: references to it, @handle's included; 0 if it is just going
  * @reserved: 0
  */
 struct refstore_walk_object {
