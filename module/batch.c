@@ -188,7 +188,7 @@ static int rs_batch_run(struct rs_call *call, struct rs_batch *batch)
 
 static struct rs_batch *rs_batch_alloc(struct refstore_batch *args)
 {
-	struct rs_batch *batch = kmalloc(sizeof(*batch), GFP_KERNEL_ACCOUNT);
+	struct rs_batch *batch = kmalloc(sizeof(*batch), RS_GFP);
 
 	if (!batch)
 		return NULL;
@@ -197,7 +197,7 @@ static struct rs_batch *rs_batch_alloc(struct refstore_batch *args)
 	if (args->nr_ops <= RS_BATCH_CHUNK)
 		return batch;
 	batch->handles = kvmalloc_array(args->nr_ops, sizeof(u64),
-					GFP_KERNEL_ACCOUNT);
+					RS_GFP);
 	if (!batch->handles) {
 		kfree(batch);
 		return NULL;

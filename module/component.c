@@ -431,7 +431,7 @@ static void rs_tarjan_free(struct rs_tarjan *tarjan)
  */
 static bool rs_tarjan_alloc(struct rs_tarjan *tarjan, u32 n)
 {
-	const gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
+	const gfp_t gfp = RS_GFP & ~__GFP_ACCOUNT;	/* no user's call */
 
 	tarjan->low = kvcalloc(n, sizeof(u32), gfp);
 	tarjan->comp = kvcalloc(n, sizeof(u32), gfp);

@@ -28,7 +28,7 @@ static int rs_bounce_init(struct rs_bounce *bounce, u32 length)
 {
 	bounce->data = bounce->small;
 	if (length > sizeof(bounce->small))
-		bounce->data = kvmalloc(length, GFP_KERNEL_ACCOUNT);
+		bounce->data = kvmalloc(length, RS_GFP);
 	return bounce->data ? 0 : -ENOMEM;
 }
 

@@ -406,7 +406,7 @@ static void rs_heap_init_locks(struct rs_heap *heap)
  */
 struct rs_heap *rs_heap_create(kuid_t owner)
 {
-	struct rs_heap *heap = kmem_cache_zalloc(rs_heap_cache, GFP_KERNEL);
+	struct rs_heap *heap = kmem_cache_zalloc(rs_heap_cache, RS_GFP);
 
 	if (!heap)
 		return NULL;

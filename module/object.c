@@ -190,7 +190,7 @@ static int rs_leaf_init(struct rs_object *obj, const struct rs_spec *spec)
 	if (obj->class != RS_BLOCK_CLASS)
 		return 0;
 	leaf = container_of(obj, struct rs_leaf_block, obj);
-	leaf->data = kvmalloc(spec->data_len, GFP_KERNEL_ACCOUNT);
+	leaf->data = kvmalloc(spec->data_len, RS_GFP);
 	if (!leaf->data)
 		return -ENOMEM;
 	obj->flags |= RS_BLOCK_DATA;
@@ -221,7 +221,7 @@ static int rs_slotted_init(struct rs_object *obj, const struct rs_spec *spec)
 	obj->queue_pos = 0;
 	obj->shape = spec->nr_slots;
 	if (spec->data_len) {
-		data = kvmalloc(spec->data_len, GFP_KERNEL_ACCOUNT);
+		data = kvmalloc(spec->data_len, RS_GFP);
 		if (!data)
 			return -ENOMEM;
 		obj->flags |= RS_BLOCK_DATA;
@@ -252,7 +252,7 @@ struct rs_object *rs_object_alloc(const struct rs_spec *spec)
 	struct rs_object *obj;
 	int err;
 
-	obj = kmem_cache_alloc(rs_caches[class], GFP_KERNEL);
+	obj = kmem_cache_alloc(rs_caches[class], RS_GFP);
 	if (!obj)
 		return NULL;
 	rs_ref_init(&obj->ref, spec->slotted);

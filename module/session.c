@@ -77,7 +77,7 @@ struct rs_session *rs_session_create(struct rs_heap *heap)
 {
 	struct rs_session *session;
 
-	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	session = kzalloc(sizeof(*session), RS_GFP);
 	if (!session)
 		return NULL;
 	session->heap = heap;
@@ -86,7 +86,7 @@ struct rs_session *rs_session_create(struct rs_heap *heap)
 	/* From here on /proc and walks see it */
 	if (xa_alloc_cyclic(&heap->sessions, &session->number, session,
 			    XA_LIMIT(1, U32_MAX), &heap->next_session,
-			    GFP_KERNEL_ACCOUNT) < 0) {
+			    RS_GFP) < 0) {
 		kfree(session);
 		return NULL;
 	}

@@ -29,7 +29,7 @@ struct rs_slots *rs_slots_alloc(u32 nr)
 {
 	struct rs_slots *slots;
 
-	slots = kvzalloc(struct_size(slots, slot, nr), GFP_KERNEL_ACCOUNT);
+	slots = kvzalloc(struct_size(slots, slot, nr), RS_GFP);
 	if (slots)
 		slots->nr = nr;
 	return slots;

@@ -34,7 +34,7 @@ int rs_types_init(struct rs_types *types)
 	types->room = 2 * REFSTORE_TYPE_USER;
 	types->nr = REFSTORE_TYPE_USER;
 	types->type = kvcalloc(types->room, sizeof(*types->type),
-			       GFP_KERNEL_ACCOUNT);
+			       RS_GFP);
 	if (!types->type)
 		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(rs_builtin_types); i++)
@@ -77,7 +77,7 @@ static int rs_types_widen(struct rs_heap *heap)
 
 	if (types->nr == RS_MAX_TYPES)
 		return -ENOSPC;
-	new = kvcalloc(room, sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = kvcalloc(room, sizeof(*new), RS_GFP);
 	if (!new)
 		return -ENOMEM;
 	spin_lock(&heap->table_lock);

@@ -15,7 +15,7 @@ static struct rs_dir *rs_dir_alloc(u32 room)
 {
 	struct rs_dir *dir;
 
-	dir = kvmalloc(struct_size(dir, page, room), GFP_KERNEL_ACCOUNT);
+	dir = kvmalloc(struct_size(dir, page, room), RS_GFP);
 	if (dir)
 		dir->room = room;
 	return dir;
@@ -54,7 +54,7 @@ int rs_vec_grow(struct rs_vec *vec, size_t entry_size)
 	struct rs_dir *dir;
 	void *page;
 
-	page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	page = (void *)get_zeroed_page(RS_GFP);
 	if (!page)
 		return -ENOMEM;
 	dir = rs_vec_widen(vec, pages);

@@ -9,9 +9,16 @@
 #ifndef RS_VEC_H
 #define RS_VEC_H
 
+#include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
+
+/*
+ * All memory that users make us take: theirs to pay for, and not worth killing
+ * anyone. Where there is none, or their memory cgroup is full, they get ENOMEM.
+ */
+#define RS_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 struct rs_dir {
 	struct rcu_head rcu;

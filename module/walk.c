@@ -356,7 +356,7 @@ int rs_walk(struct rs_call *call, void *body)
 
 	if (err)
 		return err;
-	walk = kmalloc(sizeof(*walk), GFP_KERNEL_ACCOUNT);
+	walk = kmalloc(sizeof(*walk), RS_GFP);
 	if (!walk)
 		return -ENOMEM;
 	walk->call = call;

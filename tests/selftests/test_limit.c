@@ -5,17 +5,16 @@
  *
  * They are module parameters. The tests set them to something small, and back.
  */
+#include <sys/stat.h>
+
 #include "refstore_heap.h"
 
 #define PARAMETERS "/sys/module/refstore/parameters/"
 
-static int write_parameter(const char *name, const char *value)
+static int write_file(const char *path, const char *value)
 {
-	char path[128];
-	int fd, ret = 0;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
 
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (write(fd, value, strlen(value)) < 0)
@@ -24,14 +23,19 @@ static int write_parameter(const char *name, const char *value)
 	return ret;
 }
 
-static int read_parameter(const char *name, char *value, size_t size)
+static int write_parameter(const char *name, const char *value)
 {
 	char path[128];
-	ssize_t length;
-	int fd;
 
 	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return write_file(path, value);
+}
+
+static int read_file(const char *path, char *value, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
 	if (fd < 0)
 		return -errno;
 	length = read(fd, value, size - 1);
@@ -40,6 +44,14 @@ static int read_parameter(const char *name, char *value, size_t size)
 		return -errno;
 	value[length] = 0;
 	return 0;
+}
+
+static int read_parameter(const char *name, char *value, size_t size)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	return read_file(path, value, size);
 }
 
 FIXTURE(limit)
@@ -268,6 +280,56 @@ TEST_F(limit, of_whom)
 	SET_LIMIT(used(self, variant->name[4]));
 	EXPECT_EQ(IS('h') ? 0 : -EDQUOT, rs_leaf(other, NULL, 1, &result));
 	EXPECT_EQ(0, close(other));
+}
+
+#define CGROUPS	"/sys/fs/cgroup/"
+#define CGROUP	CGROUPS "refstore_limit/"
+
+/* Makes objects in the cgroup until that is refused; exits with the errno. */
+static void fill_cgroup(__u32 length, __u32 nr_slots)
+{
+	struct refstore_create create = {
+		.data_len = length,
+		.nr_slots = nr_slots,
+	};
+	int fd = rs_open(), ret;
+
+	/* What it touches itself must not need memory at the end. */
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) ||
+	    write_file(CGROUP "cgroup.procs", "0"))
+		_exit(255);
+	do {
+		ret = rs_create(fd, &create);
+	} while (!ret);
+	_exit(-ret);
+}
+
+/*
+ * A full memory cgroup refuses, and nobody is killed for it; the memory comes
+ * back with the session.
+ */
+TEST(memory_cgroup)
+{
+	static const struct { __u32 length, nr_slots; } shapes[] = {
+		{ 60000, 0 }, { 3000, 0 }, { 0, 5000 },
+	};
+	char events[512];
+	pid_t child;
+	size_t i;
+
+	write_file(CGROUPS "cgroup.subtree_control", "+memory");
+	if (mkdir(CGROUP, 0755) || write_file(CGROUP "memory.max", "16M"))
+		SKIP(return, "no memory cgroups");
+	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
+		child = fork();
+		if (!child)
+			fill_cgroup(shapes[i].length, shapes[i].nr_slots);
+		EXPECT_EQ(ENOMEM, rs_wait_child(child));
+	}
+	EXPECT_EQ(0, read_file(CGROUP "memory.events", events,
+			       sizeof(events)));
+	EXPECT_NE(NULL, strstr(events, "oom_kill 0"));
+	EXPECT_TRUE(rs_wait_until(!rmdir(CGROUP), RS_SOON));
 }
 
 TEST_HARNESS_MAIN

@@ -309,6 +309,7 @@ main() {
 	source-6.12) source_tree 6.12; entry=$source ;;
 	prune) prune; exit ;;
 	*)
+		say "$NAME: no such kernel"
 		usage >&2
 		exit 2
 		;;

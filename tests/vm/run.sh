@@ -20,7 +20,7 @@ usage() {
 	--icount          count instructions as time: one processor, repeatable
 	--log FILE        the kernel's log (build/logs/KERNEL-N.log)
 	--append ARGS     more for the kernel's command line
-	--no-leak-scan    no kmemleak scan after the command (check only, 7 s)
+	--no-leak-scan    no kmemleak scan after the command (check only, 12 s)
 
 	The status is the command's, or 97 if the kernel complained, 124 if the
 	time was over, 98 if the guest died without a status.

@@ -48,7 +48,7 @@
  *               field that is not zero, an unknown type, a count of zero where
  *               one is needed.
  *   EMFILE, ENFILE   No descriptor for a new session.
- *   ENOMEM      No memory, or the memory cgroup's limit.
+ *   ENOMEM      No memory, or the memory cgroup's limit; nobody is killed for it.
  *   ENOTTY      No such command (in this version).
  *   EOPNOTSUPP  The object is a leaf and has no slots to read, write or resize;
  *               or the command cannot be part of a batch.
