@@ -18,8 +18,8 @@ pahole = $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 # For scripts, which call make in their own ways: not in this one's.
 script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
-.PHONY: all module userspace install modules_install check test test-all demo \
-	bench kunit clean help
+.PHONY: all module userspace install uninstall modules_install check test \
+	test-all demo bench kunit clean help
 
 ## all              the module, the library, the command (the default)
 all: module userspace
@@ -45,7 +45,10 @@ userspace:
 ## install          install all of it
 install: modules_install
 	$(MAKE) -C userspace PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' install
-	$(if $(DESTDIR),,ldconfig)
+
+## uninstall        remove the library, the command and what goes with them
+uninstall:
+	$(MAKE) -C userspace PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' uninstall
 
 ## modules_install  install the module
 modules_install: module

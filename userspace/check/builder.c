@@ -171,6 +171,10 @@ static ssize_t run(unsigned int seed, struct refstore_builder *builder,
 		CHECK(add_random(builder, i) == (ssize_t)i);
 	CHECK(!refstore_open_fd(new_session_fd(), &store));
 	*record = (struct record){};
+	/* What is refused was not submitted. */
+	CHECK(refstore_builder_submit(builder, store,
+				      ~REFSTORE_BATCH_CONTINUE) == -EINVAL);
+	CHECK(!record->nr_ops && !refstore_builder_done(builder));
 	ret = refstore_builder_submit(builder, store, flags);
 	CHECK(refstore_builder_done(builder) == record->nr_ops);
 	CHECK(refstore_builder_submit(builder, store, flags) == -EBUSY);

@@ -119,11 +119,15 @@ printf '%s\n' '{"refstore":1}' \
 	'{"id":5,"type":"x","data":"AAH/","sealed":["data","slots"]}' \
 	'{"id":6,"type":"list","slots":[6]}' '{"id":7,"type":"list","slots":[1]}' \
 	'{"root":1}' >"$work/odd"
-refstore load "$work/odd" -- refstore dump >"$work/again"
+refstore load "$work/odd" -- refstore dump >"$work/again" 2>"$work/err"
 shape <"$work/odd" | sed '$d' >"$work/before"
 shape <"$work/again" >"$work/after"
 echo 'reachable 5 of 5' >>"$work/before"
 check 'seals, leaves, bytes and garbage' diff "$work/before" "$work/after"
+lost='not reachable from the root'
+echo "refstore: $work/odd: 2 of 7 objects are $lost and were not kept" \
+	>"$work/told"
+check 'load tells what it did not keep' diff "$work/told" "$work/err"
 echo '{"refstore":1}
 {"root":null}' >"$work/empty"
 check 'an empty heap' refstore load "$work/empty" -- refstore verify --json
@@ -137,6 +141,14 @@ check 'cycles without the root are collected' \
 	sh -c 'refstore load "$1" -- refstore verify | tee /dev/stderr |
 	grep -x "1 object of [0-9]* bytes, 1 edge, 0 handles, 0 saturated: 0 .*s"' \
 	sh "$work/cycles"
+printf '%s\n' '{"refstore":1}' '{"id":1,"type":"list"}' \
+	'{"id":2,"type":"list"}' '{"root":1}' >"$work/two"
+refstore load "$work/two" -- true 2>"$work/err"
+echo "refstore: $work/two: 1 of 2 objects is $lost and was not kept" \
+	>"$work/told"
+check 'load tells of one' diff "$work/told" "$work/err"
+refstore load "$work/web" -- true 2>"$work/err"
+check 'load says nothing if all is kept' [ ! -s "$work/err" ]
 
 echo '{"refstore":1}' >"$work/short"
 check 'a short dump is refused' ends 1 refstore load "$work/short" -- true
@@ -160,6 +172,19 @@ check 'another descriptor is not' \
 check 'nor is one that does not exist' \
 	says "process $loader, descriptor 99: Bad file descriptor" \
 	refstore verify --pid "$loader" -s 99
+limit=/sys/module/refstore/parameters/max_handles
+before=$(cat "$limit")
+echo 10 >"$limit"
+incomplete='the dump is incomplete'
+# shellcheck disable=SC2016
+check 'a dump needs handles' \
+	says "$incomplete: the session's limit of handles (max_handles)" \
+	sh -c 'refstore dump --pid "$1" >/dev/null' sh "$loader"
+which='max_objects, max_bytes or max_handles'
+check 'so does load' \
+	says "$work/web:12: cannot create object 11: a limit of refstore ($which)" \
+	refstore load "$work/web" -- true
+echo "$before" >"$limit"
 check 'it can be collected' refstore collect --pid "$loader" --json
 check 'its types' sh -c 'refstore types | grep node'
 kill "$loader"
@@ -167,6 +192,62 @@ wait "$loader"
 check 'it ends well when asked to' [ $? -eq 0 ]
 sleep 1
 check 'and its heap is gone' grep -qx 'objects 0' /proc/refstore/stats
+
+# Sessions on two heaps: one that load inherits, one of its own.
+refstore load "$work/tree" -- refstore load "$work/web" >"$work/fifo" &
+loader=$!
+read -r where <"$work/fifo"
+own=${where##* }
+heap=${where%%:*}
+message="refstore: process $loader: descriptor [0-9]* is a session on"
+message="$message heap [0-9]*, descriptor $own on $heap: choose with"
+# shellcheck disable=SC2016
+check 'of two heaps, one must be chosen' \
+	sh -c 'refstore verify -p "$1" 2>&1 | tee /dev/stderr | grep -x "$2"' \
+	sh "$loader" "$message --session-fd"
+check 'one can be' refstore verify --pid "$loader" --session-fd "$own"
+kill "$loader"
+wait "$loader"
+
+# For ever, makes an object and releases the one before.
+cat >"$work/busy" <<'EOF'
+import ctypes, os, sys
+library = ctypes.CDLL(sys.argv[1])
+store = ctypes.c_void_p()
+fd = int(os.environ["REFSTORE_FD"])
+assert not library.refstore_open_fd(fd, ctypes.byref(store))
+spec = ctypes.create_string_buffer(64)
+old = ctypes.c_uint64()
+assert not library.refstore_create(store, spec, ctypes.byref(old), None)
+print("busy", flush=True)
+while True:
+    new = ctypes.c_uint64()
+    assert not library.refstore_create(store, spec, ctypes.byref(new), None)
+    assert not library.refstore_release(store, old)
+    old = new
+EOF
+
+# says_in_use PID: at last; where there is one processor, it may be verify's.
+says_in_use() {
+	tries=100
+	# shellcheck disable=SC2016
+	until says 'the heap was in use meanwhile: what is above may be wrong' \
+		sh -c 'refstore verify --pid "$1" >/dev/null' sh "$1"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+	done
+}
+
+refstore load "$work/tree" -- python3 "$work/busy" \
+	"$build/lib/librefstore.so.0" >"$work/fifo" &
+busy=$!
+read -r where <"$work/fifo"
+check 'verify notices that a heap is in use' says_in_use "$busy"
+kill -STOP "$busy"
+sleep 1
+check 'it is content when that stands still' refstore verify --pid "$busy"
+kill -KILL "$busy"
+wait "$busy"
 
 echo "1..$count"
 [ "$failed" -eq 0 ]

@@ -89,6 +89,27 @@ passes 'the example of librefstore(3) compiles' "$CC" -Wall -Wextra -Werror \
 	-I"$UAPI" -I"$here/../lib" "$work/example.c" -L"$build/lib" -lrefstore \
 	-o "$build/check/example"
 
+# install_to TARGET: makes it, below a folder.
+install_to() {
+	env -u MAKEFLAGS -u MFLAGS make -f "$here/../Makefile" O="$build" \
+		DESTDIR="$work/root" "$1"
+}
+
+# What is found below the folder, but for folders.
+installed() {
+	find "$work/root" ! -type d
+}
+
+passes 'it is installed' install_to install
+installed >"$work/out"
+[ "$(wc -l <"$work/out")" -eq 9 ]
+ok $? 'nine files are installed'
+passes 'it is uninstalled' install_to uninstall
+installed >"$work/out"
+[ ! -s "$work/out" ]
+ok $? 'nothing of it is left'
+
+passes 'changes of a heap show in its sum' "$build/check/sum"
 passes 'batches survive being cut' "$build/check/builder"
 passes 'sessions survive fork()' "$build/check/fork"
 passes 'descriptors pass through sockets' "$build/check/socket"
@@ -259,6 +280,17 @@ unset REFSTORE_FD
 number='takes a number from'
 exits 2 nonsense
 exits 2 --nonsense
+says 2 "invalid option -- 'p'" -p 211 collect
+grep -q '^Options of a command come after it\.' "$work/out"
+ok $? 'the hint says where options belong'
+says 2 "option '--pid' requires an argument" collect --pid
+for option in --version --help 'load --help'; do
+	# shellcheck disable=SC2086
+	"$tool" $option >/dev/full 2>"$work/out"
+	[ $? -eq 1 ] &&
+		grep -qx 'refstore: cannot write: No space .*' "$work/out"
+	ok $? "refstore $option says that it cannot write"
+done
 says 2 'stat takes no argument: more' stat more
 says 2 'verify takes no argument: more' verify --fd 1 more
 exits 2 stat --fd 1

@@ -580,6 +580,9 @@ ssize_t refstore_builder_submit(struct refstore_builder *builder,
 		return -EBUSY;
 	if (builder->error)
 		return builder->error;
+	/* Before anything changes: the caller may try again. */
+	if (flags & ~REFSTORE_BATCH_CONTINUE)
+		return -EINVAL;
 	builder->submitted = true;
 	resolve_arrays(builder);
 	return run(builder, store, flags);

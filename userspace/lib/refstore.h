@@ -60,7 +60,8 @@
  * Cloning takes time in proportion to the session's handles, even when the
  * child executes another program at once: posix_spawn() and vfork() do not
  * clone, and their child must not call the library. Where a session cannot be
- * cloned (no descriptor, no memory), it is dead in the child: each call returns
+ * cloned (no descriptor, no memory, or one of its objects has as many
+ * references as it can have), it is dead in the child: each call returns
  * -EBADF, refstore_fd() too, and refstore_close() is still needed. Descriptors
  * outside of a struct refstore are shared between parent and child, like all.
  */
@@ -103,7 +104,8 @@ int refstore_open(struct refstore **store);
  * @path: the file to open
  * @store: out: the session
  *
- * Errors: as for refstore_open(); -ENOTTY if the file is something else.
+ * Errors: as for refstore_open(), and the others of open(2); -ENOTTY if the
+ * file is something else.
  */
 int refstore_open_path(const char *path, struct refstore **store);
 
@@ -644,8 +646,8 @@ ssize_t refstore_builder_cas_root(struct refstore_builder *builder,
  * Return: how many operations failed (so 0: all went well), or a negative
  * errno when the batch could not be run to its end. What
  * refstore_builder_done() counts was done then, and stays.
- * Errors: -EBUSY (already submitted), -EINVAL (@flags), and those that adding
- * operations met.
+ * Errors: -EBUSY (already submitted), -EINVAL (@flags; then the batch is not
+ * submitted yet), and those that adding operations met.
  */
 ssize_t refstore_builder_submit(struct refstore_builder *builder,
 				struct refstore *store, unsigned int flags);

@@ -240,6 +240,18 @@ static int write_dump(struct dump *dump)
 	return ret;
 }
 
+static const char *describe(int error)
+{
+	switch (error) {
+	case -ESTALE:
+		return "the heap changed meanwhile";
+	case -EDQUOT:
+		return "the session's limit of handles (max_handles)";
+	default:
+		return strerror(-error);
+	}
+}
+
 static int run_dump(const struct arguments *arguments)
 {
 	struct dump dump = {};
@@ -249,8 +261,7 @@ static int run_dump(const struct arguments *arguments)
 		return STATUS_FAILED;
 	ret = write_dump(&dump);
 	if (ret)
-		warnx("the dump is incomplete: %s", ret == -ESTALE ?
-		      "the heap changed meanwhile" : strerror(-ret));
+		warnx("the dump is incomplete: %s", describe(ret));
 	refstore_close(dump.store);
 	free(dump.edges);
 	free(dump.slots);

@@ -41,6 +41,14 @@ static int read_file(const char *name, const struct refstore_query *query,
 	return ret;
 }
 
+static const char *describe(int error)
+{
+	if (error == -EDQUOT)
+		return "a limit of refstore (max_objects, max_bytes or "
+		       "max_handles)";
+	return strerror(-error);
+}
+
 static int restore(const char *name, struct refstore *store,
 		   const struct graph *graph)
 {
@@ -50,11 +58,11 @@ static int restore(const char *name, struct refstore *store,
 	if (!ret)
 		return 0;
 	if (error.object == GRAPH_NONE)
-		warnx("%s: cannot %s: %s", name, error.what, strerror(-ret));
+		warnx("%s: cannot %s: %s", name, error.what, describe(ret));
 	else
 		warnx("%s:%" PRIu64 ": cannot %s object %" PRIu64 ": %s", name,
 		      error.object + 2, error.what,
-		      graph->objects[error.object].id, strerror(-ret));
+		      graph->objects[error.object].id, describe(ret));
 	return -1;
 }
 
@@ -74,6 +82,42 @@ static int drop_garbage(struct refstore *store)
 	return ret;
 }
 
+static int count_objects(struct refstore *store, uint64_t *count)
+{
+	struct refstore_walk_object object;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_objects(store, 0, &iter);
+
+	*count = 0;
+	if (ret)
+		return ret;
+	do {
+		ret = refstore_iter_next_object(iter, &object);
+		*count += ret == 1;
+	} while (ret == 1 || ret == -EINTR);
+	refstore_iter_free(iter);
+	return ret;
+}
+
+/* A dump may have more than one who restores it gets to see. */
+static int tell_lost(const char *name, struct refstore *store, uint64_t all)
+{
+	uint64_t kept, lost;
+	int ret = count_objects(store, &kept);
+
+	if (ret) {
+		warnx("cannot count: %s", strerror(-ret));
+		return ret;
+	}
+	lost = all - kept;
+	if (lost)
+		warnx("%s: %" PRIu64 " of %" PRIu64 " object%s %s not reachable"
+		      " from the root and %s not kept", name, lost, all,
+		      all == 1 ? "" : "s", lost == 1 ? "is" : "are",
+		      lost == 1 ? "was" : "were");
+	return 0;
+}
+
 /* Puts what the file's root reaches into the heap. */
 static int fill(const char *name, struct refstore *store,
 		struct refstore_query *query)
@@ -89,8 +133,12 @@ static int fill(const char *name, struct refstore *store,
 	if (ret)
 		return ret;
 	ret = restore(name, store, &graph);
+	if (!ret)
+		ret = drop_garbage(store);
+	if (!ret)
+		ret = tell_lost(name, store, graph.nr_objects);
 	graph_free(&graph);
-	return ret ? ret : drop_garbage(store);
+	return ret;
 }
 
 /* A session on a new heap with what the file contains. */
@@ -204,7 +252,8 @@ const struct command command_load = {
 	.summary = "Make a private heap of a dump, for a command",
 	.help = "Reads FILE ('-': standard input), which 'refstore dump'\n"
 		"wrote, into a new heap. The root, and what it reaches, is\n"
-		"kept; the rest is collected before anything else is done.\n"
+		"kept; the rest is collected before anything else is done,\n"
+		"and its number is told on standard error.\n"
 		"\n"
 		"Then runs COMMAND, which inherits a session on the heap: the\n"
 		"number of its descriptor is in $REFSTORE_FD, where the other\n"

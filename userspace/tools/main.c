@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <err.h>
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -69,11 +70,13 @@ static void help_command(const struct command *command)
 	fputs(exit_status, stdout);
 }
 
-/* Ends well if what was asked for could be printed. */
-__attribute__((noreturn))
-static void leave(void)
+/* The status, if what was asked for could be printed. */
+static int finish(int status)
 {
-	exit(fflush(stdout) ? STATUS_FAILED : STATUS_OK);
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	warn("cannot write");
+	return STATUS_FAILED;
 }
 
 __attribute__((noreturn))
@@ -83,14 +86,14 @@ static void help(const struct command *command)
 		help_command(command);
 	else
 		help_all();
-	leave();
+	exit(finish(STATUS_OK));
 }
 
 __attribute__((noreturn))
 static void version(void)
 {
 	puts("refstore " VERSION);
-	leave();
+	exit(finish(STATUS_OK));
 }
 
 __attribute__((noreturn))
@@ -168,6 +171,9 @@ static void take_options(const struct command *command,
 				take_number(command, "--session-fd", 0);
 			break;
 		default:
+			if (!command)
+				fputs("Options of a command come after it. ",
+				      stderr);
 			hint(command);
 		}
 	}
@@ -206,16 +212,16 @@ int main(int argc, char **argv)
 {
 	struct arguments arguments = { .fd = -1, .session_fd = -1 };
 	const struct command *command = &command_stat;
-	char *program = argv[0];
 	int status;
 
+	/* So that getopt() begins its messages like warn(). */
+	argv[0] = program_invocation_short_name;
 	take_options(NULL, &arguments, argc, argv);
 	argc -= optind;
 	argv += optind;
 	if (argc) {
 		command = find_command(*argv);
-		/* Its messages begin like those of getopt(). */
-		*argv = program;
+		*argv = program_invocation_short_name;
 		take_options(command, &arguments, argc, argv);
 		argv += optind;
 	}
@@ -224,9 +230,5 @@ int main(int argc, char **argv)
 	status = command->run(&arguments);
 	if (status == STATUS_USAGE)
 		hint(command);
-	if (fflush(stdout) || ferror(stdout)) {
-		warn("cannot write");
-		return STATUS_FAILED;
-	}
-	return status;
+	return finish(status);
 }

@@ -91,62 +91,73 @@ static bool is_session(int directory, const char *name)
 	       !strcmp(link, "anon_inode:[refstore]");
 }
 
-static int same_heap(struct refstore *one, struct refstore *other)
-{
-	struct refstore_query first, second;
-
-	return !refstore_query(one, &first) &&
-	       !refstore_query(other, &second) && first.heap == second.heap;
-}
-
-/*
- * Looks at descriptor @name of the process. *store: the first session found,
- * of descriptor *found. A second heap is an error.
+/**
+ * struct search - a process being searched for sessions
+ * @pid: the process
+ * @pidfd: the same
+ * @store: a session on the heap of the first one that was found, or NULL
+ * @fd: the descriptor of that one
+ * @heap: the number of its heap
  */
-static int try_descriptor(int pidfd, const char *name, struct refstore **store,
-			  int *found)
-{
-	struct refstore *other;
-	int fd = atoi(name);
-	int ret;
+struct search {
+	pid_t pid;
+	int pidfd;
+	struct refstore *store;
+	int fd;
+	uint64_t heap;
+};
 
-	/* What has gone meanwhile, or only looks like one, is no session. */
-	ret = open_theirs(pidfd, fd, &other);
-	if (ret)
-		return ret == -EPERM ? ret : 0;
-	if (!*store) {
-		*store = other;
-		*found = fd;
+/* Takes the session @store, of descriptor @fd. A second heap is an error. */
+static int add_session(struct search *search, int fd, struct refstore *store)
+{
+	struct refstore_query query;
+	int ret = refstore_query(store, &query);
+
+	if (!ret && !search->store) {
+		search->store = store;
+		search->fd = fd;
+		search->heap = query.heap;
 		return 0;
 	}
-	ret = same_heap(*store, other) ? 0 : -ENOTUNIQ;
-	refstore_close(other);
-	if (ret)
-		warnx("descriptors %d and %d are sessions on different heaps: "
-		      "choose with --session-fd", *found, fd);
-	return ret;
+	refstore_close(store);
+	if (ret || query.heap == search->heap)
+		return ret;
+	warnx("process %d: descriptor %d is a session on heap %" PRIu64
+	      ", descriptor %d on heap %" PRIu64 ": choose with --session-fd",
+	      (int)search->pid, search->fd, search->heap, fd,
+	      (uint64_t)query.heap);
+	return -ENOTUNIQ;
 }
 
-static int search_directory(DIR *directory, int pidfd, struct refstore **store)
+static int try_descriptor(struct search *search, int fd)
+{
+	struct refstore *store;
+	int ret = open_theirs(search->pidfd, fd, &store);
+
+	if (!ret)
+		return add_session(search, fd, store);
+	/* What has gone meanwhile, or only looks like one, is no session. */
+	return ret == -EPERM ? ret : 0;
+}
+
+static int search_directory(struct search *search, DIR *directory)
 {
 	struct dirent *entry;
-	int found = -1;
 	int ret = 0;
 
-	*store = NULL;
 	while (!ret && (entry = readdir(directory)))
 		if (is_session(dirfd(directory), entry->d_name))
-			ret = try_descriptor(pidfd, entry->d_name, store,
-					     &found);
-	if (!ret && !*store)
+			ret = try_descriptor(search, atoi(entry->d_name));
+	if (!ret && !search->store)
 		ret = -ENOENT;
-	if (ret && *store)
-		refstore_close(*store);
+	if (ret)
+		refstore_close(search->store);
 	return ret;
 }
 
 static int search(pid_t pid, int pidfd, struct refstore **store)
 {
+	struct search search = { .pid = pid, .pidfd = pidfd };
 	char path[32];
 	DIR *directory;
 	int ret;
@@ -155,8 +166,9 @@ static int search(pid_t pid, int pidfd, struct refstore **store)
 	directory = opendir(path);
 	if (!directory)
 		return -errno;
-	ret = search_directory(directory, pidfd, store);
+	ret = search_directory(&search, directory);
 	closedir(directory);
+	*store = search.store;
 	return ret;
 }
 

@@ -7,14 +7,19 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 #include "idmap.h"
 #include "out.h"
+#include "sum.h"
 #include "table.h"
 #include "target.h"
+
+/* How often to look whether a heap is in use that seems to be wrong. */
+#define LOOKS 16
 
 /**
  * struct found - what was found of an object
@@ -57,6 +62,8 @@ struct total {
  * @handles: handles of all sessions
  * @saturated: objects that are saturated
  * @disagreements: so far
+ * @sum: what it contained at first, see sum.h
+ * @in_use: it changed meanwhile
  */
 struct verify {
 	struct refstore *store;
@@ -72,6 +79,8 @@ struct verify {
 	uint64_t handles;
 	uint64_t saturated;
 	uint64_t disagreements;
+	uint64_t sum;
+	bool in_use;
 };
 
 /*
@@ -384,7 +393,26 @@ static int begin(struct verify *verify)
 	verify->types = calloc(verify->nr_types, sizeof(*verify->types));
 	if (!verify->types)
 		return -ENOMEM;
-	return refstore_collect(verify->store, NULL);
+	ret = refstore_collect(verify->store, NULL);
+	return ret ? ret : sum_heap(verify->store, &verify->sum);
+}
+
+/*
+ * Has anything changed since? One look does where all agrees. Where something
+ * does not, more are worth while: somebody who takes and gives back the same
+ * handle again and again may leave all as it was at any single look.
+ */
+static int look_again(struct verify *verify)
+{
+	int looks = verify->disagreements ? LOOKS : 1;
+	uint64_t sum;
+	int ret = 0;
+
+	while (!ret && !verify->in_use && looks--) {
+		ret = sum_heap(verify->store, &sum);
+		verify->in_use = !ret && sum != verify->sum;
+	}
+	return ret;
 }
 
 static int walk(struct verify *verify)
@@ -398,7 +426,28 @@ static int walk(struct verify *verify)
 	return ret;
 }
 
-/* 0, or -1 after it has said why it could not go on. */
+/* What the kernel states, against what was found. */
+static int compare(struct verify *verify)
+{
+	int ret;
+
+	check_references(verify);
+	ret = check_heap(verify);
+	return ret ? ret : check_types(verify);
+}
+
+static void print_totals(const struct verify *verify)
+{
+	out_count("objects", "", verify->total.objects, "object");
+	out_count("bytes", " of ", verify->total.bytes, "byte");
+	out_count("edges", ", ", verify->edges, "edge");
+	out_count("handles", ", ", verify->handles, "handle");
+	out_number("saturated", ", %" PRIu64 " saturated", verify->saturated);
+	out_text(": %" PRIu64 " disagreement%s\n", verify->disagreements,
+		 verify->disagreements == 1 ? "" : "s");
+}
+
+/* 0, or a negative number after it has said why it could not go on. */
 static int verify_heap(struct verify *verify)
 {
 	int ret = begin(verify);
@@ -410,21 +459,27 @@ static int verify_heap(struct verify *verify)
 		ret = walk(verify);
 	if (ret)
 		warnx("cannot verify: %s", strerror(-ret));
-	if (!ret) {
-		check_references(verify);
-		ret = check_heap(verify);
-	}
-	if (!ret)
-		ret = check_types(verify);
+	else
+		ret = compare(verify);
 	out_close_array();
-	out_count("objects", "", verify->total.objects, "object");
-	out_count("bytes", " of ", verify->total.bytes, "byte");
-	out_count("edges", ", ", verify->edges, "edge");
-	out_count("handles", ", ", verify->handles, "handle");
-	out_number("saturated", ", %" PRIu64 " saturated", verify->saturated);
-	out_text(": %" PRIu64 " disagreement%s\n", verify->disagreements,
-		 verify->disagreements == 1 ? "" : "s");
+	print_totals(verify);
 	out_close_object();
+	return ret;
+}
+
+/* Says so if the heap was in use, or if that could not be found out. */
+static int warn_of_use(struct verify *verify)
+{
+	int ret = look_again(verify);
+
+	/* The warning is of what is above it. */
+	fflush(stdout);
+	if (ret)
+		warnx("cannot tell whether the heap was in use: %s",
+		      strerror(-ret));
+	else if (verify->in_use)
+		warnx("the heap was in use meanwhile: what is above may be "
+		      "wrong");
 	return ret;
 }
 
@@ -436,11 +491,14 @@ static int run_verify(const struct arguments *arguments)
 	if (target_open(arguments, &verify.store))
 		return STATUS_FAILED;
 	ret = verify_heap(&verify);
+	if (!ret)
+		ret = warn_of_use(&verify);
 	refstore_close(verify.store);
 	free(verify.found);
 	free(verify.types);
 	idmap_free(&verify.places);
-	return ret || verify.disagreements ? STATUS_FAILED : STATUS_OK;
+	return ret || verify.disagreements || verify.in_use ? STATUS_FAILED :
+							      STATUS_OK;
 }
 
 const struct command command_verify = {
@@ -451,8 +509,11 @@ const struct command command_verify = {
 		"slots, handles of all sessions, the root. Prints where that\n"
 		"is not what the kernel states, and where objects, bytes,\n"
 		"handles and types add up to something else. Saturated\n"
-		"objects have no exact count and are left out. The heap must\n"
-		"be quiet.\n",
+		"objects have no exact count and are left out.\n"
+		"\n"
+		"The heap must be quiet. If it was in use meanwhile, what was\n"
+		"printed may be wrong: then the last line on standard error\n"
+		"says so, and the exit status is 1.\n",
 	.session = true,
 	.run = run_verify,
 };

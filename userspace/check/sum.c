@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A heap's sum is another one when anything in it is, and only then.
+ */
+#include <string.h>
+
+#include "kernel.h"
+#include "sum.h"
+
+static struct refstore_walk_object objects[] = {
+	{ .id = 1, .bytes = 64, .nr_slots = 2, .refs = 1 },
+	{ .id = 2, .bytes = 64, .nr_slots = 2, .refs = 3 },
+	{ .id = 3, .bytes = 96, .type = 5, .refs = 1 },
+};
+
+static struct refstore_walk_edge edges[] = {
+	{ .from = 1, .to = 2, .index = 1 },
+	{ .from = 2, .to = 2, .index = 0 },
+	{ .from = 2, .to = 3, .index = 1 },
+};
+
+static struct refstore_walk_handle handles[] = {
+	{ .id = 2, .session = 1 },
+	{ .id = 1, .session = 2 },
+};
+
+static struct refstore_walk_handle root = { .id = 1 };
+
+static const struct {
+	void *entries;
+	size_t size;
+	uint32_t count;
+} walks[] = {
+	[REFSTORE_WALK_OBJECTS] = { objects, sizeof(*objects), 3 },
+	[REFSTORE_WALK_EDGES] = { edges, sizeof(*edges), 3 },
+	[REFSTORE_WALK_HANDLES] = { handles, sizeof(*handles), 2 },
+	[REFSTORE_WALK_ROOTS] = { &root, sizeof(root), 1 },
+};
+
+/* Lists the last entries first. */
+static int backwards;
+
+/* One entry at a time, as if there was no room for more. */
+static int run_walk(struct refstore_walk *walk)
+{
+	const char *entries = walks[walk->what].entries;
+	uint32_t count = walks[walk->what].count;
+	size_t size = walks[walk->what].size;
+	uint64_t n = walk->cursor[0]++;
+
+	CHECK(walk->capacity && !walk->flags && n <= count);
+	walk->end = n == count;
+	walk->count = !walk->end;
+	if (!walk->count)
+		return 0;
+	if (backwards)
+		n = count - 1 - n;
+	memcpy((void *)(uintptr_t)walk->entries, entries + n * size, size);
+	return 0;
+}
+
+int kernel(int fd, unsigned long command, void *args)
+{
+	(void)fd;
+	if (command == REFSTORE_WALK)
+		return run_walk(args);
+	CHECK(command == REFSTORE_QUERY);
+	return 0;
+}
+
+static struct refstore *store;
+
+static uint64_t sum(void)
+{
+	uint64_t sum;
+
+	CHECK(!sum_heap(store, &sum));
+	return sum;
+}
+
+/* Whatever word of whatever entry differs, the sum does. */
+static void check_words(uint32_t what)
+{
+	size_t count = walks[what].count * walks[what].size / sizeof(uint32_t);
+	uint32_t *words = walks[what].entries;
+	uint64_t before = sum();
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		words[i] ^= 1U << 31;
+		CHECK(sum() != before);
+		words[i] ^= 1U << 31;
+	}
+	CHECK(sum() == before);
+}
+
+/* Two handles that change places are others. */
+static void check_swap(void)
+{
+	uint64_t before = sum();
+
+	handles[0].session = 2;
+	handles[1].session = 1;
+	CHECK(sum() != before);
+}
+
+int main(void)
+{
+	uint64_t before;
+	uint32_t what;
+
+	CHECK(!refstore_open_fd(new_session_fd(), &store));
+	before = sum();
+	backwards = 1;
+	CHECK(sum() == before);
+	objects[0].state = REFSTORE_STATE_CANDIDATE;
+	CHECK(sum() == before);
+	for (what = REFSTORE_WALK_OBJECTS; what <= REFSTORE_WALK_ROOTS; what++)
+		check_words(what);
+	check_swap();
+	refstore_close(store);
+	return 0;
+}
