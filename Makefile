@@ -19,7 +19,7 @@ pahole = $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: all module userspace install uninstall modules_install check test \
-	test-all demo bench kunit clean help
+	test-all demo model bench kunit clean help
 
 ## all              the module, the library, the command (the default)
 all: module userspace
@@ -70,6 +70,10 @@ test-all:
 ## demo             a demonstration, from nothing, in minutes (as root)
 demo:
 	@$(script) tests/demo/run.sh
+
+## model            check the scanner's model, and what each rule is for
+model:
+	@$(script) tests/model/run.sh
 
 ## bench            measurements
 bench:

@@ -16,6 +16,7 @@ usage() {
 	kernels  the kernels' sources
 	check    sparse, clang, shellcheck, 32-bit libraries
 	python   python3
+	model    spin
 	EOF
 }
 
@@ -31,6 +32,7 @@ group_packages() {
 	kernels) echo linux-source-6.12 ;;
 	check) echo sparse clang lld llvm gcc-multilib shellcheck ;;
 	python) echo python3 ;;
+	model) echo gcc libc6-dev spin ;;
 	*)
 		usage >&2
 		exit 2

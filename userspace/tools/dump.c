@@ -158,6 +158,9 @@ static int fill_data(struct dump *dump,
 			return -ENOMEM;
 		dump->data_room = object->data_len;
 	}
+	/* So many references that the walk could not take another one. */
+	if (!object->handle)
+		return -EOVERFLOW;
 	ret = refstore_read(dump->store, object->handle, 0, dump->data,
 			    object->data_len);
 	return ret < 0 ? (int)ret : 0;
@@ -247,6 +250,8 @@ static const char *describe(int error)
 		return "the heap changed meanwhile";
 	case -EDQUOT:
 		return "the session's limit of handles (max_handles)";
+	case -EOVERFLOW:
+		return "an object has as many references as it can have";
 	default:
 		return strerror(-error);
 	}
