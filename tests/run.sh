@@ -19,11 +19,13 @@ skipped=0
 # Results of a log: TAP or KTAP, the cases and not their sums. A case of KUnit is
 # indented by four blanks below its suite; parameters stand deeper.
 count() {
-	local indent=$1 log=$2 ok not_ok skip
+	local indent=$1 log=$2 ok not_ok skip whole
 	ok=$(grep -cE "^$indent"'ok [0-9]+' "$log" || true)
 	not_ok=$(grep -cE "^$indent"'not ok [0-9]+' "$log" || true)
 	skip=$(grep -cE "^$indent"'ok [0-9]+.*# SKIP' "$log" || true)
-	echo "$((ok - skip)) $not_ok $skip"
+	# A program that was skipped as a whole counts as one.
+	whole=$(grep -cE "^$indent"'1\.\.0 # SKIP' "$log" || true)
+	echo "$((ok - skip)) $not_ok $((skip + whole))"
 }
 
 # stage NAME INDENT COMMAND...: runs a command and adds up what it reports.
