@@ -279,7 +279,12 @@ static void rs_reap_leave(struct rs_reap *reap)
 	queue_work(rs_queue, &heap->reap_work);
 }
 
-/* Leaves a session that is closed, with its handles, to heap->reap_work. */
+/*
+ * Leaves a session that is closed, with its handles, to heap->reap_work. Under
+ * the lock, since the work may be running: as soon as that is gone it can take
+ * the session, and with it the heap, which goes when the work is not queued any
+ * more.
+ */
 void rs_reap_leave_session(struct rs_session *session)
 {
 	struct rs_heap *heap = session->heap;
@@ -287,8 +292,8 @@ void rs_reap_leave_session(struct rs_session *session)
 	spin_lock(&heap->backlog_lock);
 	list_add_tail(&session->node, &heap->closing);
 	heap->backlog_in++;
-	spin_unlock(&heap->backlog_lock);
 	queue_work(rs_queue, &heap->reap_work);
+	spin_unlock(&heap->backlog_lock);
 }
 
 /* Works off a slice of what is dying, and leaves the rest to the queue. */

@@ -34,9 +34,10 @@ stage() {
 	shift 2
 	log=$LOGS/stage-${name//[^a-z0-9.]/-}.log
 	echo "== $name"
-	"$@" 2>&1 </dev/null | tee "$log" | grep --line-buffered -E \
-		'not ok|^(# )?--- |# .*pass:|^[a-z.-]+: |complain' || true
-	status=${PIPESTATUS[0]}
+	# The status is that of the command: nothing else here fails.
+	"$@" 2>&1 </dev/null | tee "$log" | { grep --line-buffered -E \
+		'not ok|^(# )?--- |# .*pass:|^[a-z.-]+: |complain' || true; } ||
+		status=$?
 	read -r p f s < <(count "$indent" "$log")
 	# A stage that ended badly, or reported nothing, is a failure by itself.
 	if ((status && !f)) || ((!p && !f)); then
