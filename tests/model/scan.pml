@@ -495,7 +495,7 @@ proctype mover()
 inline CAPTURE(o, e)
 {
 	list = list | BIT(o);
-	c[o].epoch = scan;
+	c[o].epoch = number;
 	c[o].state = CAPTURED;
 	edges[o] = e;
 	cap_count[o] = c[o].count;
@@ -580,7 +580,7 @@ inline follow_one(o, v)
 {
 	assert(c[v].mem != FREE);
 	if
-	:: c[v].epoch == scan && c[v].state != OLD -> edges[v]++
+	:: c[v].epoch == number && c[v].state != OLD -> edges[v]++
 	:: else ->
 		if
 		:: c[v].count == 0 || c[v].dead -> c[o].state = KEPT
