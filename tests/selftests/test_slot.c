@@ -643,7 +643,19 @@ static int fill(int fd, __u64 node, __u32 count, const __u64 *values)
 	return 0;
 }
 
-TEST(overflow)
+FIXTURE(many)
+{
+};
+
+FIXTURE_SETUP(many)
+{
+}
+
+FIXTURE_TEARDOWN(many)
+{
+}
+
+TEST_F_TIMEOUT(many, overflow, RS_TIMEOUT_LONG)
 {
 	__u64 target, wide, *wides, *values, found, left;
 	struct refstore_walk_object *objects = NULL;
