@@ -120,7 +120,7 @@ static u32 rs_chunk_run(struct rs_call *call, struct rs_batch *batch, u32 count)
 	for (call->pos = 0; call->pos < count; call->pos++) {
 		op = &batch->ops[call->pos];
 		batch->results[call->pos].handle = 0;
-		batch->results[call->pos].obj = NULL;
+		batch->results[call->pos].ref = NULL;
 		batch->answers[call->pos] = rs_op_run(call, op);
 		if (likely(!op->error))
 			continue;

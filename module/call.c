@@ -12,14 +12,25 @@ static struct rs_object *rs_call_earlier(struct rs_call *call, u64 n)
 		return NULL;
 	if (n >= call->base) {
 		n = array_index_nospec(n - call->base, call->pos);
-		return call->results[n].obj;
+		return call->results[n].ref;
 	}
 	n = array_index_nospec(n, call->base);
 	return rs_handle_lookup(&call->session->handles, call->earlier[n]);
 }
 
+/* What an operand stands for, counted or weak; 0 or -EBADF. */
+int rs_call_any(struct rs_call *call, u64 handle, struct rs_object **ref)
+{
+	lockdep_assert_held(&call->session->lock);
+	if (unlikely(handle & RS_RESULT_BIT))
+		*ref = rs_call_earlier(call, handle & ~RS_RESULT_BIT);
+	else
+		*ref = rs_handle_lookup(&call->session->handles, handle);
+	return *ref ? 0 : -EBADF;
+}
+
 /**
- * rs_call_object - what an operand stands for
+ * rs_call_object - what an operand stands for, which must be counted
  * @call: the call
  * @handle: a handle, or REFSTORE_RESULT()
  * @obj: where the object goes; kept while the session's lock is held
@@ -28,12 +39,19 @@ static struct rs_object *rs_call_earlier(struct rs_call *call, u64 n)
  */
 int rs_call_object(struct rs_call *call, u64 handle, struct rs_object **obj)
 {
-	lockdep_assert_held(&call->session->lock);
-	if (unlikely(handle & RS_RESULT_BIT))
-		*obj = rs_call_earlier(call, handle & ~RS_RESULT_BIT);
-	else
-		*obj = rs_handle_lookup(&call->session->handles, handle);
-	return *obj ? 0 : -EBADF;
+	int err = rs_call_any(call, handle, obj);
+
+	return unlikely(rs_is_weak(*obj)) ? -EBADF : err;
+}
+
+/* The same for one that must be weak. */
+int rs_call_weak(struct rs_call *call, u64 handle, struct rs_weak **weak)
+{
+	struct rs_object *ref;
+	int err = rs_call_any(call, handle, &ref);
+
+	*weak = rs_weak_untag(ref);
+	return rs_is_weak(ref) ? err : -EBADF;
 }
 
 /* The same; 0 stands for no object. */
@@ -47,42 +65,42 @@ int rs_call_object_or_null(struct rs_call *call, u64 handle,
 /**
  * rs_call_result - reserve a handle for what an operation made
  * @call: the call
- * @obj: the object; the caller's reference is gone afterwards, in any case
+ * @ref: the reference, counted or weak; the caller's no more, in any case
  * @handle: where the handle goes
  *
  * Return: 0, -EDQUOT or -ENOMEM.
  */
-int rs_call_result(struct rs_call *call, struct rs_object *obj, u64 *handle)
+int rs_call_result(struct rs_call *call, struct rs_object *ref, u64 *handle)
 {
 	struct rs_result *result = &call->results[call->pos];
 	int err = rs_handle_reserve(&call->session->handles, handle);
 
 	if (err) {
 		*handle = 0;
-		rs_put(call->heap, obj);
+		rs_handle_drop(call->heap, ref);
 		return err;
 	}
 	result->handle = *handle;
-	result->obj = obj;
+	result->ref = ref;
 	return 0;
 }
 
 static void rs_call_drop(struct rs_call *call, struct rs_result *result)
 {
 	rs_handle_cancel(&call->session->handles, result->handle);
-	rs_put(call->heap, result->obj);
-	result->obj = NULL;
+	rs_handle_drop(call->heap, result->ref);
+	result->ref = NULL;
 	result->handle = 0;
 }
 
 /* Gives a handle back: one that is installed, or of this chunk. */
 int rs_call_release(struct rs_call *call, u64 handle)
 {
-	struct rs_object *obj;
+	struct rs_object *ref;
 	u64 n = handle & ~RS_RESULT_BIT;
 
 	if (unlikely(handle & RS_RESULT_BIT)) {
-		if (rs_call_object(call, handle, &obj))
+		if (rs_call_any(call, handle, &ref))
 			return -EBADF;
 		if (n >= call->base) {
 			n = array_index_nospec(n - call->base, call->pos);
@@ -91,10 +109,10 @@ int rs_call_release(struct rs_call *call, u64 handle)
 		}
 		handle = call->earlier[array_index_nospec(n, call->base)];
 	}
-	obj = rs_handle_take(&call->session->handles, handle);
-	if (!obj)
+	ref = rs_handle_take(&call->session->handles, handle);
+	if (!ref)
 		return -EBADF;
-	rs_put(call->heap, obj);
+	rs_handle_drop(call->heap, ref);
 	return 0;
 }
 
@@ -106,9 +124,12 @@ void rs_call_install(struct rs_call *call, u32 count)
 
 	for (i = 0; i < count; i++) {
 		result = &call->results[i];
-		if (result->obj)
-			rs_handle_install(&call->session->handles,
-					  result->handle, result->obj);
+		if (!result->ref)
+			continue;
+		rs_handle_install(&call->session->handles, result->handle,
+				  result->ref);
+		if (unlikely(rs_is_weak(result->ref)))
+			rs_weak_arm(call->heap, rs_weak_untag(result->ref));
 	}
 }
 
@@ -118,6 +139,6 @@ void rs_call_cancel(struct rs_call *call, u32 count)
 	u32 i;
 
 	for (i = 0; i < count; i++)
-		if (call->results[i].obj)
+		if (call->results[i].ref)
 			rs_call_drop(call, &call->results[i]);
 }

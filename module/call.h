@@ -20,11 +20,11 @@
 /**
  * struct rs_result - a handle that is not installed yet
  * @handle: reserved in the session; 0 for none
- * @obj: what it will name; the reference is ours until it is installed
+ * @ref: what it will name, counted or weak; ours until it is installed
  */
 struct rs_result {
 	u64 handle;
-	struct rs_object *obj;
+	struct rs_object *ref;
 };
 
 /**
@@ -72,7 +72,7 @@ struct rs_command {
 	bool probe;
 };
 
-#define RS_NR_COMMANDS	(REFSTORE_CMD_TYPE_NAME - REFSTORE_CMD_QUERY + 1)
+#define RS_NR_COMMANDS	(REFSTORE_CMD_DROP_SAVED - REFSTORE_CMD_QUERY + 1)
 
 extern const struct rs_command rs_commands[RS_NR_COMMANDS];
 
@@ -101,13 +101,19 @@ static inline int rs_command_check(const struct rs_command *command,
 int rs_call_object(struct rs_call *call, u64 handle, struct rs_object **obj);
 int rs_call_object_or_null(struct rs_call *call, u64 handle,
 			   struct rs_object **obj);
-int rs_call_result(struct rs_call *call, struct rs_object *obj, u64 *handle);
+int rs_call_any(struct rs_call *call, u64 handle, struct rs_object **ref);
+int rs_call_weak(struct rs_call *call, u64 handle, struct rs_weak **weak);
+int rs_call_result(struct rs_call *call, struct rs_object *ref, u64 *handle);
 int rs_call_release(struct rs_call *call, u64 handle);
 void rs_call_install(struct rs_call *call, u32 count);
 void rs_call_cancel(struct rs_call *call, u32 count);
 
 int rs_batch(struct rs_call *call, void *body);
 int rs_walk(struct rs_call *call, void *body);
+int rs_tune(struct rs_call *call, void *body);
+int rs_generation_query(struct rs_call *call, void *body);
+int rs_freeze(struct rs_call *call, void *body);
+int rs_drop_saved(struct rs_call *call, void *body);
 struct file *rs_device_file(struct rs_session *session);
 
 #endif /* RS_CALL_H */

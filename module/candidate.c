@@ -1,80 +1,170 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The queue of candidates: objects whose count fell, but not to zero. Only
+ * The queues of candidates: objects whose count fell, but not to zero. Only
  * there can a cycle have become garbage.
  *
- * Rule R1: the bit in the word and the place in the queue change together,
- * under the queue's lock, by somebody who holds a reference, or
- * (rs_candidate_add() for the scanner) only while the count is above zero. The
- * last put of an object takes it out. So what is in the queue is alive, or its
- * last putter waits for the lock, and its memory stays as long as we hold that.
+ * There is a queue for each generation. A candidate that a scan finds alive
+ * grows older, up to RS_GENERATIONS - 1; when it becomes one again, it goes to
+ * the queue of its age, and those of higher ages are looked at less often
+ * (trigger.c). So an object that is taken and released all day does not cause a
+ * walk of all that it reaches each time.
  *
- * The queue is an array without holes: the last candidate takes the place of
- * one that leaves. It has room for every slotted object, reserved when these
- * were made (rs_heap_insert()), so that nothing here allocates.
+ * But what was used long may become garbage in the end, and should not wait for
+ * long then. The scanner leaves in @edges how many references to the object it
+ * found inside of what it looked at. As long as a put leaves more, somebody
+ * outside has one. A put that leaves no more than that may have dropped the
+ * last one from outside: then the object is young again. That is a guess, which
+ * decides when a scan looks, not what it does; where it was wrong once (the
+ * object survived) it is not made again until a scan counts anew.
+ *
+ * Rule R1: the bit in the word (RS_REF_CANDIDATE in the youngest queue,
+ * RS_REF_OLD in the one of the object's age) and the place in the queue change
+ * together, under the queue's lock, by somebody who holds a reference, or (for
+ * the scanner) only while the count is above zero. The last put of an object
+ * takes it out. So what is in a queue is alive, or its last putter waits for
+ * the lock, and its memory stays as long as we hold that. No put lowers a count
+ * to non-zero but from a word with one of the bits set.
+ *
+ * A queue is an array without holes: the last candidate takes the place of one
+ * that leaves. The youngest has room for every slotted object, reserved when
+ * these were made (rs_heap_insert()), so that nothing here allocates. The
+ * others get room from the scanner; until then, old candidates are young.
  */
 #include "candidate.h"
 #include "scan.h"
 #include "trace.h"
+#include "trigger.h"
 
-static struct rs_object **rs_candidate_at(struct rs_heap *heap, u32 pos)
+static struct rs_object **rs_candidate_at(struct rs_queue *queue, u32 pos)
 {
-	return rs_vec_at_locked(&heap->queue, pos, sizeof(struct rs_object *));
+	return rs_vec_at_locked(&queue->vec, pos, sizeof(struct rs_object *));
 }
 
-/* Sets the bit if the object lives and has it not yet. */
-static bool rs_candidate_mark(struct rs_object *obj)
+static void rs_candidate_set_pos(struct rs_object *obj, u32 pos)
 {
-	u64 word = rs_ref_read(&obj->ref);
+	WRITE_ONCE(obj->queue_pos, (obj->queue_pos & ~RS_POS_MASK) | pos);
+}
 
+static void rs_candidate_set_age(struct rs_object *obj, u32 age)
+{
+	WRITE_ONCE(obj->queue_pos, (obj->queue_pos & RS_POS_MASK) |
+		   age << RS_AGE_SHIFT);
+}
+
+/* In which queue an object is whose word is @word. */
+static struct rs_queue *rs_candidate_queue(struct rs_heap *heap,
+					   struct rs_object *obj, u64 word)
+{
+	return &heap->queue[word & RS_REF_OLD ? rs_candidate_age(obj) : 0];
+}
+
+static void rs_candidate_link(struct rs_queue *queue, struct rs_object *obj)
+{
+	rs_candidate_set_pos(obj, queue->len);
+	*rs_candidate_at(queue, queue->len) = obj;
+	WRITE_ONCE(queue->len, queue->len + 1);
+}
+
+static void rs_candidate_unlink(struct rs_queue *queue, struct rs_object *obj)
+{
+	u32 pos = obj->queue_pos & RS_POS_MASK;
+	struct rs_object *last;
+
+	last = *rs_candidate_at(queue, queue->len - 1);
+	*rs_candidate_at(queue, pos) = last;
+	rs_candidate_set_pos(last, pos);
+	WRITE_ONCE(queue->len, queue->len - 1);
+}
+
+/* The bit for an object whose word is @word, and which is about to be put. */
+static u64 rs_candidate_bit(struct rs_heap *heap, struct rs_object *obj,
+			    u64 word)
+{
+	struct rs_queue *queue = &heap->queue[rs_candidate_age(obj)];
+
+	if (queue == heap->queue)
+		return RS_REF_CANDIDATE;
+	if (rs_word_count(word) - 1 <= READ_ONCE(rs_slotted(obj)->edges))
+		return RS_REF_CANDIDATE;
+	if (word & RS_REF_OLD || queue->len < rs_vec_len(&queue->vec))
+		return RS_REF_OLD;
+	WRITE_ONCE(queue->wants_room, true);
+	return RS_REF_CANDIDATE;
+}
+
+/*
+ * Sets the bit if the object lives and has it not yet. Returns the bit, and the
+ * word from before; or 0.
+ */
+static u64 rs_candidate_mark(struct rs_heap *heap, struct rs_object *obj,
+			     u64 *word)
+{
+	u64 bit;
+
+	*word = rs_ref_read(&obj->ref);
 	do {
-		if (!rs_word_alive(word) || word & RS_REF_CANDIDATE)
-			return false;
-	} while (!rs_ref_cmpxchg(&obj->ref, &word, word | RS_REF_CANDIDATE));
-	return true;
+		if (!rs_word_alive(*word) || *word & RS_REF_CANDIDATE)
+			return 0;
+		bit = rs_candidate_bit(heap, obj, *word);
+		if (*word & bit)
+			return 0;
+	} while (!rs_ref_cmpxchg(&obj->ref, word,
+				 (*word & ~RS_REF_LINKED) | bit));
+	return bit;
+}
+
+static void rs_candidate_add_locked(struct rs_heap *heap, struct rs_object *obj)
+{
+	struct rs_queue *queue;
+	u64 word, bit = rs_candidate_mark(heap, obj, &word);
+
+	if (!bit)
+		return;
+	if (word & RS_REF_OLD)
+		rs_candidate_unlink(rs_candidate_queue(heap, obj, word), obj);
+	queue = rs_candidate_queue(heap, obj, bit);
+	rs_candidate_link(queue, obj);
+	rs_trigger_candidate(heap, queue);
+	/* Here, as the last put waits for the lock */
+	trace_refstore_candidate(heap, obj);
 }
 
 /**
  * rs_candidate_add - let the scanner look at an object
  * @heap: its heap
- * @obj: a slotted object; the caller has a reference, or is the scanner, which
- *       keeps the memory of what it captured
+ * @obj: a slotted object that the caller is about to put
  */
 void rs_candidate_add(struct rs_heap *heap, struct rs_object *obj)
 {
-	u32 len = 0;
-
 	spin_lock(&heap->queue_lock);
-	if (rs_candidate_mark(obj)) {
-		obj->queue_pos = heap->queue_len;
-		*rs_candidate_at(heap, heap->queue_len) = obj;
-		len = heap->queue_len + 1;
-		WRITE_ONCE(heap->queue_len, len);
-		/* Here, as the last put waits for the lock */
-		trace_refstore_candidate(heap, obj);
-	}
+	rs_candidate_add_locked(heap, obj);
 	spin_unlock(&heap->queue_lock);
-	if (len)
-		rs_scan_kick(heap, len);
 }
 
-static void rs_candidate_unlink(struct rs_heap *heap, struct rs_object *obj)
+/*
+ * Rule R12: what a scan took from its queue and gave up is a candidate again,
+ * and young. The caller is the scanner, which keeps the memory of what it
+ * captured.
+ */
+void rs_candidate_again(struct rs_heap *heap, struct rs_object *obj)
 {
-	struct rs_object *last;
-
-	lockdep_assert_held(&heap->queue_lock);
-	last = *rs_candidate_at(heap, heap->queue_len - 1);
-	*rs_candidate_at(heap, obj->queue_pos) = last;
-	last->queue_pos = obj->queue_pos;
-	WRITE_ONCE(heap->queue_len, heap->queue_len - 1);
+	spin_lock(&heap->queue_lock);
+	if (!(rs_ref_read(&obj->ref) & RS_REF_OLD)) {
+		rs_candidate_set_age(obj, 0);
+		rs_candidate_add_locked(heap, obj);
+	}
+	spin_unlock(&heap->queue_lock);
 }
 
 /* Takes out an object that nobody can make a candidate again: dying or dead. */
 void rs_candidate_remove(struct rs_heap *heap, struct rs_object *obj)
 {
+	u64 word;
+
 	spin_lock(&heap->queue_lock);
-	rs_candidate_unlink(heap, obj);
-	atomic64_andnot(RS_REF_CANDIDATE, &obj->ref.word);
+	word = rs_ref_read(&obj->ref);
+	rs_candidate_unlink(rs_candidate_queue(heap, obj, word), obj);
+	atomic64_andnot(RS_REF_LINKED, &obj->ref.word);
 	spin_unlock(&heap->queue_lock);
 }
 
@@ -87,24 +177,26 @@ static bool rs_candidate_capture(struct rs_slotted *slotted)
 		if (!rs_word_alive(word))
 			return false;
 	} while (!rs_ref_cmpxchg(&slotted->obj.ref, &word,
-				 word & ~RS_REF_CANDIDATE));
-	slotted->capture = word & ~RS_REF_CANDIDATE;
+				 word & ~RS_REF_LINKED));
+	slotted->capture = word & ~RS_REF_LINKED;
 	return true;
 }
 
 /**
  * rs_candidate_take - take the candidate at a place, for the scanner
  * @heap: the heap, whose queue_lock the caller holds
- * @pos: a place in the queue
+ * @age: which queue
+ * @pos: a place in it
  *
  * An object that was made during this scan stays (rule R18), and one that is
  * dying is left to its putter.
  *
  * Return: the object, out of the queue, its word captured; or NULL.
  */
-struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 pos)
+struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 age, u32 pos)
 {
-	struct rs_object *obj = *rs_candidate_at(heap, pos);
+	struct rs_queue *queue = &heap->queue[age];
+	struct rs_object *obj = *rs_candidate_at(queue, pos);
 	struct rs_slotted *slotted = rs_slotted(obj);
 
 	lockdep_assert_held(&heap->queue_lock);
@@ -112,11 +204,63 @@ struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 pos)
 		return NULL;
 	if (!rs_candidate_capture(slotted))
 		return NULL;
-	rs_candidate_unlink(heap, obj);
+	rs_candidate_unlink(queue, obj);
 	return obj;
 }
 
-u32 rs_candidates(struct rs_heap *heap)
+/**
+ * rs_candidate_survived - a scan took a candidate, and found it alive
+ * @heap: the heap, whose queue_lock the caller holds
+ * @obj: the object, whose memory the scan keeps
+ * @young: it was in the youngest queue
+ */
+void rs_candidate_survived(struct rs_heap *heap, struct rs_object *obj,
+			   bool young)
 {
-	return READ_ONCE(heap->queue_len);
+	u32 age = rs_candidate_age(obj);
+
+	lockdep_assert_held(&heap->queue_lock);
+	if (young && age)
+		/* Its edges misled us */
+		WRITE_ONCE(rs_slotted(obj)->edges, 0);
+	else if (age < RS_GENERATIONS - 1 &&
+		 !(rs_ref_read(&obj->ref) & RS_REF_OLD))
+		rs_candidate_set_age(obj, age + 1);
+}
+
+/*
+ * Doubles the room of old queues that had too little. For the scanner, which
+ * alone does this; without memory, old candidates stay young.
+ */
+void rs_candidates_make_room(struct rs_heap *heap)
+{
+	struct rs_queue *queue;
+	u32 want;
+
+	for (queue = &heap->queue[1]; queue < &heap->queue[RS_GENERATIONS];
+	     queue++) {
+		if (!READ_ONCE(queue->wants_room))
+			continue;
+		WRITE_ONCE(queue->wants_room, false);
+		want = queue->vec.len * 2 + 1;
+		while (queue->vec.len < want &&
+		       !rs_vec_grow(&queue->vec, sizeof(struct rs_object *)))
+			cond_resched();
+	}
+}
+
+/* Candidates of an age. */
+u32 rs_candidates_of(const struct rs_heap *heap, u32 age)
+{
+	return READ_ONCE(heap->queue[age].len);
+}
+
+u64 rs_candidates(const struct rs_heap *heap)
+{
+	u64 sum = 0;
+	u32 age;
+
+	for (age = 0; age < RS_GENERATIONS; age++)
+		sum += rs_candidates_of(heap, age);
+	return sum;
 }

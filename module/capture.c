@@ -24,48 +24,67 @@ static bool rs_capture_push(struct rs_scan *scan, struct rs_slotted *slotted,
 	if (rs_capture_full(scan))
 		return false;
 	WRITE_ONCE(slotted->epoch, rs_epoch(scan, state));
-	slotted->edges = edges;
+	WRITE_ONCE(slotted->edges, edges);
 	*rs_scan_at(scan, scan->len++) = slotted;
 	return true;
 }
 
-static bool rs_drain_one(struct rs_scan *scan, u32 pos)
+static bool rs_drain_one(struct rs_scan *scan, u32 age, u32 pos)
 {
 	struct rs_heap *heap = scan->heap;
 	struct rs_object *obj;
 
-	if (pos >= heap->queue_len)
+	if (pos >= rs_candidates_of(heap, age))
 		return true;
 	if (rs_capture_full(scan))
 		return false;
-	obj = rs_candidate_take(heap, pos);
-	if (obj)
+	obj = rs_candidate_take(heap, age, pos);
+	/* What is frozen comes back when it is not: see rs_unfreeze() */
+	if (obj && obj->id > READ_ONCE(heap->frozen))
 		rs_capture_push(scan, rs_slotted(obj),
 				RS_EPOCH_CAPTURED | RS_EPOCH_DRAINED, 0);
 	return true;
 }
 
 /*
- * Rule R15: every candidate is drained before anything is traced. Downwards:
- * the last candidate takes the place of one that leaves, so what was there when
- * we began is taken or moves to a place that we have yet to come to.
+ * Downwards: the last candidate takes the place of one that leaves, so what was
+ * there when we began is taken or moves to a place that we have yet to come to.
  */
-static bool rs_drain(struct rs_scan *scan)
+static bool rs_drain_queue(struct rs_scan *scan, u32 age)
 {
 	struct rs_heap *heap = scan->heap;
-	u32 pos = rs_candidates(heap);
+	u32 pos = rs_candidates_of(heap, age);
 	bool room = true;
 	u32 n;
 
 	while (pos && room) {
 		spin_lock(&heap->queue_lock);
 		for (n = 0; n < RS_SLICE && pos && room; n++)
-			room = rs_drain_one(scan, --pos);
+			room = rs_drain_one(scan, age, --pos);
 		spin_unlock(&heap->queue_lock);
 		if (!rs_scan_spend(scan, RS_SLICE))
 			return false;
 	}
 	return room;
+}
+
+/*
+ * Rule R15: every candidate of the scan's generation is drained before anything
+ * is traced. Those of older ones stay linked, even if they are traced. The
+ * oldest first: what becomes young meanwhile is found in the youngest queue.
+ */
+static bool rs_drain(struct rs_scan *scan)
+{
+	u32 age = scan->generation + 1;
+
+	while (age--) {
+		if (!age)
+			scan->old = scan->len;
+		if (!rs_drain_queue(scan, age))
+			return false;
+	}
+	scan->drained = scan->len;
+	return true;
 }
 
 /*
@@ -83,9 +102,12 @@ static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 		return true;
 	child = rs_slotted(rs_slot_object(slot));
 	if (READ_ONCE(child->epoch) >> RS_EPOCH_SHIFT == scan->number) {
-		child->edges++;
+		/* Putters look at it, see rs_put_queues() */
+		WRITE_ONCE(child->edges, child->edges + 1);
 		return true;
 	}
+	if (rs_scan_frozen(scan, &child->obj))
+		return true;
 	word = atomic64_read_acquire(&child->obj.ref.word);
 	if (!rs_word_alive(word)) {
 		/* The slot was overwritten: somebody has the parent */
@@ -275,6 +297,26 @@ static bool rs_restore_all(struct rs_scan *scan)
 	return true;
 }
 
+/* Candidates that are alive grow older. */
+static void rs_age(struct rs_scan *scan, bool all)
+{
+	struct rs_heap *heap = scan->heap;
+	struct rs_slotted *slotted;
+	u32 i = 0, n;
+
+	while (i < scan->drained) {
+		spin_lock(&heap->queue_lock);
+		for (n = 0; n < RS_SLICE && i < scan->drained; n++, i++) {
+			slotted = *rs_scan_at(scan, i);
+			if (all || rs_scan_is(scan, slotted, RS_EPOCH_LIVE))
+				rs_candidate_survived(heap, &slotted->obj,
+						      i >= scan->old);
+		}
+		spin_unlock(&heap->queue_lock);
+		rs_scan_spend(scan, n);
+	}
+}
+
 /* Keeps on the list what is not known to be alive. */
 static void rs_keep_suspects(struct rs_scan *scan)
 {
@@ -306,6 +348,7 @@ bool rs_deduce(struct rs_scan *scan)
 	case RS_GIVE_UP:
 		return false;
 	case RS_ALL_LIVE:
+		rs_age(scan, true);
 		scan->len = 0;
 		break;
 	case RS_ALL_DEAD:
@@ -313,6 +356,7 @@ bool rs_deduce(struct rs_scan *scan)
 	case RS_MIXED:
 		if (!rs_restore_all(scan))
 			return false;
+		rs_age(scan, false);
 		rs_keep_suspects(scan);
 	}
 	rs_scan_step(scan, RS_STEP_DEDUCED);

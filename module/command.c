@@ -369,7 +369,7 @@ static int rs_cmd_stat(struct rs_call *call, void *body)
 		return err;
 	stat->id = obj->id;
 	stat->type = obj->type;
-	stat->state = rs_object_state(obj);
+	stat->state = rs_object_state(call->heap, obj);
 	stat->nr_slots = rs_slots_nr(obj);
 	stat->data_len = rs_object_data_len(obj);
 	stat->refs = rs_ref_count(&obj->ref);
@@ -462,17 +462,62 @@ static int rs_cmd_collect(struct rs_call *call, void *body)
 {
 	struct refstore_collect *collect = body;
 	struct rs_scan_figures figures;
-	int err = rs_scan_collect(call->heap, &figures);
+	int err;
 
+	if (collect->generation >= REFSTORE_GENERATIONS)
+		return -EINVAL;
+	err = rs_scan_collect(call->heap, collect->generation, &figures);
 	if (err)
 		return err;
 	collect->visited = figures.visited;
 	collect->reclaimed = figures.reclaimed;
 	collect->bytes = figures.bytes;
+	collect->saved = figures.saved;
 	collect->aborted = figures.aborted;
 	collect->nanoseconds = figures.nanoseconds;
 	collect->scans = figures.scans;
 	return 0;
+}
+
+/* A weak reference to what a handle of either kind stands for. */
+static struct rs_weak *rs_weak_from(struct rs_call *call, u64 handle)
+{
+	struct rs_object *ref;
+	struct rs_weak *weak;
+
+	if (rs_call_any(call, handle, &ref))
+		return ERR_PTR(-EBADF);
+	if (!rs_is_weak(ref))
+		return rs_weak_create(call->heap, ref);
+	weak = rs_weak_copy(rs_weak_untag(ref));
+	return weak ? weak : ERR_PTR(-ENOMEM);
+}
+
+static int rs_cmd_weak(struct rs_call *call, void *body)
+{
+	struct refstore_weak *args = body;
+	struct rs_weak *weak = rs_weak_from(call, args->object);
+
+	if (IS_ERR(weak))
+		return PTR_ERR(weak);
+	if (args->flags & REFSTORE_WEAK_NOTIFY)
+		rs_weak_watch(weak, &call->session->events, args->cookie);
+	return rs_call_result(call, rs_weak_tag(weak), &args->result);
+}
+
+static int rs_cmd_upgrade(struct rs_call *call, void *body)
+{
+	struct refstore_upgrade *upgrade = body;
+	struct rs_object *obj;
+	struct rs_weak *weak;
+	int err = rs_call_weak(call, upgrade->weak, &weak);
+
+	if (!err)
+		err = rs_weak_upgrade(call->heap, weak, &obj);
+	if (err)
+		return err;
+	upgrade->result = 0;
+	return obj ? rs_call_result(call, obj, &upgrade->result) : 0;
 }
 
 #define RS_COMMAND(name, struct_name, last, known_flags, in_batch)	\
@@ -583,6 +628,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	},
 	[REFSTORE_CMD_COLLECT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_collect, refstore_collect, scans, 0, false),
+		RS_RESERVED(refstore_collect),
 	},
 	[REFSTORE_CMD_WALK - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_walk, refstore_walk, end, REFSTORE_WALK_MINT,
@@ -597,5 +643,35 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_TYPE_NAME - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_type_name, refstore_type, name, 0, false),
 		RS_RESERVED(refstore_type),
+	},
+	[REFSTORE_CMD_WEAK - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_weak, refstore_weak, result,
+			   REFSTORE_WEAK_NOTIFY, true),
+	},
+	[REFSTORE_CMD_UPGRADE - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_upgrade, refstore_upgrade, result, 0, true),
+	},
+	[REFSTORE_CMD_TUNE - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_tune, refstore_tune, delay,
+			   REFSTORE_TUNE_AUTOMATIC | REFSTORE_TUNE_SAVE |
+			   REFSTORE_TUNE_EVENTS | REFSTORE_TUNE_THRESHOLD |
+			   REFSTORE_TUNE_DELAY, false),
+		RS_RESERVED(refstore_tune),
+		.probe = true,
+	},
+	[REFSTORE_CMD_GENERATION - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_generation_query, refstore_generation, saturated,
+			   0, false),
+		RS_RESERVED(refstore_generation),
+	},
+	[REFSTORE_CMD_FREEZE - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_freeze, refstore_freeze, frozen,
+			   REFSTORE_FREEZE_ALL | REFSTORE_FREEZE_NONE, false),
+		.probe = true,
+	},
+	[REFSTORE_CMD_DROP_SAVED - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_drop_saved, refstore_drop_saved, dropped, 0,
+			   false),
+		.probe = true,
 	},
 };

@@ -8,6 +8,8 @@
 
 #include <linux/version.h>
 #include <linux/fs.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 
 /* no_llseek became the default for a missing llseek, and went, in 6.12 */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
@@ -19,6 +21,52 @@
 /* Came with 6.9, and to some earlier ones */
 #ifndef __uninitialized
 #define __uninitialized
+#endif
+
+typedef unsigned long rs_shrink_fn(struct shrinker *shrinker,
+				   struct shrink_control *control);
+
+/* Shrinkers are allocated by the kernel since 6.7 */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *rs_shrinker_create(rs_shrink_fn *count,
+						  rs_shrink_fn *scan)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	if (!register_shrinker(shrinker, "refstore"))
+		return shrinker;
+	kfree(shrinker);
+	return NULL;
+}
+
+static inline void rs_shrinker_destroy(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#else
+static inline struct shrinker *rs_shrinker_create(rs_shrink_fn *count,
+						  rs_shrink_fn *scan)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "refstore");
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
+static inline void rs_shrinker_destroy(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}
 #endif
 
 #endif /* RS_COMPAT_H */

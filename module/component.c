@@ -39,6 +39,7 @@
 #include "scan.h"
 #include "slot.h"
 #include "trace.h"
+#include "weak.h"
 
 #define RS_KILL_SLICE	64U	/* members that die under one lock */
 #define RS_DECIDED	BIT(31)	/* in comp[]: of a component, not a visit */
@@ -311,6 +312,35 @@ static void rs_component_clear(struct rs_component *comp, u32 end)
 	rs_desc_set(comp->scan->heap, RS_DESC_NONE);
 }
 
+/*
+ * Takes a reference for the heap, which the next REFSTORE_DROP_SAVED drops.
+ * Nobody had one a moment ago; but who upgrades a weak reference has one now,
+ * and may have broken a cycle.
+ */
+static void rs_member_save(struct rs_scan *scan, struct rs_slotted *slotted)
+{
+	struct rs_heap *heap = scan->heap;
+	struct rs_object *obj = &slotted->obj;
+
+	spin_lock(rs_slot_lock(heap, obj));
+	if (!(obj->flags & RS_SAVED) && !rs_object_tryget(heap, obj)) {
+		WRITE_ONCE(obj->flags, obj->flags | RS_SAVED);
+		scan->figures.saved++;
+	}
+	spin_unlock(rs_slot_lock(heap, obj));
+	WRITE_ONCE(slotted->epoch, slotted->epoch & ~RS_EPOCH_DRAINED);
+}
+
+static void rs_component_save(struct rs_component *comp)
+{
+	u32 i;
+
+	for (i = comp->first; i < comp->end; i++) {
+		rs_member_save(comp->scan, rs_member(comp, i));
+		rs_scan_spend(comp->scan, 1);
+	}
+}
+
 /* From SUSPECT to DEAD, and out of the table; the caller holds its lock. */
 static void rs_member_kill(struct rs_scan *scan, struct rs_slotted *slotted)
 {
@@ -322,32 +352,44 @@ static void rs_member_kill(struct rs_scan *scan, struct rs_slotted *slotted)
 }
 
 /*
- * A put may have made a member a candidate after the drain and before it was
- * captured. Out of the queue before it is out of the table, since the queue has
- * room for what is in there; nobody can put it back.
+ * Takes members out of what is kept by their place in the table: their weak
+ * references die, and a put may have made one a candidate after the drain and
+ * before it was captured, or it is an old one. Out of the queue before it is
+ * out of the table, since the queue has room for what is in there; nobody can
+ * put it back.
  */
-static void rs_members_unlink(struct rs_component *comp, u32 i, u32 end)
+static void rs_members_unlink(struct rs_component *comp, u32 i, u32 end,
+			      struct list_head *dead)
 {
-	struct rs_slotted *slotted;
+	struct rs_heap *heap = comp->scan->heap;
+	struct rs_object *obj;
+	u64 word;
 
 	for (; i < end; i++) {
 		if (i + RS_AHEAD_HEADER < comp->end)
 			prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
-		slotted = rs_member(comp, i);
-		if (rs_ref_read(&slotted->obj.ref) & RS_REF_CANDIDATE)
-			rs_candidate_remove(comp->scan->heap, &slotted->obj);
+		obj = &rs_member(comp, i)->obj;
+		word = rs_ref_read(&obj->ref);
+		if (word & RS_REF_LINKED)
+			rs_candidate_remove(heap, obj);
+		if (word & RS_REF_WEAK)
+			rs_weak_kill(heap, obj, dead);
 	}
 }
 
-/* Rule R11: all members are dead before the descriptor is retired. */
+/*
+ * Rule R11: all members and their weak references are dead before the
+ * descriptor is retired, and that is before anybody is told.
+ */
 static void rs_component_kill(struct rs_component *comp)
 {
 	struct rs_heap *heap = comp->scan->heap;
+	LIST_HEAD(dead);
 	u32 i, end;
 
 	for (i = comp->first; i < comp->end; cond_resched()) {
 		end = min(comp->end, i + RS_KILL_SLICE);
-		rs_members_unlink(comp, i, end);
+		rs_members_unlink(comp, i, end, &dead);
 		spin_lock(&heap->table_lock);
 		for (; i < end; i++)
 			rs_member_kill(comp->scan, rs_member(comp, i));
@@ -356,6 +398,8 @@ static void rs_component_kill(struct rs_component *comp)
 	/* Before the descriptor is retired; pairs with rs_suspect_alive() */
 	smp_mb__after_atomic();
 	rs_desc_set(heap, RS_DESC_NONE);
+	while (!rs_weak_send(heap, &dead, RS_SLICE))
+		cond_resched();
 }
 
 /* Rule R6: the clock is read after the last compare-and-swap. */
@@ -382,21 +426,42 @@ static void rs_component_credit(struct rs_component *comp)
 	}
 }
 
-/* Condemns a component; false if it was touched, or the scan shall give up. */
+/* Whether nobody touched a component, all of whose members are suspects now. */
+static bool rs_component_commit(struct rs_component *comp)
+{
+	struct rs_scan *scan = comp->scan;
+
+	if (rs_scan_too_old(scan))
+		return false;
+	if (scan->save)
+		return (atomic64_read(&scan->heap->desc) & RS_DESC_STATE) ==
+		       RS_DESC_PENDING;
+	return rs_desc_commit(scan->heap);
+}
+
+/*
+ * Condemns a component, or saves it; false if it was touched, or the scan shall
+ * give up.
+ */
 static bool rs_component_condemn(struct rs_component *comp)
 {
 	struct rs_scan *scan = comp->scan;
 	u32 end;
+	bool garbage;
 
 	if (!rs_component_count(comp))
 		return false;
 	rs_desc_set(scan->heap, RS_DESC_PENDING);
 	end = rs_component_suspect(comp);
 	rs_scan_step(scan, RS_STEP_SUSPECTED);
-	if (end != comp->end || rs_scan_too_old(scan) ||
-	    !rs_desc_commit(scan->heap)) {
+	garbage = end == comp->end && rs_component_commit(comp);
+	if (!garbage || scan->save)
 		rs_component_clear(comp, end);
+	if (!garbage)
 		return false;
+	if (scan->save) {
+		rs_component_save(comp);
+		return true;
 	}
 	rs_scan_step(scan, RS_STEP_COMMITTED);
 	if (comp->tarjan)

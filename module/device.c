@@ -33,6 +33,12 @@ union rs_body {
 	struct refstore_collect collect;
 	struct refstore_walk walk;
 	struct refstore_batch batch;
+	struct refstore_weak weak;
+	struct refstore_upgrade upgrade;
+	struct refstore_tune tune;
+	struct refstore_generation generation;
+	struct refstore_freeze freeze;
+	struct refstore_drop_saved drop_saved;
 };
 
 /* A struct of another size than ours. */
@@ -93,9 +99,8 @@ static int rs_run_locked(const struct rs_command *command, struct rs_call *call,
 		err = rs_body_put(command, body, user);
 	if (err)
 		rs_call_cancel(call, 1);
-	else if (result.obj)
-		rs_handle_install(&call->session->handles, result.handle,
-				  result.obj);
+	else
+		rs_call_install(call, 1);
 	mutex_unlock(&call->session->lock);
 	return err;
 }
@@ -180,11 +185,20 @@ static int rs_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Nothing was ever asked for: the end, so that cat and backups do not hang. */
 static ssize_t rs_read(struct file *file, char __user *buf, size_t count,
 		       loff_t *pos)
 {
-	return 0;
+	struct rs_session *session = file->private_data;
+
+	return rs_events_read(&session->events, buf, count,
+			      !(file->f_flags & O_NONBLOCK));
+}
+
+static __poll_t rs_poll(struct file *file, poll_table *table)
+{
+	struct rs_session *session = file->private_data;
+
+	return rs_events_poll(&session->events, file, table);
 }
 
 static void rs_show_fdinfo(struct seq_file *m, struct file *file)
@@ -201,6 +215,7 @@ static const struct file_operations rs_fops = {
 	.open = rs_open,
 	.release = rs_release,
 	.read = rs_read,
+	.poll = rs_poll,
 	.unlocked_ioctl = rs_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.show_fdinfo = rs_show_fdinfo,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Handles: 64-bit names for counted references, valid in one session.
+ * Handles: 64-bit names for counted or weak references, valid in one session.
  *
  *   63 62                        26 25                0
  *  +--+----------------------------+-------------------+
@@ -111,35 +111,44 @@ int rs_handle_reserve(struct rs_handles *handles, u64 *handle)
 static struct rs_object *rs_handle_clear(struct rs_handles *handles,
 					 struct rs_handle *entry, u32 index)
 {
-	struct rs_object *obj = entry->obj;
+	struct rs_object *ref = entry->ref;
 	u64 tag = rs_tag_next(handles, entry->tag);
 
-	WRITE_ONCE(entry->obj, NULL);
+	WRITE_ONCE(entry->ref, NULL);
 	WRITE_ONCE(handles->nr, handles->nr - 1);
 	if (unlikely(tag == handles->first_tag)) {
 		entry->tag = 0;	/* used up: matches no handle, is not free */
-		return obj;
+		return ref;
 	}
 	entry->tag = tag | handles->free;
 	handles->free = index;
-	return obj;
+	return ref;
 }
 
 /**
- * rs_handle_take - take an object out of its handle
+ * rs_handle_take - take a reference out of its handle
  * @handles: the session's table
  * @handle: any number
  *
- * Return: the object, whose reference is the caller's now; NULL if the handle
- * names none.
+ * Return: the reference, which is the caller's now, see rs_handle_drop(); NULL
+ * if the handle names none.
  */
 struct rs_object *rs_handle_take(struct rs_handles *handles, u64 handle)
 {
 	struct rs_handle *entry = rs_handle_find(handles, handle);
 
-	if (!entry || !entry->obj)
+	if (!entry || !entry->ref)
 		return NULL;
 	return rs_handle_clear(handles, entry, handle & RS_HANDLE_INDEX_MASK);
+}
+
+/* Gives up a reference that was taken out of a handle, or is to go in none. */
+void rs_handle_drop(struct rs_heap *heap, struct rs_object *ref)
+{
+	if (unlikely(rs_is_weak(ref)))
+		rs_weak_release(heap, rs_weak_untag(ref));
+	else
+		rs_put(heap, ref);
 }
 
 /* Takes back a handle that was reserved and names nothing. */
@@ -150,10 +159,24 @@ void rs_handle_cancel(struct rs_handles *handles, u64 handle)
 	rs_handle_clear(handles, rs_handle_at(handles, index), index);
 }
 
+/* Another reference of the same kind; that of a weak one asks for no notice. */
+static int rs_handle_copy(struct rs_object *ref, struct rs_object **copy)
+{
+	struct rs_weak *weak;
+
+	*copy = ref;
+	if (!rs_is_weak(ref))
+		return rs_ref_get(&ref->ref);
+	weak = rs_weak_copy(rs_weak_untag(ref));
+	*copy = rs_weak_tag(weak);
+	return weak ? 0 : -ENOMEM;
+}
+
 static int rs_handle_clone(struct rs_handles *to, struct rs_handles *from,
 			   u32 index)
 {
 	struct rs_handle *entry = rs_handle_at(from, index), *copy;
+	struct rs_object *ref;
 	u32 fresh;
 	int err = rs_handle_new(to, &fresh);
 
@@ -161,17 +184,17 @@ static int rs_handle_clone(struct rs_handles *to, struct rs_handles *from,
 		return err;
 	copy = rs_handle_at(to, fresh);
 	copy->tag = entry->tag;
-	if (!entry->obj) {
+	if (!entry->ref) {
 		/* Free, and so it stays; or used up, then that stays too */
 		if (entry->tag)
 			copy->tag = rs_tag_next(to, entry->tag) |
 				    (entry->tag & RS_HANDLE_INDEX_MASK);
 		return 0;
 	}
-	err = rs_ref_get(&entry->obj->ref);
+	err = rs_handle_copy(entry->ref, &ref);
 	if (err)
 		return err;
-	WRITE_ONCE(copy->obj, entry->obj);
+	WRITE_ONCE(copy->ref, ref);
 	WRITE_ONCE(to->nr, to->nr + 1);
 	return 0;
 }

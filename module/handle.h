@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Handles: 64-bit names for counted references, valid in one session.
+ * Handles: 64-bit names for counted or weak references, valid in one session.
  */
 #ifndef RS_HANDLE_H
 #define RS_HANDLE_H
@@ -10,6 +10,7 @@
 #include "heap.h"
 #include "object.h"
 #include "vec.h"
+#include "weak.h"
 
 #define RS_HANDLE_INDEX_BITS	26
 #define RS_HANDLE_INDEX_MASK	((1ULL << RS_HANDLE_INDEX_BITS) - 1)
@@ -18,12 +19,13 @@
 
 /**
  * struct rs_handle - an entry of a session's table
- * @obj: a counted reference; NULL while free or reserved
+ * @ref: a counted reference, or a weak one (rs_is_weak()); NULL while free or
+ *       reserved
  * @tag: generation (37 bits), shifted as in the handle; below it, while the
  *       entry is free, the index of the next free one
  */
 struct rs_handle {
-	struct rs_object *obj;
+	struct rs_object *ref;
 	u64 tag;
 };
 
@@ -52,6 +54,7 @@ void rs_handles_free(struct rs_handles *handles);
 u64 rs_handles_max(void);
 int rs_handle_reserve(struct rs_handles *handles, u64 *handle);
 struct rs_object *rs_handle_take(struct rs_handles *handles, u64 handle);
+void rs_handle_drop(struct rs_heap *heap, struct rs_object *ref);
 void rs_handle_cancel(struct rs_handles *handles, u64 handle);
 int rs_handles_clone(struct rs_handles *to, struct rs_handles *from,
 		     u32 first, u32 count);
@@ -82,28 +85,28 @@ static inline struct rs_handle *rs_handle_find(const struct rs_handles *handles,
  * @handles: the session's table
  * @handle: any number
  *
- * Return: the object, kept by the handle while the session's lock is held; NULL
- * for a handle that is stale, foreign or zero.
+ * Return: the reference, counted or weak, kept by the handle while the session's
+ * lock is held; NULL for a handle that is stale, foreign or zero.
  */
 static inline struct rs_object *
 rs_handle_lookup(const struct rs_handles *handles, u64 handle)
 {
 	struct rs_handle *entry = rs_handle_find(handles, handle);
 
-	return entry ? entry->obj : NULL;
+	return entry ? entry->ref : NULL;
 }
 
 /*
- * Lets a reserved handle name @obj; the caller's reference is the handle's
+ * Lets a reserved handle name @ref; the caller's reference is the handle's
  * now.
  */
 static inline void rs_handle_install(struct rs_handles *handles, u64 handle,
-				     struct rs_object *obj)
+				     struct rs_object *ref)
 {
 	struct rs_handle *entry;
 
 	entry = rs_handle_at(handles, handle & RS_HANDLE_INDEX_MASK);
-	WRITE_ONCE(entry->obj, obj);
+	WRITE_ONCE(entry->ref, ref);
 }
 
 #endif /* RS_HANDLE_H */

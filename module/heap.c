@@ -14,6 +14,8 @@
 #include "scan.h"
 #include "slot.h"
 #include "trace.h"
+#include "trigger.h"
+#include "weak.h"
 
 /* A free cell holds an index and a bit */
 static_assert(BITS_PER_LONG == 64);
@@ -82,7 +84,7 @@ static bool rs_heap_has_room(struct rs_heap *heap, bool tracked)
 	if (heap->table_free == RS_NO_INDEX &&
 	    heap->table_used == rs_vec_len(&heap->table))
 		return false;
-	return !tracked || (heap->slotted < rs_vec_len(&heap->queue) &&
+	return !tracked || (heap->slotted < rs_vec_len(&heap->queue[0].vec) &&
 			    heap->slotted < rs_vec_len(&heap->work));
 }
 
@@ -106,7 +108,7 @@ static int rs_heap_grow(struct rs_heap *heap, bool tracked)
 		err = rs_heap_grow_vec(heap, &heap->table,
 				       READ_ONCE(heap->table_used));
 	if (!err && tracked)
-		err = rs_heap_grow_vec(heap, &heap->queue, slotted);
+		err = rs_heap_grow_vec(heap, &heap->queue[0].vec, slotted);
 	if (!err && tracked)
 		err = rs_heap_grow_vec(heap, &heap->work, slotted);
 	mutex_unlock(&heap->grow_lock);
@@ -342,8 +344,12 @@ static void rs_heap_free_objects(struct rs_heap *heap)
 
 static void rs_heap_free(struct rs_heap *heap)
 {
+	u32 age;
+
+	rs_weak_forget(heap);
 	rs_vec_free(&heap->table, sizeof(unsigned long));
-	rs_vec_free(&heap->queue, sizeof(unsigned long));
+	for (age = 0; age < RS_GENERATIONS; age++)
+		rs_vec_free(&heap->queue[age].vec, sizeof(unsigned long));
 	rs_vec_free(&heap->work, sizeof(unsigned long));
 	rs_types_free(&heap->types);
 	xa_destroy(&heap->sessions);
@@ -351,16 +357,13 @@ static void rs_heap_free(struct rs_heap *heap)
 }
 
 /*
- * The last session is gone. Scans start nothing any more, since the heap is
- * dying; but the backlog's work may have looked at that flag before it was set,
- * and have queued one.
+ * The last session is gone. No scan is armed any more, since the heap is dying;
+ * the last one may have left something to the backlog.
  */
 static void rs_heap_free_work(struct work_struct *work)
 {
 	struct rs_heap *heap = container_of(work, struct rs_heap, free_work);
 
-	cancel_delayed_work_sync(&heap->scan_work);
-	flush_work(&heap->reap_work);
 	cancel_delayed_work_sync(&heap->scan_work);
 	flush_work(&heap->reap_work);
 	mutex_lock(&rs_heaps_lock);
@@ -379,7 +382,9 @@ static void rs_heap_init_scan(struct rs_heap *heap)
 	spin_lock_init(&heap->report_lock);
 	INIT_DELAYED_WORK(&heap->scan_work, rs_scan_work);
 	init_waitqueue_head(&heap->waiters);
+	rs_trigger_init_heap(heap);
 	spin_lock_init(&heap->backlog_lock);
+	INIT_LIST_HEAD(&heap->unsent);
 	INIT_LIST_HEAD(&heap->closing);
 	INIT_WORK(&heap->reap_work, rs_reap_work);
 	INIT_WORK(&heap->free_work, rs_heap_free_work);
@@ -419,6 +424,7 @@ struct rs_heap *rs_heap_create(kuid_t owner)
 	heap->table_free = RS_NO_INDEX;
 	heap->next_id = 1;
 	xa_init_flags(&heap->sessions, XA_FLAGS_ALLOC1);
+	xa_init_flags(&heap->weak, XA_FLAGS_ACCOUNT);
 	rs_heap_init_locks(heap);
 	rs_heap_init_scan(heap);
 	mutex_lock(&rs_heaps_lock);
@@ -437,8 +443,10 @@ void rs_heap_put(struct rs_heap *heap)
 {
 	if (!refcount_dec_and_test(&heap->refs))
 		return;
-	/* Before the work: who sees the flag starts no scan */
+	/* From here on nobody arms a scan */
+	spin_lock(&heap->report_lock);
 	WRITE_ONCE(heap->dying, true);
+	spin_unlock(&heap->report_lock);
 	WRITE_ONCE(heap->scan_stop, true);
 	queue_work(rs_free_queue, &heap->free_work);
 }

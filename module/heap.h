@@ -16,7 +16,8 @@
  *   the root            heap->root_lock
  *   the table           heap->table_lock; its cells are not counted, an object
  *                       leaves the table before anything of it goes
- *   the queue           heap->queue_lock; not counted either
+ *   a queue             heap->queue_lock; not counted either
+ *   a weak reference    the object's slot lock; not counted (weak.c)
  *
  * The table's lock keeps memory: an object that is seen in the table, or in any
  * counted cell, by a holder of table_lock is not freed before that is dropped,
@@ -36,12 +37,15 @@
  *     rs_heaps_lock      mutex: the list of heaps, for /proc
  *       heap->sessions   (xa_lock) the sessions by number
  *         heap->table_lock   the table, ids, counters of objects and types
- *           slot lock        slots, data and seals of one object; never two
- *       heap->queue_lock     candidates
+ *           slot lock        slots, data, seals and weak references of one
+ *                            object; never two
+ *             events->lock   a session's events
+ *           heap->queue_lock candidates
+ *             heap->report_lock  figures of the scans, who waits for one, and
+ *                            when the next one runs
  *       heap->backlog_lock   dying objects and sessions that wait for the queue
  *       heap->deferred_lock  memory that waits for the end of a scan
  *       heap->root_lock      the root
- *       heap->report_lock    figures of the scans, and who waits for one
  *
  * The scanner holds none of them for longer than RS_SLICE objects, and takes no
  * mutex, so no mutator waits for a scan.
@@ -50,8 +54,9 @@
  * have seen is kept until that has ended, see reclaim.c.
  *
  *   - its count falls to zero (rs_reap_put): the putter takes it out of queue
- *     and table, drops what its slots held, and frees it. What is more than a
- *     bounded slice goes to heap->backlog and heap->reap_work;
+ *     and table, after its weak references, drops what its slots held, and
+ *     frees it. What is more than a bounded slice goes to heap->backlog and
+ *     heap->reap_work;
  *   - a scan condemns it (scan.c): the scanner does the same for the whole
  *     component;
  *   - its heap dies (rs_heap_free_objects): nobody is left to see it, and
@@ -83,6 +88,7 @@
 
 #define RS_SLOT_LOCKS	64
 #define RS_SLICE	256	/* objects or slots between two chances */
+#define RS_GENERATIONS	REFSTORE_GENERATIONS
 
 /**
  * struct rs_scan_figures - what scans did
@@ -90,6 +96,7 @@
  * @visited: objects that they captured
  * @reclaimed: objects that they condemned
  * @bytes: memory of these
+ * @saved: objects that they found unreachable and saved
  * @aborted: components that were touched and kept
  * @stopped: scans that gave up
  * @nanoseconds: how long they took
@@ -99,9 +106,44 @@ struct rs_scan_figures {
 	u64 visited;
 	u64 reclaimed;
 	u64 bytes;
+	u64 saved;
 	u64 aborted;
 	u64 stopped;
 	u64 nanoseconds;
+};
+
+/**
+ * struct rs_queue - candidates of an age; protected by the heap's queue_lock
+ * @vec: the candidates; of the youngest, grown under @grow_lock; of the others
+ *       by the scanner
+ * @len: how many
+ * @since: when the oldest of them came, at the latest; in jiffies
+ * @wants_room: one did not fit @vec
+ */
+struct rs_queue {
+	struct rs_vec vec;
+	u32 len;
+	unsigned long since;
+	bool wants_room;
+};
+
+/**
+ * struct rs_generation - when a generation is scanned; see trigger.c
+ * @threshold: candidates, or scans of the next younger one, that start a scan;
+ *             0: no number does
+ * @delay: how long a candidate waits at most, in ms
+ * @count: scans of the next younger one since the last of this one
+ * @factor: of @threshold and of the time between two scans
+ * @rest: not before this time, in jiffies
+ * @figures: of all its scans
+ */
+struct rs_generation {
+	u32 threshold;
+	u32 delay;
+	u32 count;
+	u32 factor;
+	unsigned long rest;
+	struct rs_scan_figures figures;
 };
 
 /**
@@ -112,7 +154,7 @@ struct rs_scan_figures {
  * @owner: who opened it
  * @dying: no session is left; set once
  *
- * @table_lock: protects the fields to @types
+ * @table_lock: protects the fields to @frozen
  * @table: objects by index: an address, or 2 * next free index + 1; grows under
  *         @grow_lock
  * @table_free: first free index, or RS_NO_INDEX
@@ -124,12 +166,14 @@ struct rs_scan_figures {
  * @created: objects ever made
  * @types: types and their counters; see type.h
  * @types_lock: serializes registrations
- * @grow_lock: protects the growth of @table, @queue and @work
+ * @frozen: objects with an id up to this one are frozen; 0: none
+ * @weak: blocks of weakly referenced objects, by the object's index; its own
+ *        lock
+ * @grow_lock: protects the growth of @table, @queue[0] and @work
  * @resize_lock: lets one object of the heap be resized at a time
  *
- * @queue_lock: protects the next two
- * @queue: candidates
- * @queue_len: how many
+ * @queue_lock: protects @queue
+ * @queue: candidates, by age
  *
  * @work: the scanner's list; has room for every slotted object
  * @scan: number of the running scan, or 0; written by the scanner, under
@@ -143,16 +187,26 @@ struct rs_scan_figures {
  * @deferred_bytes: how much
  * @deferred_limit: when to ask the scan to stop
  * @scan_work: runs scans
- * @report_lock: protects the next three
+ * @report_lock: protects the fields to @most_found, and @dying
  * @scans_asked: number of the last scan that somebody waits for
  * @scans_begun: number of scans begun
+ * @asked_generation: of the scan that somebody waits for
+ * @automatic: scans run without being asked for
+ * @save: what they find is saved, not freed
+ * @armed: @scan_work will run
+ * @pressed: memory is short; set without the lock
+ * @armed_at: when, in jiffies
+ * @generation: thresholds and figures by generation
  * @figures: of all scans
+ * @last_found: of the last one: what had been garbage for up to a period
+ * @most_found: of the one that freed most bytes
  * @waiters: for the end of a scan, or of the backlog
  *
- * @backlog_lock: protects the next four
+ * @backlog_lock: protects the next five
  * @backlog: objects with count zero whose slots are not all dropped
+ * @unsent: weak references' blocks with notices that are not sent
  * @closing: sessions that are closed and whose handles are not all dropped
- * @backlog_in: how many of both have ever come
+ * @backlog_in: how many of all these have ever come
  * @backlog_out: how many of these, the first ones, are done with
  * @reap_work: works the backlog off
  *
@@ -173,7 +227,7 @@ struct rs_heap {
 	kuid_t owner;
 	bool dying;
 
-	spinlock_t table_lock;	/* @table to @types */
+	spinlock_t table_lock;	/* @table to @frozen */
 	struct rs_vec table;
 	u32 table_free;
 	u32 table_used;
@@ -183,13 +237,14 @@ struct rs_heap {
 	u64 bytes;
 	u64 created;
 	struct rs_types types;
+	u64 frozen;
+	struct xarray weak;
 	struct mutex types_lock;	/* registrations */
 	struct mutex grow_lock;		/* growth of arrays */
 	struct mutex resize_lock;	/* one at a time */
 
-	spinlock_t queue_lock;	/* @queue, @queue_len */
-	struct rs_vec queue;
-	u32 queue_len;
+	spinlock_t queue_lock;	/* @queue */
+	struct rs_queue queue[RS_GENERATIONS];
 
 	struct rs_vec work;
 	u32 scan;
@@ -202,14 +257,24 @@ struct rs_heap {
 	u64 deferred_bytes;
 	u64 deferred_limit;
 	struct delayed_work scan_work;
-	spinlock_t report_lock;	/* @scans_asked to @figures */
+	spinlock_t report_lock;	/* @scans_asked to @most_found */
 	u64 scans_asked;
 	u64 scans_begun;
+	u32 asked_generation;
+	bool automatic;
+	bool save;
+	bool armed;
+	bool pressed;
+	unsigned long armed_at;
+	struct rs_generation generation[RS_GENERATIONS];
 	struct rs_scan_figures figures;
+	struct rs_scan_figures last_found;
+	struct rs_scan_figures most_found;
 	wait_queue_head_t waiters;
 
 	spinlock_t backlog_lock;	/* @backlog to @backlog_out */
 	struct rs_object *backlog;
+	struct list_head unsent;
 	struct list_head closing;
 	u64 backlog_in;
 	u64 backlog_out;

@@ -10,6 +10,7 @@
 #include "heap.h"
 #include "object.h"
 #include "proc.h"
+#include "trigger.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -27,11 +28,16 @@ static int __init rs_init(void)
 	err = rs_proc_init();
 	if (err)
 		goto heap;
-	err = rs_device_init();
+	err = rs_trigger_init();
 	if (err)
 		goto proc;
+	err = rs_device_init();
+	if (err)
+		goto trigger;
 	return 0;
 
+trigger:
+	rs_trigger_exit();
 proc:
 	rs_proc_exit();
 heap:
@@ -44,6 +50,7 @@ caches:
 static void __exit rs_exit(void)
 {
 	rs_device_exit();
+	rs_trigger_exit();
 	rs_proc_exit();
 	rs_heap_exit();
 	rs_object_destroy_caches();

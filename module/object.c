@@ -12,6 +12,7 @@
 #include "object.h"
 #include "slot.h"
 #include "scan.h"
+#include "weak.h"
 
 /*
  * Sizes of the leaf caches, header included, and words of tail of the others.
@@ -134,17 +135,25 @@ static size_t rs_array_bytes(u32 nr_slots)
 }
 
 /* What users may know of an object's state: REFSTORE_STATE_*. */
-u32 rs_object_state(const struct rs_object *obj)
+u32 rs_object_state(const struct rs_heap *heap, const struct rs_object *obj)
 {
 	u64 word = rs_ref_read(&obj->ref);
-	u32 state = READ_ONCE(obj->flags) & (RS_SEALED_DATA | RS_SEALED_SLOTS);
+	u64 frozen = READ_ONCE(heap->frozen);
+	u32 flags = READ_ONCE(obj->flags);
+	u32 state = flags & (RS_SEALED_DATA | RS_SEALED_SLOTS);
 
 	if (word & RS_REF_TRACKED)
 		state |= REFSTORE_STATE_SLOTTED;
-	if (word & RS_REF_CANDIDATE)
+	if (word & RS_REF_LINKED)
 		state |= REFSTORE_STATE_CANDIDATE;
+	if (word & RS_REF_WEAK)
+		state |= REFSTORE_STATE_WEAK;
 	if (rs_word_count(word) == RS_REF_SATURATED)
 		state |= REFSTORE_STATE_SATURATED;
+	if (flags & RS_SAVED)
+		state |= REFSTORE_STATE_SAVED;
+	if (frozen && obj->id <= frozen)
+		state |= REFSTORE_STATE_FROZEN;
 	return state;
 }
 
@@ -164,6 +173,8 @@ size_t rs_object_bytes(struct rs_object *obj)
 
 	if (READ_ONCE(obj->flags) & RS_BLOCK_DATA)
 		bytes += rs_object_data_len(obj);
+	if (rs_ref_read(&obj->ref) & RS_REF_WEAK)
+		bytes += sizeof(struct rs_weak_block);
 	if (rs_object_tracked(obj) && READ_ONCE(obj->shape) & RS_SHAPE_ARRAY)
 		bytes += rs_array_bytes(READ_ONCE(obj->shape) & RS_SHAPE_NR);
 	return bytes;
@@ -316,8 +327,8 @@ static bool rs_suspect_alive(struct rs_heap *heap, struct rs_object *obj,
 /**
  * rs_object_tryget - a reference to an object that may be dead or dying
  * @heap: its heap
- * @obj: seen in the table; the caller holds the table's lock, which keeps its
- *       memory
+ * @obj: seen in the table, under the table's lock; or in its block, or by the
+ *       scanner, under its slot lock: then that cannot go without the lock
  *
  * Rule R10. A suspect is neither dead nor alive until its component's
  * descriptor says so: the scanner does not wait, and nor do we, so we abort a
@@ -330,7 +341,8 @@ int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj)
 {
 	u64 word = rs_ref_read(&obj->ref);
 
-	lockdep_assert_held(&heap->table_lock);
+	lockdep_assert(lockdep_is_held(&heap->table_lock) ||
+		       lockdep_is_held(rs_slot_lock(heap, obj)));
 	do {
 		if (!rs_word_alive(word))
 			return -ENOENT;

@@ -19,7 +19,7 @@
  *     24   type              type
  *     26   class             class            cache
  *     27   flags             flags
- *     28   -                 queue_pos        place among the candidates
+ *     28   -                 queue_pos        place in a queue, and age
  *     32   data ...          capture          scanner: the word as captured
  *     40                     epoch            scanner: which scan, what of it
  *     44                     edges            scanner: edges counted
@@ -29,8 +29,8 @@
  * (id is reused when the object is out of the table). index and queue_pos, the
  * table's and the queue's lock. flags, shape, data and the slots are written
  * under the object's slot lock; the scanner reads shape and slots without it,
- * see rs_slots_peek(). capture and edges are the scanner's; epoch as well, but
- * for rs_object_expose().
+ * see rs_slots_peek(). capture and edges are the scanner's, though puts read
+ * edges as a hint; epoch as well, but for rs_object_expose().
  */
 #ifndef RS_OBJECT_H
 #define RS_OBJECT_H
@@ -47,10 +47,11 @@ struct rs_heap;
 #define RS_MAX_SLOTS	BIT(20)
 #define RS_MAX_TAIL	26	/* words of a slotted object's tail */
 
-/* flags: the first two are the uAPI's, and the only ones that change. */
+/* flags: the first two are the uAPI's; RS_BLOCK_DATA never changes. */
 #define RS_SEALED_DATA	REFSTORE_SEAL_DATA
 #define RS_SEALED_SLOTS	REFSTORE_SEAL_SLOTS
 #define RS_BLOCK_DATA	0x10	/* data is a block of its own */
+#define RS_SAVED	0x20	/* a scan took a reference, for the heap */
 
 /* shape: the number of slots, and where they are */
 #define RS_SHAPE_NR	0x00ffffffU
@@ -176,7 +177,7 @@ void rs_object_destroy_caches(void);
 struct rs_object *rs_object_alloc(const struct rs_spec *spec);
 void rs_object_free(struct rs_object *obj);
 
-u32 rs_object_state(const struct rs_object *obj);
+u32 rs_object_state(const struct rs_heap *heap, const struct rs_object *obj);
 u32 rs_object_data_len(const struct rs_object *obj);
 u32 rs_object_tail_room(const struct rs_object *obj);
 size_t rs_object_bytes(struct rs_object *obj);

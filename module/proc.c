@@ -29,6 +29,7 @@
  * @heap: number of its heap
  * @owner: whose that is
  * @number: of the scan in its heap
+ * @generation: of the scan
  * @trigger: why it ran
  * @ended: CLOCK_MONOTONIC, in ns
  * @figures: what it did
@@ -37,6 +38,7 @@ struct rs_scan_record {
 	u64 heap;
 	kuid_t owner;
 	u32 number;
+	u32 generation;
 	enum rs_trigger trigger;
 	u64 ended;
 	struct rs_scan_figures figures;
@@ -58,6 +60,7 @@ static const char *const rs_triggers[] = {
 	[RS_TRIGGER_THRESHOLD]	= "threshold",
 	[RS_TRIGGER_DELAY]	= "delay",
 	[RS_TRIGGER_COLLECT]	= "collect",
+	[RS_TRIGGER_PRESSURE]	= "pressure",
 };
 
 static bool rs_may_see(struct seq_file *m, kuid_t owner)
@@ -67,20 +70,19 @@ static bool rs_may_see(struct seq_file *m, kuid_t owner)
 }
 
 /* Remembers a scan for /proc/refstore/scans. */
-void rs_proc_add_scan(struct rs_heap *heap,
-		      const struct rs_scan_figures *figures, u32 number,
-		      enum rs_trigger trigger)
+void rs_proc_add_scan(const struct rs_scan *scan, enum rs_trigger trigger)
 {
 	struct rs_scan_record *record;
 
 	spin_lock(&rs_scans_lock);
 	record = &rs_scans[rs_scans_seen++ % RS_SCANS_KEPT];
-	record->heap = heap->number;
-	record->owner = heap->owner;
-	record->number = number;
+	record->heap = scan->heap->number;
+	record->owner = scan->heap->owner;
+	record->number = scan->number;
+	record->generation = scan->generation;
 	record->trigger = trigger;
 	record->ended = ktime_get_ns();
-	record->figures = *figures;
+	record->figures = scan->figures;
 	spin_unlock(&rs_scans_lock);
 }
 
@@ -104,7 +106,10 @@ struct rs_heap_state {
 	u64 backlog;
 	u64 created;
 	u64 saturated;
+	u64 deferred;
 	struct rs_scan_figures figures;
+	struct rs_scan_figures last_found;
+	struct rs_scan_figures most_found;
 };
 
 static void rs_sessions_read(struct rs_heap *heap, struct rs_heap_state *state)
@@ -140,7 +145,11 @@ static void rs_heap_read(struct rs_heap *heap, struct rs_heap_state *state)
 	spin_unlock(&heap->table_lock);
 	spin_lock(&heap->report_lock);
 	rs_figures_add(&state->figures, &heap->figures);
+	rs_figures_add(&state->last_found, &heap->last_found);
+	if (heap->most_found.bytes > state->most_found.bytes)
+		state->most_found = heap->most_found;
 	spin_unlock(&heap->report_lock);
+	state->deferred += READ_ONCE(heap->deferred_bytes);
 	state->candidates += rs_candidates(heap);
 	state->backlog += rs_reap_backlog(heap);
 	state->saturated += atomic64_read(&heap->saturated);
@@ -185,6 +194,13 @@ static int rs_stats_show(struct seq_file *m, void *v)
 	seq_printf(m, "scan_aborted %llu\n", state.figures.aborted);
 	seq_printf(m, "scan_stopped %llu\n", state.figures.stopped);
 	seq_printf(m, "scan_nanoseconds %llu\n", state.figures.nanoseconds);
+	seq_printf(m, "scan_saved %llu\n", state.figures.saved);
+	seq_printf(m, "floating_objects %llu\n", state.last_found.reclaimed);
+	seq_printf(m, "floating_bytes %llu\n", state.last_found.bytes);
+	seq_printf(m, "floating_peak_objects %llu\n",
+		   state.most_found.reclaimed);
+	seq_printf(m, "floating_peak_bytes %llu\n", state.most_found.bytes);
+	seq_printf(m, "deferred_bytes %llu\n", state.deferred);
 	return 0;
 }
 
@@ -294,17 +310,18 @@ static int rs_scans_show(struct seq_file *m, void *v)
 
 	if (!pos) {
 		seq_puts(m, "refstore-scans 1\n");
-		seq_puts(m, "# heap scan trigger visited reclaimed bytes aborted nanoseconds ended\n");
+		seq_puts(m, "# heap scan trigger visited reclaimed bytes aborted nanoseconds ended generation\n");
 		return 0;
 	}
 	if (!rs_scan_recall(RS_SCANS_KEPT + 1 - pos, &record) ||
 	    !rs_may_see(m, record.owner))
 		return 0;
-	seq_printf(m, "%llu %u %s %llu %llu %llu %llu %llu %llu\n",
+	seq_printf(m, "%llu %u %s %llu %llu %llu %llu %llu %llu %u\n",
 		   record.heap, record.number, rs_triggers[record.trigger],
 		   record.figures.visited, record.figures.reclaimed,
 		   record.figures.bytes, record.figures.aborted,
-		   record.figures.nanoseconds, record.ended);
+		   record.figures.nanoseconds, record.ended,
+		   record.generation);
 	return 0;
 }
 

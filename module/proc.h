@@ -6,19 +6,13 @@
 #define RS_PROC_H
 
 #include "heap.h"
+#include "trigger.h"
 
-/* Why a scan ran. */
-enum rs_trigger {
-	RS_TRIGGER_THRESHOLD,
-	RS_TRIGGER_DELAY,
-	RS_TRIGGER_COLLECT,
-};
+struct rs_scan;
 
 int rs_proc_init(void);
 void rs_proc_exit(void);
-void rs_proc_add_scan(struct rs_heap *heap,
-		      const struct rs_scan_figures *figures, u32 number,
-		      enum rs_trigger trigger);
+void rs_proc_add_scan(const struct rs_scan *scan, enum rs_trigger trigger);
 void rs_proc_add_heap(struct rs_heap *heap);
 
 #endif /* RS_PROC_H */

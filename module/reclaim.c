@@ -41,6 +41,9 @@
 #include "session.h"
 #include "slot.h"
 #include "trace.h"
+#include "weak.h"
+
+#define RS_SEND_SLICE	16	/* notices that a last put sends by itself */
 
 static void rs_reap_push(struct rs_reap *reap, struct rs_object *obj)
 {
@@ -165,6 +168,21 @@ void rs_reap_deferred(struct rs_heap *heap)
 	rs_reap_free_slots(slots);
 }
 
+/* Its weak references die first; then who asked for it is told. */
+static noinline void rs_reap_weak(struct rs_heap *heap, struct rs_object *obj)
+{
+	LIST_HEAD(dead);
+
+	rs_weak_kill(heap, obj, &dead);
+	if (rs_weak_send(heap, &dead, RS_SEND_SLICE))
+		return;
+	spin_lock(&heap->backlog_lock);
+	list_splice_tail(&dead, &heap->unsent);
+	heap->backlog_in++;
+	spin_unlock(&heap->backlog_lock);
+	queue_work(rs_queue, &heap->reap_work);
+}
+
 /*
  * The count of @obj is zero: takes it out of everything. Returns the memory
  * that was charged for it.
@@ -173,8 +191,10 @@ static inline size_t rs_reap_bury(struct rs_heap *heap,
 				  struct rs_object *obj, u64 word)
 {
 	trace_refstore_free(heap, obj);
-	if (word & RS_REF_CANDIDATE)
+	if (word & RS_REF_LINKED)
 		rs_candidate_remove(heap, obj);
+	if (unlikely(word & RS_REF_WEAK))
+		rs_reap_weak(heap, obj);
 	return rs_heap_remove(heap, obj);
 }
 
@@ -189,11 +209,12 @@ static void rs_reap_saturated(struct rs_heap *heap, struct rs_object *obj)
 static __always_inline bool rs_reap_drop(struct rs_heap *heap,
 					 struct rs_object *obj, u64 *word)
 {
-	enum rs_put put = rs_ref_put(&obj->ref, word);
+	const u32 *edges = &rs_slotted(obj)->edges;
+	enum rs_put put = rs_ref_put(&obj->ref, edges, word);
 
 	while (put == RS_PUT_QUEUE) {
 		rs_candidate_add(heap, obj);
-		put = rs_ref_put(&obj->ref, word);
+		put = rs_ref_put(&obj->ref, edges, word);
 	}
 	if (unlikely(put == RS_PUT_BAD))
 		rs_reap_saturated(heap, obj);
@@ -330,19 +351,32 @@ void rs_put(struct rs_heap *heap, struct rs_object *obj)
 		rs_object_free(obj);
 }
 
-/* Takes the whole backlog; returns the number of the last thing in it. */
-static u64 rs_reap_take(struct rs_heap *heap, struct rs_reap *reap,
-			struct list_head *sessions)
-{
+/**
+ * struct rs_backlog - what heap->reap_work has taken
+ * @reap: dying objects
+ * @unsent: blocks with notices that are not sent
+ * @sessions: that are closed
+ * @last: number of the last thing
+ */
+struct rs_backlog {
+	struct rs_reap reap;
+	struct list_head unsent;
+	struct list_head sessions;
 	u64 last;
+};
 
+/* Takes the whole backlog. */
+static void rs_reap_take(struct rs_heap *heap, struct rs_backlog *backlog)
+{
+	INIT_LIST_HEAD(&backlog->unsent);
+	INIT_LIST_HEAD(&backlog->sessions);
 	spin_lock(&heap->backlog_lock);
-	reap->first = heap->backlog;
+	backlog->reap.first = heap->backlog;
 	heap->backlog = NULL;
-	list_splice_init(&heap->closing, sessions);
-	last = heap->backlog_in;
+	list_splice_init(&heap->unsent, &backlog->unsent);
+	list_splice_init(&heap->closing, &backlog->sessions);
+	backlog->last = heap->backlog_in;
 	spin_unlock(&heap->backlog_lock);
-	return last;
 }
 
 static void rs_reap_done(struct rs_heap *heap, u64 last)
@@ -364,20 +398,20 @@ static void rs_reap_done(struct rs_heap *heap, u64 last)
 void rs_reap_work(struct work_struct *work)
 {
 	struct rs_heap *heap = container_of(work, struct rs_heap, reap_work);
-	struct rs_reap reap = { .heap = heap };
+	struct rs_backlog backlog = { .reap.heap = heap };
 	struct rs_session *session, *next;
-	LIST_HEAD(sessions);
-	u64 last;
 
-	last = rs_reap_take(heap, &reap, &sessions);
-	rs_reap_run_all(&reap);
-	list_for_each_entry(session, &sessions, node)
-		while (!rs_session_drop(session, &reap, RS_SLICE))
-			rs_reap_run_all(&reap);
-	rs_reap_run_all(&reap);
-	rs_reap_done(heap, last);
+	rs_reap_take(heap, &backlog);
+	while (!rs_weak_send(heap, &backlog.unsent, RS_SLICE))
+		cond_resched();
+	rs_reap_run_all(&backlog.reap);
+	list_for_each_entry(session, &backlog.sessions, node)
+		while (!rs_session_drop(session, &backlog.reap, RS_SLICE))
+			rs_reap_run_all(&backlog.reap);
+	rs_reap_run_all(&backlog.reap);
+	rs_reap_done(heap, backlog.last);
 	/* The last one may take the heap along, when this work has ended */
-	list_for_each_entry_safe(session, next, &sessions, node)
+	list_for_each_entry_safe(session, next, &backlog.sessions, node)
 		rs_session_free(session);
 }
 

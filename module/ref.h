@@ -2,10 +2,10 @@
 /*
  * The word: an object's count, state and version in one 64-bit atomic.
  *
- *   63                    30 29   28     27      26        25 24         0
- *  +-----------------------+----+-------+-----+-------+------+-----------+
- *  |        version        |  0 |TRACKED|DEAD |SUSPECT|CANDID|   count   |
- *  +-----------------------+----+-------+-----+-------+------+-----------+
+ *   63          31 30    29    28      27     26       25 24         0
+ *  +--------------+-----+----+-------+------+-------+-----+-----------+
+ *  |    version   | OLD |WEAK|TRACKED| DEAD |SUSPECT|CANDI|   count   |
+ *  +--------------+-----+----+-------+------+-------+-----+-----------+
  *
  * Invariant I1: every change to the count is one read-modify-write of the whole
  * word, and every increment moves the version on in the same one. So a word
@@ -13,8 +13,9 @@
  * reference, and that as many are left as there were. That is all that the
  * scanner's compare-and-swap asks (rules R3, R4).
  *
- * A version of 34 bits wraps after at least a minute of back to back increments
- * (4 ns each); a scan older than RS_SCAN_MAX_NS does not commit (rule R6).
+ * A version of 33 bits wraps after at least 34 seconds of back to back
+ * increments (4 ns each); a scan older than RS_SCAN_MAX_NS does not commit
+ * (rule R6).
  *
  *   count:  0 ......... 1 ............. 2^24 ............ 2^25 - 1
  *           dead or     alive           RS_REF_MAX:       RS_REF_SATURATED:
@@ -36,11 +37,16 @@
 #include <linux/types.h>
 
 #define RS_REF_COUNT_MASK	GENMASK_ULL(24, 0)
-#define RS_REF_CANDIDATE	BIT_ULL(25)	/* linked in the heap's queue */
+#define RS_REF_CANDIDATE	BIT_ULL(25)	/* linked among the candidates */
 #define RS_REF_SUSPECT		BIT_ULL(26)	/* see the heap's descriptor */
 #define RS_REF_DEAD		BIT_ULL(27)	/* condemned by a scan */
 #define RS_REF_TRACKED		BIT_ULL(28)	/* has slots; never changes */
-#define RS_REF_VERSION_ONE	BIT_ULL(30)
+#define RS_REF_WEAK		BIT_ULL(29)	/* see weak.c; never cleared */
+#define RS_REF_OLD		BIT_ULL(30)	/* linked among the old ones */
+#define RS_REF_VERSION_ONE	BIT_ULL(31)
+
+/* Linked in one of the heap's queues; never both (candidate.c). */
+#define RS_REF_LINKED		(RS_REF_CANDIDATE | RS_REF_OLD)
 
 #define RS_REF_MAX		((u32)BIT(24))
 #define RS_REF_SATURATED	((u32)RS_REF_COUNT_MASK)
@@ -114,16 +120,29 @@ static inline int rs_ref_get(struct rs_ref *ref)
 	return 0;
 }
 
+/*
+ * Whether a put that leaves @count references must first make the object a
+ * candidate (rule R1): if it is in no queue, or in an old one though no more
+ * references may be left than those that a scan found inside.
+ */
+static inline bool rs_put_queues(u64 word, u32 count, const u32 *edges)
+{
+	if (!(word & RS_REF_TRACKED) || word & RS_REF_CANDIDATE)
+		return false;
+	return !(word & RS_REF_OLD) || count <= READ_ONCE(*edges);
+}
+
 /**
  * rs_ref_put - drop a reference
  * @ref: of an object to which the caller has one, and gives it up
+ * @edges: if it has slots, how many references a scan found inside; only a hint
  * @old: the word from before, for the caller of a last put
  *
  * Return: what it did, see enum rs_put.
  */
-static inline enum rs_put rs_ref_put(struct rs_ref *ref, u64 *old)
+static inline enum rs_put rs_ref_put(struct rs_ref *ref, const u32 *edges,
+				     u64 *old)
 {
-	const u64 mask = RS_REF_TRACKED | RS_REF_CANDIDATE;
 	u32 count;
 	u64 new;
 
@@ -132,7 +151,7 @@ static inline enum rs_put rs_ref_put(struct rs_ref *ref, u64 *old)
 		count = rs_word_count(*old);
 		if (unlikely(count == RS_REF_SATURATED))
 			return RS_PUT_ALIVE;
-		if (count > 1 && (*old & mask) == RS_REF_TRACKED)
+		if (count > 1 && rs_put_queues(*old, count - 1, edges))
 			return RS_PUT_QUEUE;
 		new = likely(count) ? *old - 1 : *old | RS_REF_SATURATED;
 	} while (!rs_ref_cmpxchg(ref, old, new));

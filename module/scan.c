@@ -20,6 +20,11 @@
  *             touched (component.c)
  *   reclaim   the condemned are taken out of everything and freed (here)
  *
+ * Objects that are frozen it does not look at: what they refer to is referred
+ * to from outside. If the heap saves what is found, the last step is another
+ * one: where a component would be condemned, a reference is taken on each of
+ * its members instead, for the heap, and the suspicion taken back.
+ *
  * What a scan gives up by itself and had taken from the queue it puts back
  * (rule R12), so it can give up at any time: when its heap dies, when too much
  * memory waits for it (R17), when it is too old (R6), when it gets no memory.
@@ -29,56 +34,22 @@
  * memory, until the scanner has made its decisions (R13, R14; see reclaim.c).
  * So does who replaces an array of slots.
  */
-#include <linux/module.h>
 #include <linux/prefetch.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
 #include "candidate.h"
+#include "event.h"
 #include "object.h"
 #include "proc.h"
 #include "reclaim.h"
 #include "scan.h"
 #include "slot.h"
 #include "trace.h"
+#include "trigger.h"
 
 #define RS_DEFERRED_MIN	(16ULL << 20)	/* bytes that may wait for a scan */
 #define RS_COLLECT_TRIES 8
-
-static unsigned int rs_scan_threshold = 10000;
-module_param_named(scan_threshold, rs_scan_threshold, uint, 0644);
-MODULE_PARM_DESC(scan_threshold,
-		 "Candidates of a heap that start a scan at once (10000)");
-
-static unsigned int rs_scan_delay = 1000;
-module_param_named(scan_delay_ms, rs_scan_delay, uint, 0644);
-MODULE_PARM_DESC(scan_delay_ms,
-		 "Milliseconds from the first candidate to a scan (1000)");
-
-/* Sees to it that a scan begins in so many milliseconds, or earlier. */
-static void rs_scan_queue_in(struct rs_heap *heap, unsigned int delay)
-{
-	if (READ_ONCE(heap->dying))
-		return;
-	if (delay)
-		queue_delayed_work(rs_scan_queue, &heap->scan_work,
-				   msecs_to_jiffies(delay));
-	else
-		mod_delayed_work(rs_scan_queue, &heap->scan_work, 0);
-}
-
-/**
- * rs_scan_kick - there are candidates
- * @heap: the heap
- * @candidates: how many
- */
-void rs_scan_kick(struct rs_heap *heap, u32 candidates)
-{
-	if (candidates == READ_ONCE(rs_scan_threshold))
-		rs_scan_queue_in(heap, 0);
-	else if (candidates == 1)
-		rs_scan_queue_in(heap, READ_ONCE(rs_scan_delay));
-}
 
 /* Lets others run; false if the scan shall give up. */
 bool rs_scan_pause(struct rs_scan *scan)
@@ -128,6 +99,8 @@ static void rs_scan_begin(struct rs_scan *scan)
 		heap->last_scan = 1;
 	}
 	scan->number = heap->last_scan;
+	scan->frozen = READ_ONCE(heap->frozen);
+	scan->save = READ_ONCE(heap->save);
 	scan->started = ktime_get_ns();
 	spin_lock(&heap->deferred_lock);
 	heap->deferred_limit = max(heap->deferred_limit, least);
@@ -157,7 +130,7 @@ static void rs_scan_sort(struct rs_scan *scan)
 		if (rs_dead(&slotted->obj))
 			*rs_scan_at(scan, dead++) = slotted;
 		else if (slotted->epoch & RS_EPOCH_DRAINED)
-			rs_candidate_add(scan->heap, &slotted->obj);
+			rs_candidate_again(scan->heap, &slotted->obj);
 		rs_scan_spend(scan, 1);
 	}
 	scan->len = dead;
@@ -239,22 +212,6 @@ static void rs_scan_set_limit(struct rs_scan *scan)
 	spin_unlock(&heap->deferred_lock);
 }
 
-/* Whether somebody waits for a scan that has not begun. */
-static bool rs_scan_wanted(struct rs_heap *heap)
-{
-	return READ_ONCE(heap->scans_asked) > READ_ONCE(heap->scans_begun);
-}
-
-/* Which of the reasons for a scan there was. */
-static enum rs_trigger rs_scan_trigger(struct rs_heap *heap)
-{
-	if (rs_scan_wanted(heap))
-		return RS_TRIGGER_COLLECT;
-	if (rs_candidates(heap) >= READ_ONCE(rs_scan_threshold))
-		return RS_TRIGGER_THRESHOLD;
-	return RS_TRIGGER_DELAY;
-}
-
 void rs_figures_add(struct rs_scan_figures *sum,
 		    const struct rs_scan_figures *figures)
 {
@@ -262,6 +219,7 @@ void rs_figures_add(struct rs_scan_figures *sum,
 	sum->visited += figures->visited;
 	sum->reclaimed += figures->reclaimed;
 	sum->bytes += figures->bytes;
+	sum->saved += figures->saved;
 	sum->aborted += figures->aborted;
 	sum->stopped += figures->stopped;
 	sum->nanoseconds += figures->nanoseconds;
@@ -274,6 +232,7 @@ static void rs_figures_subtract(struct rs_scan_figures *from,
 	from->visited -= what->visited;
 	from->reclaimed -= what->reclaimed;
 	from->bytes -= what->bytes;
+	from->saved -= what->saved;
 	from->aborted -= what->aborted;
 	from->stopped -= what->stopped;
 	from->nanoseconds -= what->nanoseconds;
@@ -285,24 +244,21 @@ static void rs_scan_report(struct rs_scan *scan, enum rs_trigger trigger)
 
 	figures->nanoseconds = ktime_get_ns() - scan->started;
 	figures->scans = 1;
-	spin_lock(&scan->heap->report_lock);
-	rs_figures_add(&scan->heap->figures, figures);
-	spin_unlock(&scan->heap->report_lock);
-	rs_proc_add_scan(scan->heap, figures, scan->number, trigger);
+	rs_trigger_report(scan->heap, scan->generation, figures);
+	rs_proc_add_scan(scan, trigger);
 	trace_refstore_scan_end(scan->heap, scan->number, figures);
+	rs_events_scan(scan, REFSTORE_EVENT_SCAN_END);
 }
 
-static void rs_scan_run(struct rs_heap *heap)
+static void rs_scan_run(struct rs_heap *heap, u32 generation,
+			enum rs_trigger trigger)
 {
-	struct rs_scan scan = { .heap = heap };
-	enum rs_trigger trigger = rs_scan_trigger(heap);
+	struct rs_scan scan = { .heap = heap, .generation = generation };
 	bool done;
 
-	spin_lock(&heap->report_lock);
-	heap->scans_begun++;
-	spin_unlock(&heap->report_lock);
 	rs_scan_begin(&scan);
-	trace_refstore_scan_begin(heap, scan.number, trigger);
+	trace_refstore_scan_begin(heap, scan.number, generation, trigger);
+	rs_events_scan(&scan, REFSTORE_EVENT_SCAN_BEGIN);
 	done = rs_capture(&scan);
 	scan.figures.visited = scan.len;
 	done = done && rs_deduce(&scan);
@@ -314,12 +270,13 @@ static void rs_scan_run(struct rs_heap *heap)
 	rs_scan_set_limit(&scan);
 	rs_reap_deferred(heap);
 	rs_scan_reclaim(&scan);
+	rs_candidates_make_room(heap);
 	rs_scan_report(&scan, trigger);
 	rs_scan_step(&scan, RS_STEP_END);
 }
 
 /**
- * rs_scan_work - scan a heap, once
+ * rs_scan_work - scan a heap, once, if that is due
  * @work: the heap's scan_work
  *
  * Who wants another scan finds it behind those of other heaps: nobody can keep
@@ -329,16 +286,17 @@ void rs_scan_work(struct work_struct *work)
 {
 	struct rs_heap *heap = container_of(to_delayed_work(work),
 					    struct rs_heap, scan_work);
+	enum rs_trigger trigger;
+	u32 generation;
 
 	if (READ_ONCE(heap->dying))
 		return;
-	rs_scan_run(heap);
-	wake_up_all(&heap->waiters);
-	if (rs_scan_wanted(heap))
-		rs_scan_queue_in(heap, 0);
-	else if (rs_candidates(heap))
-		/* What came meanwhile, or was put back: not at once */
-		rs_scan_queue_in(heap, READ_ONCE(rs_scan_delay));
+	trigger = rs_trigger_take(heap, &generation);
+	if (trigger != RS_TRIGGER_NONE) {
+		rs_scan_run(heap, generation, trigger);
+		wake_up_all(&heap->waiters);
+	}
+	rs_trigger_next(heap);
 }
 
 static bool rs_scan_ended(struct rs_heap *heap, u64 number)
@@ -351,25 +309,12 @@ static bool rs_scan_ended(struct rs_heap *heap, u64 number)
 	return ended;
 }
 
-/* Asks for a scan that begins from now on; returns its number. */
-static u64 rs_scan_ask(struct rs_heap *heap, struct rs_scan_figures *before)
-{
-	u64 number;
-
-	spin_lock(&heap->report_lock);
-	number = heap->scans_begun + 1;
-	WRITE_ONCE(heap->scans_asked, number);
-	*before = heap->figures;
-	spin_unlock(&heap->report_lock);
-	mod_delayed_work(rs_scan_queue, &heap->scan_work, 0);
-	return number;
-}
-
 /* Waits for a scan that begins from now on, and adds what scans did to @sum. */
-static int rs_scan_wait(struct rs_heap *heap, struct rs_scan_figures *sum)
+static int rs_scan_wait(struct rs_heap *heap, u32 generation,
+			struct rs_scan_figures *sum)
 {
 	struct rs_scan_figures figures, before;
-	u64 number = rs_scan_ask(heap, &before);
+	u64 number = rs_trigger_ask(heap, generation, &before);
 
 	if (wait_event_interruptible(heap->waiters,
 				     rs_scan_ended(heap, number)))
@@ -385,6 +330,7 @@ static int rs_scan_wait(struct rs_heap *heap, struct rs_scan_figures *sum)
 /**
  * rs_scan_collect - scan a heap now, and wait until that is done
  * @heap: the heap, on which the caller has a reference
+ * @generation: candidates up to this age are looked at
  * @figures: what the scans that ended meanwhile did
  *
  * A scan that gives up is followed by another one, which may keep twice as much
@@ -392,7 +338,8 @@ static int rs_scan_wait(struct rs_heap *heap, struct rs_scan_figures *sum)
  *
  * Return: 0 or -EINTR.
  */
-int rs_scan_collect(struct rs_heap *heap, struct rs_scan_figures *figures)
+int rs_scan_collect(struct rs_heap *heap, u32 generation,
+		    struct rs_scan_figures *figures)
 {
 	int tries = RS_COLLECT_TRIES;
 	u64 stopped;
@@ -403,7 +350,7 @@ int rs_scan_collect(struct rs_heap *heap, struct rs_scan_figures *figures)
 	do {
 		stopped = figures->stopped;
 		if (!err)
-			err = rs_scan_wait(heap, figures);
+			err = rs_scan_wait(heap, generation, figures);
 	} while (!err && figures->stopped > stopped && --tries);
 	return err ? err : rs_reap_wait(heap);
 }

@@ -48,12 +48,17 @@ enum rs_desc_state {
 /*
  * Older than this, a scan does not commit: a version might have wrapped (R6).
  */
-#define RS_SCAN_MAX_NS	(50 * NSEC_PER_SEC)
+#define RS_SCAN_MAX_NS	(25 * NSEC_PER_SEC)
 
 /**
  * struct rs_scan - a scan that runs; its thread's alone
  * @heap: the heap
  * @number: of the scan, in epochs
+ * @generation: candidates up to this age are looked at
+ * @frozen: objects with an id up to this one are not looked at
+ * @save: what is found is saved, not condemned
+ * @old: entries of heap->work that were in older queues, the first ones
+ * @drained: and in any queue
  * @len: entries of heap->work in use: captured objects; later the suspects
  * @spent: steps since others could run
  * @stop: it gives up
@@ -63,6 +68,11 @@ enum rs_desc_state {
 struct rs_scan {
 	struct rs_heap *heap;
 	u32 number;
+	u32 generation;
+	u64 frozen;
+	bool save;
+	u32 old;
+	u32 drained;
 	u32 len;
 	u32 spent;
 	bool stop;
@@ -75,8 +85,8 @@ bool rs_deduce(struct rs_scan *scan);
 void rs_decide(struct rs_scan *scan);
 
 void rs_scan_work(struct work_struct *work);
-void rs_scan_kick(struct rs_heap *heap, u32 candidates);
-int rs_scan_collect(struct rs_heap *heap, struct rs_scan_figures *figures);
+int rs_scan_collect(struct rs_heap *heap, u32 generation,
+		    struct rs_scan_figures *figures);
 void rs_figures_add(struct rs_scan_figures *sum,
 		    const struct rs_scan_figures *figures);
 
@@ -138,6 +148,15 @@ static inline void rs_scan_set(struct rs_slotted *slotted, u32 state)
 {
 	WRITE_ONCE(slotted->epoch,
 		   (slotted->epoch & ~RS_EPOCH_STATE) | state);
+}
+
+/* Whether the scanner does not look at an object. */
+static inline bool rs_scan_frozen(const struct rs_scan *scan,
+				  const struct rs_object *obj)
+{
+	/* One that is dying has something else here: then it does not matter */
+	return unlikely(scan->frozen) &&
+	       data_race(READ_ONCE(obj->id)) <= scan->frozen;
 }
 
 /* The epoch of an object that is being made. */

@@ -21,6 +21,7 @@ void rs_session_free(struct rs_session *session)
 	struct rs_heap *heap = session->heap;
 
 	xa_erase(&heap->sessions, session->number);
+	rs_events_end(&session->events);
 	rs_handles_free(&session->handles);
 	kfree(session);
 	rs_heap_put(heap);
@@ -39,16 +40,19 @@ bool rs_session_drop(struct rs_session *session, struct rs_reap *reap,
 {
 	struct rs_handles *handles = &session->handles;
 	struct rs_handle *entry;
-	struct rs_object *obj;
+	struct rs_object *ref;
 
 	for (; count && session->closed < handles->used; count--) {
 		entry = rs_handle_at(handles, session->closed++);
-		obj = entry->obj;
-		if (!obj)
+		ref = entry->ref;
+		if (!ref)
 			continue;
-		WRITE_ONCE(entry->obj, NULL);
+		WRITE_ONCE(entry->ref, NULL);
 		WRITE_ONCE(handles->nr, handles->nr - 1);
-		rs_reap_put(reap, obj);
+		if (rs_is_weak(ref))
+			rs_weak_release(session->heap, rs_weak_untag(ref));
+		else
+			rs_reap_put(reap, ref);
 	}
 	return session->closed == handles->used;
 }
@@ -83,6 +87,7 @@ struct rs_session *rs_session_create(struct rs_heap *heap)
 	session->heap = heap;
 	mutex_init(&session->lock);
 	rs_handles_init(&session->handles);
+	rs_events_init(&session->events);
 	/* From here on /proc and walks see it */
 	if (xa_alloc_cyclic(&heap->sessions, &session->number, session,
 			    XA_LIMIT(1, U32_MAX), &heap->next_session,

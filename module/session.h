@@ -7,6 +7,7 @@
 
 #include <linux/mutex.h>
 
+#include "event.h"
 #include "handle.h"
 #include "heap.h"
 
@@ -17,6 +18,7 @@ struct rs_reap;
  * @heap: its heap, on which it holds a reference
  * @lock: protects @handles; held over a chunk of a batch
  * @handles: its handles
+ * @events: what it is told; its own lock
  * @number: in heap->sessions; reused after 2^32 sessions
  * @node: in heap->closing, when many handles are left to be dropped
  * @closed: how many entries were dropped so far
@@ -25,6 +27,7 @@ struct rs_session {
 	struct rs_heap *heap;
 	struct mutex lock;	/* @handles */
 	struct rs_handles handles;
+	struct rs_events events;
 	u32 number;
 	struct list_head node;
 	u32 closed;

@@ -74,23 +74,26 @@ DEFINE_EVENT(refstore_edge, refstore_unlink,
 	TP_ARGS(heap, from, slot, to));
 
 TRACE_EVENT(refstore_scan_begin,
-	TP_PROTO(const struct rs_heap *heap, u32 scan, u32 trigger),
-	TP_ARGS(heap, scan, trigger),
+	TP_PROTO(const struct rs_heap *heap, u32 scan, u32 generation,
+		 u32 trigger),
+	TP_ARGS(heap, scan, generation, trigger),
 	TP_STRUCT__entry(
 		__field(u64, heap)
 		__field(u32, scan)
+		__field(u32, generation)
 		__field(u32, trigger)
 	),
 	TP_fast_assign(
 		__entry->heap = heap->number;
 		__entry->scan = scan;
+		__entry->generation = generation;
 		__entry->trigger = trigger;
 	),
-	TP_printk("heap=%llu scan=%u trigger=%s",
-		  __entry->heap, __entry->scan,
+	TP_printk("heap=%llu scan=%u generation=%u trigger=%s",
+		  __entry->heap, __entry->scan, __entry->generation,
 		  __print_symbolic(__entry->trigger,
-				   { 0, "threshold" }, { 1, "delay" },
-				   { 2, "collect" }))
+				   { 1, "threshold" }, { 2, "delay" },
+				   { 3, "collect" }, { 4, "pressure" }))
 );
 
 DECLARE_EVENT_CLASS(refstore_component,

@@ -13,6 +13,7 @@
 #include <linux/uaccess.h>
 
 #include "call.h"
+#include "candidate.h"
 #include "reclaim.h"
 #include "scan.h"
 #include "slot.h"
@@ -61,10 +62,11 @@ static void rs_walk_object(struct rs_walk *walk, struct rs_object *obj)
 		.id = obj->id,
 		.bytes = rs_object_bytes(obj),
 		.type = obj->type,
-		.state = rs_object_state(obj),
+		.state = rs_object_state(walk->call->heap, obj),
 		.nr_slots = rs_slots_nr(obj),
 		.data_len = rs_object_data_len(obj),
 		.refs = rs_ref_count(&obj->ref),
+		.generation = rs_candidate_age(obj),
 	};
 	walk->count++;
 }
@@ -159,8 +161,8 @@ static bool rs_walk_table(struct rs_walk *walk, struct rs_session *session)
 	     n++, ++*index) {
 		entry_at = rs_handle_at(&session->handles,
 					array_index_nospec(*index, used));
-		obj = READ_ONCE(entry_at->obj);
-		if (obj)
+		obj = READ_ONCE(entry_at->ref);
+		if (obj && !rs_is_weak(obj))
 			entry[walk->count++] = (struct refstore_walk_handle) {
 				.id = obj->id,
 				.session = session->number,

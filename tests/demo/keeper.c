@@ -200,9 +200,9 @@ static bool collect(struct keeper *keeper)
 	struct refstore_collect result;
 	double start;
 
-	must(refstore_collect(keeper->store, &result), "collect");
+	must(refstore_collect(keeper->store, REFSTORE_OLDEST, &result), "collect");
 	start = now();
-	must(refstore_collect(keeper->store, &result), "collect");
+	must(refstore_collect(keeper->store, REFSTORE_OLDEST, &result), "collect");
 	say_timed(start, "B: asks for another scan, which frees %s objects",
 		  grouped(result.reclaimed));
 	return !result.reclaimed;
@@ -217,7 +217,7 @@ static bool let_go(struct keeper *keeper)
 	for (i = 0; i < keeper->nr_handles; i++)
 		must(refstore_release(keeper->store, keeper->handles[i]),
 		     "release a handle");
-	must(refstore_collect(keeper->store, &result), "collect");
+	must(refstore_collect(keeper->store, REFSTORE_OLDEST, &result), "collect");
 	say_timed(start, "B: lets go of its handles, asks for a scan");
 	return true;
 }

@@ -20,7 +20,7 @@ static struct rs_object *rst_take(struct rst_graph *g, u32 pos)
 
 	spin_lock(&g->heap->queue_lock);
 	g->heap->scan = scan ? scan : 7;
-	obj = rs_candidate_take(g->heap, pos);
+	obj = rs_candidate_take(g->heap, 0, pos);
 	g->heap->scan = scan;
 	spin_unlock(&g->heap->queue_lock);
 	return obj;
@@ -172,7 +172,8 @@ static void candidate_room(struct kunit *test)
 	g->variant = RST_CANDIDATES;
 	for (i = 0; i < 3000; i++) {
 		rst_new(g, 0);
-		KUNIT_ASSERT_LE(test, g->heap->slotted, g->heap->queue.len);
+		KUNIT_ASSERT_LE(test, g->heap->slotted,
+				g->heap->queue[0].vec.len);
 		KUNIT_ASSERT_LE(test, g->heap->slotted, g->heap->work.len);
 	}
 	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 3000);

@@ -11,22 +11,14 @@
 #include "graph.h"
 #include "reclaim.h"
 #include "slot.h"
-
-#define RST_LATER	(3600 * HZ)
-
-/*
- * A scan that is planned for later keeps candidates from planning one: scans
- * run when a test asks for one, or when candidates reach the threshold.
- */
-static void rst_put_off(struct rst_graph *g)
-{
-	mod_delayed_work(rs_scan_queue, &g->heap->scan_work, RST_LATER);
-}
+#include "trigger.h"
 
 /* Asks for a scan, and does not wait for it. */
 void rst_start_scan(struct rst_graph *g)
 {
-	mod_delayed_work(rs_scan_queue, &g->heap->scan_work, 0);
+	struct rs_scan_figures before;
+
+	rs_trigger_ask(g->heap, RS_GENERATIONS - 1, &before);
 }
 
 /* Waits for all work that is queued now, and then for what that has queued. */
@@ -86,7 +78,8 @@ struct rst_graph *rst_graph(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, g->heap);
 	g->heap->hook_data = g;
 	g->heap->hook = rst_hook;
-	rst_put_off(g);
+	/* Scans run when a test asks for one */
+	g->heap->automatic = false;
 	return g;
 }
 
@@ -310,10 +303,8 @@ void rst_seal_all(struct rst_graph *g)
 /* Waits until neither a scan nor the backlog's work runs. */
 void rst_settle(struct rst_graph *g)
 {
-	rst_put_off(g);
-	flush_work(&g->heap->scan_work.work);
+	flush_delayed_work(&g->heap->scan_work);
 	flush_work(&g->heap->reap_work);
-	rst_put_off(g);
 }
 
 /**
@@ -326,7 +317,8 @@ struct rs_scan_figures rst_collect(struct rst_graph *g)
 {
 	struct rs_scan_figures figures = {};
 
-	KUNIT_EXPECT_EQ(g->test, rs_scan_collect(g->heap, &figures), 0);
+	KUNIT_EXPECT_EQ(g->test, rs_scan_collect(g->heap, RS_GENERATIONS - 1,
+						 &figures), 0);
 	rst_settle(g);
 	return figures;
 }
@@ -519,28 +511,40 @@ static void rst_audit_object(struct rst_audit *a, struct rs_object *obj)
 	a->objects++;
 	a->bytes += rs_object_bytes(obj);
 	a->slotted += !!(word & RS_REF_TRACKED);
-	a->candidates += !!(word & RS_REF_CANDIDATE);
+	a->candidates += !!(word & RS_REF_LINKED);
 	if (word & (RS_REF_SUSPECT | RS_REF_DEAD))
 		rst_complain(a, obj, "no scan runs, and it is not alive");
-	if (word & RS_REF_CANDIDATE && !(word & RS_REF_TRACKED))
+	if ((word & RS_REF_LINKED) == RS_REF_LINKED)
+		rst_complain(a, obj, "it is in two queues");
+	if (word & RS_REF_LINKED && !(word & RS_REF_TRACKED))
 		rst_complain(a, obj, "a leaf is a candidate");
 }
 
-/* Who is in the queue says so in its word; as many say so as are there. */
-static void rst_audit_queue(struct rst_audit *a)
+/* Who is in a queue says so in its word; as many say so as are there. */
+static void rst_audit_queue(struct rst_audit *a, u32 age)
 {
-	struct rs_heap *heap = a->g->heap;
+	struct rs_queue *queue = &a->g->heap->queue[age];
+	u64 bit = age ? RS_REF_OLD : RS_REF_CANDIDATE;
 	struct rs_object *obj;
 	u32 i;
 
-	for (i = 0; i < heap->queue_len; i++) {
-		obj = *(struct rs_object **)rs_vec_at(&heap->queue, i,
+	for (i = 0; i < queue->len; i++) {
+		obj = *(struct rs_object **)rs_vec_at(&queue->vec, i,
 						      sizeof(obj));
-		if (obj->queue_pos != i ||
-		    !(rs_ref_read(&obj->ref) & RS_REF_CANDIDATE))
+		if ((obj->queue_pos & RS_POS_MASK) != i ||
+		    (age && rs_candidate_age(obj) != age) ||
+		    !(rs_ref_read(&obj->ref) & bit))
 			rst_complain(a, obj, "the queue is wrong");
 	}
-	KUNIT_EXPECT_EQ(a->g->test, a->candidates, heap->queue_len);
+}
+
+static void rst_audit_queues(struct rst_audit *a)
+{
+	u32 age;
+
+	for (age = 0; age < RS_GENERATIONS; age++)
+		rst_audit_queue(a, age);
+	KUNIT_EXPECT_EQ(a->g->test, a->candidates, rs_candidates(a->g->heap));
 }
 
 static void rst_audit_totals(struct rst_audit *a)
@@ -593,7 +597,7 @@ struct rst_census rst_audit(struct rst_graph *g)
 	rst_audit_begin(&a, g);
 	rst_audit_counts(&a);
 	rst_each_object(&a, rst_audit_object);
-	rst_audit_queue(&a);
+	rst_audit_queues(&a);
 	rst_audit_totals(&a);
 	rst_audit_rest(&a);
 	if (!a.wrong)

@@ -409,7 +409,7 @@ static void handle_clone_overflow(struct kunit *test)
 	atomic64_set(&obj->ref.word, (word & ~RS_REF_COUNT_MASK) | RS_REF_MAX);
 	KUNIT_EXPECT_EQ(test, rs_handles_clone(to, from, 0, 1), -EOVERFLOW);
 	KUNIT_EXPECT_EQ(test, to->nr, 0);
-	KUNIT_EXPECT_NULL(test, rs_handle_at(to, 0)->obj);
+	KUNIT_EXPECT_NULL(test, rs_handle_at(to, 0)->ref);
 	atomic64_set(&obj->ref.word, word);
 }
 

@@ -172,7 +172,7 @@ static void object_init(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, obj->id, 0);
 	KUNIT_EXPECT_EQ(test, obj->index, RS_NO_INDEX);
 	KUNIT_EXPECT_EQ(test, obj->type, REFSTORE_TYPE_SET);
-	KUNIT_EXPECT_EQ(test, rs_object_state(obj),
+	KUNIT_EXPECT_EQ(test, rs_object_state(g->heap, obj),
 			REFSTORE_STATE_SLOTTED | RS_SEALED_DATA);
 	KUNIT_EXPECT_EQ(test, rs_slotted(obj)->epoch, 0);
 	rs_object_free(obj);
@@ -184,16 +184,17 @@ static void object_state(struct kunit *test)
 	struct rs_object *obj = rst_new(g, 1), *leaf = rst_leaf(g);
 	u64 word;
 
-	KUNIT_EXPECT_EQ(test, rs_object_state(leaf), 0);
-	KUNIT_EXPECT_EQ(test, rs_object_state(obj), REFSTORE_STATE_SLOTTED);
+	KUNIT_EXPECT_EQ(test, rs_object_state(g->heap, leaf), 0);
+	KUNIT_EXPECT_EQ(test, rs_object_state(g->heap, obj),
+			REFSTORE_STATE_SLOTTED);
 	rs_candidate_add(g->heap, obj);
-	KUNIT_EXPECT_EQ(test, rs_object_state(obj), REFSTORE_STATE_SLOTTED |
-			REFSTORE_STATE_CANDIDATE);
+	KUNIT_EXPECT_EQ(test, rs_object_state(g->heap, obj),
+			REFSTORE_STATE_SLOTTED | REFSTORE_STATE_CANDIDATE);
 	rst_seal_all(g);
-	KUNIT_EXPECT_EQ(test, rs_object_state(leaf), RS_SEALED_SLOTS);
+	KUNIT_EXPECT_EQ(test, rs_object_state(g->heap, leaf), RS_SEALED_SLOTS);
 	word = rs_ref_read(&leaf->ref);
 	atomic64_or(RS_REF_SATURATED, &leaf->ref.word);
-	KUNIT_EXPECT_EQ(test, rs_object_state(leaf), RS_SEALED_SLOTS |
+	KUNIT_EXPECT_EQ(test, rs_object_state(g->heap, leaf), RS_SEALED_SLOTS |
 			REFSTORE_STATE_SATURATED);
 	atomic64_set(&leaf->ref.word, word);
 }

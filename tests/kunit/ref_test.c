@@ -7,6 +7,9 @@
 
 #define RST_FLAGS	(RS_REF_CANDIDATE | RS_REF_SUSPECT | RS_REF_DEAD)
 
+/* No scan has found a reference inside. */
+static const u32 none;
+
 static void rst_word_set(struct rs_ref *ref, u64 word)
 {
 	atomic64_set(&ref->word, word);
@@ -53,7 +56,7 @@ static void ref_get_and_put_differ(struct kunit *test)
 	rst_word_set(&ref, rs_ref_read(&ref) | RS_REF_CANDIDATE);
 	before = rs_ref_read(&ref);
 	KUNIT_EXPECT_EQ(test, rs_ref_get(&ref), 0);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_ALIVE);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_ALIVE);
 	KUNIT_EXPECT_EQ(test, rs_ref_count(&ref), 1);
 	KUNIT_EXPECT_NE(test, rs_ref_read(&ref), before);
 }
@@ -78,9 +81,9 @@ static void ref_get_and_put_keep_flags(struct kunit *test)
 	rst_word_set(&ref, 3 | RS_REF_TRACKED | RST_FLAGS);
 	KUNIT_EXPECT_EQ(test, rs_ref_get(&ref), 0);
 	KUNIT_EXPECT_EQ(test, rs_ref_read(&ref) & RST_FLAGS, RST_FLAGS);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_ALIVE);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_ALIVE);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_ALIVE);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_ALIVE);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_ALIVE);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_ALIVE);
 	KUNIT_EXPECT_EQ(test, rs_ref_count(&ref), 1);
 	KUNIT_EXPECT_EQ(test, rs_ref_read(&ref) & RST_FLAGS, RST_FLAGS);
 }
@@ -97,7 +100,7 @@ static void ref_cap(struct kunit *test)
 	word = rs_ref_read(&ref);
 	KUNIT_EXPECT_EQ(test, rs_ref_get(&ref), -EOVERFLOW);
 	KUNIT_EXPECT_EQ(test, rs_ref_read(&ref), word);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_ALIVE);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_ALIVE);
 	KUNIT_EXPECT_EQ(test, rs_ref_get(&ref), 0);
 	KUNIT_EXPECT_EQ(test, rs_ref_count(&ref), RS_REF_MAX);
 }
@@ -110,10 +113,10 @@ static void ref_put_asks_for_queue(struct kunit *test)
 
 	word = 2 | RS_REF_TRACKED;
 	rst_word_set(&ref, word);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_QUEUE);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_QUEUE);
 	KUNIT_EXPECT_EQ(test, rs_ref_read(&ref), word);
 	rst_word_set(&ref, word | RS_REF_CANDIDATE);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_ALIVE);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_ALIVE);
 	KUNIT_EXPECT_EQ(test, rs_ref_read(&ref),
 			1 | RS_REF_TRACKED | RS_REF_CANDIDATE);
 }
@@ -125,8 +128,8 @@ static void ref_put_leaf(struct kunit *test)
 	u64 old;
 
 	rst_word_set(&ref, 2);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_ALIVE);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_LAST);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_ALIVE);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_LAST);
 	KUNIT_EXPECT_EQ(test, rs_ref_read(&ref), 0);
 }
 
@@ -137,11 +140,11 @@ static void ref_put_last(struct kunit *test)
 	u64 old;
 
 	rs_ref_init(&ref, true);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_LAST);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_LAST);
 	KUNIT_EXPECT_EQ(test, old, 1 | RS_REF_TRACKED);
 	KUNIT_EXPECT_EQ(test, rs_ref_read(&ref), RS_REF_TRACKED);
 	rst_word_set(&ref, 1 | RS_REF_TRACKED | RS_REF_CANDIDATE);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_LAST);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_LAST);
 	KUNIT_EXPECT_TRUE(test, old & RS_REF_CANDIDATE);
 }
 
@@ -153,12 +156,12 @@ static void ref_saturates(struct kunit *test)
 	u32 i;
 
 	rst_word_set(&ref, RS_REF_TRACKED);
-	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_BAD);
+	KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_BAD);
 	KUNIT_EXPECT_EQ(test, rs_ref_count(&ref), RS_REF_SATURATED);
 	word = rs_ref_read(&ref);
 	KUNIT_EXPECT_TRUE(test, word & RS_REF_TRACKED);
 	for (i = 0; i < 10; i++) {
-		KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &old), RS_PUT_ALIVE);
+		KUNIT_EXPECT_EQ(test, rs_ref_put(&ref, &none, &old), RS_PUT_ALIVE);
 		KUNIT_EXPECT_EQ(test, rs_ref_get(&ref), 0);
 	}
 	KUNIT_EXPECT_EQ(test, rs_ref_read(&ref), word);

@@ -236,7 +236,7 @@ static void rule_replaced_array(struct kunit *test)
  */
 static void rst_queue_hook(struct rst_graph *g, enum rs_scan_step step)
 {
-	u32 i, room = g->heap->queue.len;
+	u32 i, room = g->heap->queue[0].vec.len;
 
 	if (step == RS_STEP_DRAINED)
 		rst_release_all(g);
@@ -244,7 +244,7 @@ static void rst_queue_hook(struct rst_graph *g, enum rs_scan_step step)
 		return;
 	for (i = 0; i < room; i++)
 		rst_new(g, 1);
-	for (i = 0; i < room && g->heap->queue_len < room; i++) {
+	for (i = 0; i < room && rs_candidates(g->heap) < room; i++) {
 		rst_hold(g, g->held[i]);
 		rst_release(g, g->held[i]);
 	}

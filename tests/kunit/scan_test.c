@@ -561,8 +561,11 @@ static void scan_continuous(struct kunit *test)
 {
 	const u32 count = RST_COUNT(300000, 50000);
 	struct rst_graph *g = rst_graph(test);
-	u64 most = rst_make_pairs(g, count);
+	u64 most;
 
+	g->heap->automatic = true;
+	most = rst_make_pairs(g, count);
+	g->heap->automatic = false;
 	rst_settle(g);
 	kunit_info(test, "at most %llu objects, %llu scans, %llu ms\n", most,
 		   g->heap->figures.scans,
@@ -578,6 +581,7 @@ static void scan_heap_death(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
 
+	g->heap->automatic = true;
 	rst_make_pairs(g, RST_COUNT(30000, 12000));
 	rst_ring(g, 1000);
 	rst_start_scan(g);
@@ -585,16 +589,19 @@ static void scan_heap_death(struct kunit *test)
 	rst_end(g);
 }
 
-/* One candidate is enough for a scan, a while later. */
+/* One candidate is enough for a scan, a while later; none, for none. */
 static void scan_delayed(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
+	u32 patience = 60000;
 
-	cancel_delayed_work_sync(&g->heap->scan_work);
+	g->heap->generation[0].delay = 10;
+	g->heap->automatic = true;
 	rst_release(g, rst_ring(g, 2));
-	/* It may have run by now, on a slow machine; if none was asked for, not */
-	flush_delayed_work(&g->heap->scan_work);
+	while (READ_ONCE(g->heap->objects) && patience--)
+		msleep(1);
 	KUNIT_EXPECT_EQ(test, g->heap->objects, 0);
+	flush_work(&g->heap->scan_work.work);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&g->heap->scan_work));
 }
 

@@ -250,8 +250,10 @@ static inline int rs_heap_walk(int fd, struct rs_heap *heap)
 		rs_heap_free(heap);
 		return ret;
 	}
-	for (i = 0; i < heap->nr_objects; i++)
+	for (i = 0; i < heap->nr_objects; i++) {
 		heap->objects[i].state &= ~REFSTORE_STATE_CANDIDATE;
+		heap->objects[i].generation = 0;
+	}
 	qsort(heap->objects, heap->nr_objects, sizeof(*heap->objects),
 	      rs_compare_objects);
 	qsort(heap->edges, heap->nr_edges, sizeof(*heap->edges),

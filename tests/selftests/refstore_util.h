@@ -299,6 +299,7 @@ static inline int rs_collect(int fd, struct refstore_collect *collect)
 	collect = collect ?: &unwanted;
 	memset(collect, 0, sizeof(*collect));
 	collect->size = sizeof(*collect);
+	collect->generation = REFSTORE_GENERATIONS - 1;
 	return rs_call(fd, REFSTORE_COLLECT, collect);
 }
 

@@ -264,9 +264,10 @@ TEST_F(proc, types)
 TEST_F(proc, scans)
 {
 	static const char format[] = "%llu %llu %63s %llu %llu %llu %llu %llu "
-				     "%llu%n";
+				     "%llu %u%n";
 	unsigned long long heap, scan, visited, reclaimed, bytes, aborted;
 	unsigned long long nanoseconds, ended;
+	unsigned int generation;
 	char *line, trigger[64];
 	__u64 found = 0;
 	int end;
@@ -275,18 +276,20 @@ TEST_F(proc, scans)
 	ASSERT_EQ(0, rs_collect(self->fd, NULL));
 	EXPECT_HEAD("scans", "refstore-scans 1",
 		    "# heap scan trigger visited reclaimed bytes aborted "
-		    "nanoseconds ended");
+		    "nanoseconds ended generation");
 	while ((line = next_line(&self->rest))) {
 		end = -1;
-		ASSERT_EQ(9, sscanf(line, format, &heap, &scan, trigger,
-				    &visited, &reclaimed, &bytes, &aborted,
-				    &nanoseconds, &ended, &end)) {
+		ASSERT_EQ(10, sscanf(line, format, &heap, &scan, trigger,
+				     &visited, &reclaimed, &bytes, &aborted,
+				     &nanoseconds, &ended, &generation,
+				     &end)) {
 			TH_LOG("%s", line);
 		}
 		ASSERT_EQ(0, line[end]);
 		if (heap != self->query.heap)
 			continue;
 		EXPECT_LE(reclaimed, visited);
+		EXPECT_EQ(REFSTORE_GENERATIONS - 1, generation);
 		found += reclaimed;
 	}
 	EXPECT_EQ(4, found);

@@ -22,7 +22,7 @@ _Static_assert(REFSTORE_TYPE_NAME == 0xbc56, "command has a new number");
 
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
-#define LAST REFSTORE_CMD_TYPE_NAME
+#define LAST REFSTORE_CMD_DROP_SAVED
 #define LARGEST 4096	/* bytes of any struct: a page */
 
 union argument {
@@ -248,6 +248,8 @@ FILL(type_name)
 FILL(collect)
 {
 	self->arg.collect.flags = 0;
+	self->arg.collect.generation = 0;
+	self->arg.collect.reserved = 0;
 }
 
 FILL(walk)
@@ -390,7 +392,8 @@ FIXTURE_VARIANT_ADD(uapi, type_name)
 };
 FIXTURE_VARIANT_ADD(uapi, collect)
 {
-	.command = REFSTORE_CMD_COLLECT, .first = 56, .fill = fill_collect,
+	.command = REFSTORE_CMD_COLLECT, .first = 72, .fill = fill_collect,
+	RESERVED(refstore_collect, reserved),
 	.answers = UNDONE,
 };
 FIXTURE_VARIANT_ADD(uapi, walk)

@@ -65,7 +65,7 @@ TEST_F(walk, objects)
 	for (i = 0; i < count; i++) {
 		ASSERT_EQ(i + 1, objects[i].id);
 		ASSERT_EQ(0, objects[i].handle);
-		ASSERT_EQ(0, objects[i].reserved);
+		ASSERT_EQ(0, objects[i].generation);
 		bytes += objects[i].bytes;
 	}
 	ASSERT_EQ(0, rs_stat(self->fd, self->last, &stat));

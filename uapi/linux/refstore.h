@@ -13,7 +13,9 @@
  * A session ends with its last descriptor, and then gives back whatever it
  * held.
  *
- * A *handle* stands for one reference, in one session. It is never zero; zero
+ * A *handle* stands for one reference, in one session. A *weak handle* stands
+ * for a reference that does not keep its object: REFSTORE_UPGRADE makes a handle
+ * of it, as long as the object lives. A handle is never zero; zero
  * stands for "no object" wherever that makes sense. Using a handle after its
  * release, or in a session that did not mint it, is an error and never reaches
  * another object (a generation of 37 bits in each handle says so; the first one
@@ -22,6 +24,9 @@
  * What nobody can reach any more is freed: at once when its count falls to
  * zero, by the cycle scanner when it is part of a cycle. No call waits for the
  * scanner but REFSTORE_COLLECT.
+ *
+ * What a session asked to be told it reads from its descriptor: struct
+ * refstore_event.
  *
  * Calls
  * -----
@@ -32,9 +37,10 @@
  * errno. A call that failed changed nothing, but where it says otherwise.
  *
  *   EAGAIN      A compare-and-set found something else than expected.
- *   EBADF       A handle is zero where an object is needed, stale, or another
- *               session's; or a REFSTORE_RESULT() names no earlier operation of
- *               the batch that produced a handle.
+ *   EBADF       A handle is zero where an object is needed, stale, another
+ *               session's, or weak where a call does not say that it may be; or
+ *               a REFSTORE_RESULT() names no earlier operation of the batch that
+ *               produced a handle.
  *   E2BIG       A struct is larger than the kernel knows and its unknown part
  *               is not zero, or it is larger than a page (in a batch, than
  *               64 bytes); or data, slots or a batch are larger than the limits
@@ -103,6 +109,12 @@ enum {
 	REFSTORE_CMD_WALK,
 	REFSTORE_CMD_BATCH,
 	REFSTORE_CMD_TYPE_NAME,
+	REFSTORE_CMD_WEAK,
+	REFSTORE_CMD_UPGRADE,
+	REFSTORE_CMD_TUNE,
+	REFSTORE_CMD_GENERATION,
+	REFSTORE_CMD_FREEZE,
+	REFSTORE_CMD_DROP_SAVED,
 };
 
 /*
@@ -239,7 +251,11 @@ struct refstore_dup {
  * struct refstore_release - ioctl(REFSTORE_RELEASE)
  * @size: sizeof(struct refstore_release)
  * @flags: must be 0
- * @object: the handle to give back; it is stale from then on
+ * @object: the handle to give back, which may be a weak one; it is stale from
+ *          then on
+ *
+ * Giving a weak handle back takes back the notice that was asked for with it,
+ * unless the object is dead already: then it can still be read.
  *
  * If this was the last reference, the object is freed, and whatever it alone
  * referred to: a bounded part of that in the call, the rest by the kernel soon
@@ -437,6 +453,9 @@ struct refstore_seal {
 #define REFSTORE_STATE_SLOTTED		0x4 /* not a leaf */
 #define REFSTORE_STATE_CANDIDATE	0x8 /* the scanner will look */
 #define REFSTORE_STATE_SATURATED	0x10 /* leaked, never freed */
+#define REFSTORE_STATE_WEAK		0x20 /* has, or had, weak handles */
+#define REFSTORE_STATE_FROZEN		0x40 /* the scanner does not look at it */
+#define REFSTORE_STATE_SAVED		0x80 /* garbage, kept by the heap */
 
 /**
  * struct refstore_stat - ioctl(REFSTORE_STAT)
@@ -561,13 +580,24 @@ struct refstore_type {
 	_IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_TYPE_REGISTER)
 #define REFSTORE_TYPE_NAME _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_TYPE_NAME)
 
+/*
+ * Generations. A candidate (an object with slots whose count fell, but not to
+ * zero) is of the youngest generation, 0, and grows older when a scan finds it
+ * alive. A scan of a generation begins at the candidates of that age and all
+ * younger ones.
+ */
+#define REFSTORE_GENERATIONS 3
+
 /**
  * struct refstore_collect - ioctl(REFSTORE_COLLECT)
  * @size: sizeof(struct refstore_collect)
  * @flags: must be 0
+ * @generation: 0 to REFSTORE_GENERATIONS - 1; the last one looks at everything
+ * @reserved: must be 0
  * @visited: out: objects with slots that scans looked at
  * @reclaimed: out: objects found unreachable and freed, leaves included
  * @bytes: out: bytes that these took
+ * @saved: out: objects found unreachable and saved (REFSTORE_TUNE_SAVE)
  * @aborted: out: components that were touched meanwhile and kept
  * @nanoseconds: out: time that scans took
  * @scans: out: number of scans
@@ -578,20 +608,239 @@ struct refstore_type {
  * not the scan.
  * A scan gives up when others drop very much memory while it runs; then the
  * call tries again, up to eight times, and leaves the rest to later scans.
- * EINTR.
+ * EINTR, EINVAL.
  */
 struct refstore_collect {
 	__u32 size;
 	__u32 flags;
+	__u32 generation;
+	__u32 reserved;
 	__aligned_u64 visited;
 	__aligned_u64 reclaimed;
 	__aligned_u64 bytes;
+	__aligned_u64 saved;
 	__aligned_u64 aborted;
 	__aligned_u64 nanoseconds;
 	__aligned_u64 scans;
 };
 
 #define REFSTORE_COLLECT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_COLLECT)
+
+/* For REFSTORE_TUNE: which settings to set. */
+#define REFSTORE_TUNE_AUTOMATIC	0x1
+#define REFSTORE_TUNE_SAVE	0x2
+#define REFSTORE_TUNE_EVENTS	0x4
+#define REFSTORE_TUNE_THRESHOLD	0x8
+#define REFSTORE_TUNE_DELAY	0x10
+
+/* The longest delay, in milliseconds: a day. */
+#define REFSTORE_MAX_DELAY 86400000U
+
+/**
+ * struct refstore_tune - ioctl(REFSTORE_TUNE)
+ * @size: sizeof(struct refstore_tune)
+ * @flags: REFSTORE_TUNE_*: the settings that are set; 0: none
+ * @automatic: 1: scans run by themselves (the default); 0: only when
+ *             REFSTORE_COLLECT asks
+ * @save: 1: what scans find unreachable is not freed, but gets a reference of
+ *        the heap's and REFSTORE_STATE_SAVED; 0 (the default): it is freed
+ * @events: 1: this session is told when scans begin and end; 0 (the default):
+ *          not. The other settings are the heap's
+ * @reserved: must be 0
+ * @threshold: [0]: number of candidates that start a scan of generation 0.
+ *             Others: number of scans of the next younger generation that start
+ *             one of this generation. 0: no number does
+ * @delay: milliseconds that a candidate of the generation waits at most, up to
+ *         REFSTORE_MAX_DELAY
+ *
+ * On return the settings are those in force. As long as scans find little to
+ * free, thresholds count up to eight times, and between two scans of a
+ * generation passes a multiple of the time that the last one took: up to 7
+ * times, for older generations 28 and 112 times.
+ * EINVAL, EINTR, ENOMEM (events).
+ */
+struct refstore_tune {
+	__u32 size;
+	__u32 flags;
+	__u32 automatic;
+	__u32 save;
+	__u32 events;
+	__u32 reserved;
+	__u32 threshold[REFSTORE_GENERATIONS];
+	__u32 delay[REFSTORE_GENERATIONS];
+};
+
+#define REFSTORE_TUNE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_TUNE)
+
+/**
+ * struct refstore_generation - ioctl(REFSTORE_GENERATION)
+ * @size: sizeof(struct refstore_generation)
+ * @flags: must be 0
+ * @generation: 0 to REFSTORE_GENERATIONS - 1
+ * @reserved: must be 0
+ * @candidates: out: candidates of this age, now
+ * @count: out: what &refstore_tune.threshold is compared with: of generation 0
+ *         the candidates, else scans of the next younger generation since the
+ *         last of this one
+ * @scans: out: scans of this generation; the next ones are sums over these
+ * @visited: out: objects with slots that they looked at
+ * @reclaimed: out: objects that they freed, leaves included
+ * @bytes: out: bytes that these took
+ * @saved: out: objects that they saved
+ * @aborted: out: components that were touched and kept
+ * @nanoseconds: out: time that they took
+ * @saturated: out: objects of the heap, of any age, that can never be freed
+ *
+ * EINVAL.
+ */
+struct refstore_generation {
+	__u32 size;
+	__u32 flags;
+	__u32 generation;
+	__u32 reserved;
+	__aligned_u64 candidates;
+	__aligned_u64 count;
+	__aligned_u64 scans;
+	__aligned_u64 visited;
+	__aligned_u64 reclaimed;
+	__aligned_u64 bytes;
+	__aligned_u64 saved;
+	__aligned_u64 aborted;
+	__aligned_u64 nanoseconds;
+	__aligned_u64 saturated;
+};
+
+#define REFSTORE_GENERATION _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_GENERATION)
+
+/* For REFSTORE_FREEZE, one or none of: */
+#define REFSTORE_FREEZE_ALL	0x1 /* freeze what is in the heap now */
+#define REFSTORE_FREEZE_NONE	0x2 /* thaw everything */
+
+/**
+ * struct refstore_freeze - ioctl(REFSTORE_FREEZE)
+ * @size: sizeof(struct refstore_freeze)
+ * @flags: REFSTORE_FREEZE_ALL, REFSTORE_FREEZE_NONE, or 0
+ * @frozen: out: objects with slots that are frozen now; with
+ *          REFSTORE_FREEZE_NONE, that were
+ *
+ * Scans do not look at frozen objects: they cost nothing, and are freed only
+ * when their count falls to zero. Thawed objects are candidates of generation
+ * 0. Freezing again freezes what has come since, too. It takes no time;
+ * thawing and counting take time in proportion to the number of objects, and
+ * thawing is not interrupted by signals.
+ * EINVAL, EINTR (counting).
+ */
+struct refstore_freeze {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 frozen;
+};
+
+#define REFSTORE_FREEZE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_FREEZE)
+
+/**
+ * struct refstore_drop_saved - ioctl(REFSTORE_DROP_SAVED)
+ * @size: sizeof(struct refstore_drop_saved)
+ * @flags: must be 0
+ * @dropped: out: how many references
+ *
+ * Drops the references that the heap has on saved objects (see
+ * &refstore_tune.save); REFSTORE_WALK_OBJECTS tells which these are. A signal
+ * ends it early, with a part of them dropped.
+ * EINTR (nothing was dropped).
+ */
+struct refstore_drop_saved {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 dropped;
+};
+
+#define REFSTORE_DROP_SAVED _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_DROP_SAVED)
+
+/* For REFSTORE_WEAK: send a notice when the object dies. */
+#define REFSTORE_WEAK_NOTIFY	0x1
+
+/**
+ * struct refstore_weak - ioctl(REFSTORE_WEAK)
+ * @size: sizeof(struct refstore_weak)
+ * @flags: REFSTORE_WEAK_NOTIFY, or 0
+ * @object: a handle, or a weak handle
+ * @cookie: any number, for the notice
+ * @result: out: a new weak handle of the same object
+ *
+ * A weak handle counts as a handle of its session. The first one of an object
+ * costs the heap 64 bytes. A clone of the session has it as well, but gets no
+ * notice.
+ * A notice that was asked for is never lost, nor does it come twice; when the
+ * object of a weak handle is dead already, it comes at once. It comes after
+ * every weak handle of the object is dead, and if a scan found the object, every
+ * weak handle of all that it condemned together.
+ * EBADF, EDQUOT, EINTR, ENOMEM.
+ */
+struct refstore_weak {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 cookie;
+	__aligned_u64 result;
+};
+
+#define REFSTORE_WEAK _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_WEAK)
+
+/**
+ * struct refstore_upgrade - ioctl(REFSTORE_UPGRADE)
+ * @size: sizeof(struct refstore_upgrade)
+ * @flags: must be 0
+ * @weak: a weak handle, which stays as it is
+ * @result: out: a new handle of its object; 0 if that is dead
+ *
+ * EBADF (no weak handle), EDQUOT, EOVERFLOW, ENOMEM.
+ */
+struct refstore_upgrade {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 weak;
+	__aligned_u64 result;
+};
+
+#define REFSTORE_UPGRADE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_UPGRADE)
+
+/* What an event tells. */
+enum {
+	REFSTORE_EVENT_DEATH = 1,	/* asked for with REFSTORE_WEAK_NOTIFY */
+	REFSTORE_EVENT_SCAN_BEGIN,	/* asked for with REFSTORE_TUNE_EVENTS */
+	REFSTORE_EVENT_SCAN_END,
+};
+
+/**
+ * struct refstore_event - what read(2) on a session returns, one or more
+ * @seq: number of the event in its session, from 1, without gaps
+ * @cookie: of a death: &refstore_weak.cookie
+ * @id: of a death: the object's id; else the number of the scan
+ * @kind: REFSTORE_EVENT_*
+ * @generation: of a scan
+ * @visited: at the end of a scan: objects with slots that it looked at
+ * @reclaimed: and objects that it freed
+ * @nanoseconds: and the time that it took
+ * @lost: of a scan: events of scans that found no room just before this one; up
+ *        to 64 wait to be read
+ *
+ * Read at least sizeof(struct refstore_event) bytes (EINVAL); only whole events
+ * are read, in order. If there is none, the call waits, or with O_NONBLOCK
+ * fails with EAGAIN; poll(2) says POLLIN when there is one. As long as a session
+ * has asked for none, reading returns 0.
+ */
+struct refstore_event {
+	__aligned_u64 seq;
+	__aligned_u64 cookie;
+	__aligned_u64 id;
+	__u32 kind;
+	__u32 generation;
+	__aligned_u64 visited;
+	__aligned_u64 reclaimed;
+	__aligned_u64 nanoseconds;
+	__aligned_u64 lost;
+};
 
 /* What REFSTORE_WALK lists. */
 enum {
@@ -615,7 +864,7 @@ enum {
  * @nr_slots: number of slots
  * @data_len: bytes of data
  * @refs: references to it, @handle's included; 0 if it is just going
- * @reserved: 0
+ * @generation: its age, if it has slots: 0 to REFSTORE_GENERATIONS - 1
  */
 struct refstore_walk_object {
 	__aligned_u64 id;
@@ -626,7 +875,7 @@ struct refstore_walk_object {
 	__u32 nr_slots;
 	__u32 data_len;
 	__u32 refs;
-	__u32 reserved;
+	__u32 generation;
 };
 
 /**
@@ -644,8 +893,8 @@ struct refstore_walk_edge {
 };
 
 /**
- * struct refstore_walk_handle - a handle of any session of the heap, or the
- * root
+ * struct refstore_walk_handle - a handle of any session of the heap that is not
+ * weak, or the root
  * @id: the object's id
  * @session: number of the session, from 1; 0 for the root
  */
@@ -686,7 +935,8 @@ struct refstore_walk {
 
 /**
  * struct refstore_op - one operation of a batch
- * @command: REFSTORE_CMD_CREATE to REFSTORE_CMD_CAS_ROOT
+ * @command: REFSTORE_CMD_CREATE to REFSTORE_CMD_CAS_ROOT, REFSTORE_CMD_WEAK,
+ *           REFSTORE_CMD_UPGRADE
  * @error: out: 0, or a negative errno; of use only below &refstore_batch.done
  * @create: and the other members: what the command's own ioctl takes, its @size
  *          included; out fields are written likewise
@@ -709,6 +959,8 @@ struct refstore_op {
 		struct refstore_stat stat;
 		struct refstore_get_root get_root;
 		struct refstore_set_root set_root;
+		struct refstore_weak weak;
+		struct refstore_upgrade upgrade;
 		__u8 room[64];
 	};
 };

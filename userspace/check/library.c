@@ -168,10 +168,10 @@ static void check_heap(void)
 
 	CHECK(!refstore_set_slot(store, cell, 0, cell));
 	CHECK(!refstore_release(store, cell) && count_objects() == 1);
-	CHECK(!refstore_collect(store, &collected));
+	CHECK(!refstore_collect(store, REFSTORE_OLDEST, &collected));
 	CHECK(collected.reclaimed == 1 && collected.scans >= 1);
 	CHECK(count_objects() == 0);
-	CHECK(!refstore_collect(store, NULL));
+	CHECK(!refstore_collect(store, REFSTORE_OLDEST, NULL));
 }
 
 static void check_iterators(void)
@@ -214,7 +214,7 @@ static void check_iterators(void)
 	CHECK(!refstore_set_root(store, 0));
 	CHECK(!refstore_release(store, list) && !refstore_release(store, leaf));
 	/* So many slots are let go after the call; this waits for it. */
-	CHECK(!refstore_collect(store, NULL));
+	CHECK(!refstore_collect(store, REFSTORE_OLDEST, NULL));
 	CHECK(count_objects() == 0 && count_handles() == 0);
 }
 
@@ -245,7 +245,7 @@ static void check_builder(void)
 	CHECK(refstore_builder_submit(builder, store, 0) == 0);
 	CHECK(refstore_builder_done(builder) == 2 * count + 1);
 	CHECK(count_handles() == 0 && count_objects() == count);
-	CHECK(!refstore_collect(store, NULL) && count_objects() == 0);
+	CHECK(!refstore_collect(store, REFSTORE_OLDEST, NULL) && count_objects() == 0);
 
 	/* An operation that fails, and what depends on it. */
 	refstore_builder_reset(builder);

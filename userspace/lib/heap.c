@@ -66,9 +66,13 @@ int refstore_type_name(struct refstore *store, uint32_t type, char *name)
 	return ret;
 }
 
-int refstore_collect(struct refstore *store, struct refstore_collect *result)
+int refstore_collect(struct refstore *store, uint32_t generation,
+		     struct refstore_collect *result)
 {
-	struct refstore_collect args = { .size = sizeof(args) };
+	struct refstore_collect args = {
+		.size = sizeof(args),
+		.generation = generation,
+	};
 	int ret = refstore_call(store, REFSTORE_COLLECT, &args);
 
 	if (!ret && result)

@@ -436,15 +436,22 @@ int refstore_type_register(struct refstore *store, const char *name,
  */
 int refstore_type_name(struct refstore *store, uint32_t type, char *name);
 
+/* The oldest generation: with it, a collection looks at everything. */
+#define REFSTORE_OLDEST	(REFSTORE_GENERATIONS - 1)
+
 /**
  * refstore_collect() - collect cycles now
  * @store: the session
+ * @generation: the oldest generation to look at, up to REFSTORE_OLDEST
  * @result: out: what the scanner did; may be NULL
  *
- * Waits until everything that was unreachable at the call is freed.
- * Errors: -EINTR (the scan goes on without the caller).
+ * Waits until what it found is freed: with REFSTORE_OLDEST, everything that was
+ * unreachable at the call.
+ * Errors: -EINTR (the scan goes on without the caller), -EINVAL (no such
+ * generation).
  */
-int refstore_collect(struct refstore *store, struct refstore_collect *result);
+int refstore_collect(struct refstore *store, uint32_t generation,
+		     struct refstore_collect *result);
 
 /*
  * Iterators: what a heap contains.

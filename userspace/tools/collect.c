@@ -27,7 +27,7 @@ static int run_collect(const struct arguments *arguments)
 
 	if (target_open(arguments, &store))
 		return STATUS_FAILED;
-	ret = refstore_collect(store, &result);
+	ret = refstore_collect(store, REFSTORE_OLDEST, &result);
 	refstore_close(store);
 	if (ret) {
 		warnx("cannot collect: %s", strerror(-ret));

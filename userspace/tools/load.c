@@ -75,7 +75,7 @@ static int drop_garbage(struct refstore *store)
 	int ret;
 
 	do {
-		ret = refstore_collect(store, NULL);
+		ret = refstore_collect(store, REFSTORE_OLDEST, NULL);
 	} while (ret == -EINTR);
 	if (ret)
 		warnx("cannot collect: %s", strerror(-ret));

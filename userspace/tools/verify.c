@@ -393,7 +393,7 @@ static int begin(struct verify *verify)
 	verify->types = calloc(verify->nr_types, sizeof(*verify->types));
 	if (!verify->types)
 		return -ENOMEM;
-	ret = refstore_collect(verify->store, NULL);
+	ret = refstore_collect(verify->store, REFSTORE_OLDEST, NULL);
 	return ret ? ret : sum_heap(verify->store, &verify->sum);
 }
 
