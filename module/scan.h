@@ -154,9 +154,10 @@ static inline void rs_scan_set(struct rs_slotted *slotted, u32 state)
 static inline bool rs_scan_frozen(const struct rs_scan *scan,
 				  const struct rs_object *obj)
 {
+	if (likely(!scan->frozen))
+		return false;
 	/* One that is dying has something else here: then it does not matter */
-	return unlikely(scan->frozen) &&
-	       data_race(READ_ONCE(obj->id)) <= scan->frozen;
+	return data_race(READ_ONCE(obj->id)) <= scan->frozen;
 }
 
 /* The epoch of an object that is being made. */
