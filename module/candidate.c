@@ -28,7 +28,7 @@
  * A queue is an array without holes: the last candidate takes the place of one
  * that leaves. The youngest has room for every slotted object, reserved when
  * these were made (rs_heap_insert()), so that nothing here allocates. The
- * others get room from the scanner; until then, old candidates are young.
+ * others get room from the scanner; until then, old candidates become young.
  */
 #include "candidate.h"
 #include "scan.h"
@@ -89,6 +89,7 @@ static u64 rs_candidate_bit(struct rs_heap *heap, struct rs_object *obj,
 	if (word & RS_REF_OLD || queue->len < rs_vec_len(&queue->vec))
 		return RS_REF_OLD;
 	WRITE_ONCE(queue->wants_room, true);
+	rs_candidate_set_age(obj, 0);
 	return RS_REF_CANDIDATE;
 }
 
@@ -218,14 +219,18 @@ void rs_candidate_survived(struct rs_heap *heap, struct rs_object *obj,
 			   bool young)
 {
 	u32 age = rs_candidate_age(obj);
+	struct rs_queue *next = &heap->queue[age + 1];
 
 	lockdep_assert_held(&heap->queue_lock);
-	if (young && age)
+	if (young && age) {
 		/* Its edges misled us */
 		WRITE_ONCE(rs_slotted(obj)->edges, 0);
-	else if (age < RS_GENERATIONS - 1 &&
-		 !(rs_ref_read(&obj->ref) & RS_REF_OLD))
+	} else if (age < RS_GENERATIONS - 1 &&
+		   !(rs_ref_read(&obj->ref) & RS_REF_OLD)) {
 		rs_candidate_set_age(obj, age + 1);
+		if (next->len == next->vec.len)
+			WRITE_ONCE(next->wants_room, true);
+	}
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "candidate.h"
 #include "graph.h"
 #include "reclaim.h"
+#include "scan.h"
 
 #define RST_QUEUED	1000
 
@@ -180,6 +181,139 @@ static void candidate_room(struct kunit *test)
 	rst_audit(g);
 }
 
+/* Somebody takes and gives back a reference. */
+static void rst_use(struct rst_graph *g, struct rs_object *obj)
+{
+	rst_hold(g, obj);
+	rst_release(g, obj);
+}
+
+static u64 rst_collect_age(struct rst_graph *g, u32 age)
+{
+	struct rs_scan_figures figures;
+
+	KUNIT_EXPECT_EQ(g->test, rs_scan_collect(g->heap, age, &figures), 0);
+	return figures.visited;
+}
+
+/* A ring that was found alive twice; somebody holds it. */
+static struct rs_object *rst_old_ring(struct rst_graph *g, u32 count)
+{
+	struct rs_object *ring = rst_ring(g, count);
+	u32 i;
+
+	for (i = 0; i < 4; i++) {
+		rst_use(g, ring);
+		rst_collect_age(g, RS_GENERATIONS - 1);
+	}
+	KUNIT_EXPECT_EQ(g->test, rs_candidate_age(ring), RS_GENERATIONS - 1);
+	return ring;
+}
+
+/* An old object that is used does not make young scans look at it. */
+static void candidate_grows_old(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *ring = rst_old_ring(g, 100);
+
+	rst_use(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 0);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
+	rst_audit(g);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 0);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 1), 0);
+	rst_use(g, ring);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 2), 100);
+	rst_audit(g);
+}
+
+/* The last reference from outside goes: that is news, whatever its age. */
+static void candidate_young_again(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *ring = rst_old_ring(g, 100);
+
+	rst_use(g, ring);
+	rst_hold(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
+	rst_release(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
+	rst_release(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 0);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 1);
+	rst_audit(g);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 100);
+	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
+}
+
+/*
+ * A reference from a slot of an object that the last scan looked at, too, counts
+ * as one inside; so the guess is wrong. Once.
+ */
+static void candidate_misleads_once(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *owner = rst_old_ring(g, 1), *ring = rst_ring(g, 10);
+
+	rst_give(g, owner, 1, ring);
+	for (; rs_candidate_age(ring) < 2;) {
+		rst_use(g, owner);
+		rst_use(g, ring);
+		rst_collect_age(g, 2);
+	}
+	KUNIT_EXPECT_EQ(test, rs_slotted(ring)->edges, 2);
+	rst_use(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 1);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 10);
+	rst_use(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 0);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 0);
+	rst_audit(g);
+}
+
+/* Garbage that only an old candidate leads to waits for its generation. */
+static void candidate_waits_for_age(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *ring = rst_old_ring(g, 50);
+	struct rs_object *other = rst_slot(g, ring, 0);
+
+	/* One reference more than a scan has seen, in a slot of the ring */
+	rst_link(g, rst_slot(g, other, 0), 1, ring);
+	rst_release(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 1), 0);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 2), 50);
+	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
+}
+
+/* An old candidate that dies, by count or found from a young one. */
+static void candidate_old_dies(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *lone = rst_new(g, 1), *ring = rst_old_ring(g, 5);
+	struct rs_object *young = rst_slot(g, ring, 0);
+	u32 i;
+
+	for (i = 0; i < 3; i++) {
+		rst_use(g, lone);
+		rst_collect_age(g, 2);
+	}
+	rst_hold(g, lone);
+	rst_release(g, lone);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
+	rst_release(g, lone);
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 0);
+
+	rst_link(g, rst_slot(g, young, 0), 1, ring);
+	rst_release(g, ring);
+	rst_use(g, young);
+	rst_audit(g);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 5);
+	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 0);
+}
+
 static struct kunit_case candidate_cases[] = {
 	KUNIT_CASE(candidate_add),
 	KUNIT_CASE(candidate_by_put),
@@ -190,6 +324,11 @@ static struct kunit_case candidate_cases[] = {
 	KUNIT_CASE(candidate_take_dying),
 	KUNIT_CASE(candidate_take_newborn),
 	KUNIT_CASE(candidate_room),
+	KUNIT_CASE(candidate_grows_old),
+	KUNIT_CASE(candidate_young_again),
+	KUNIT_CASE(candidate_misleads_once),
+	KUNIT_CASE(candidate_waits_for_age),
+	KUNIT_CASE(candidate_old_dies),
 	{}
 };
 
