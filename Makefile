@@ -19,7 +19,7 @@ pahole = $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: all module userspace install uninstall modules_install check test \
-	test-all demo model bench kunit clean help
+	test-all demo model bench bench-report kunit clean help
 
 ## all              the module, the library, the command (the default)
 all: module userspace
@@ -78,6 +78,10 @@ model:
 ## bench            measurements
 bench:
 	@$(script) tests/bench/run.sh
+
+## bench-report     a picture of what scans cost: build/bench.svg
+bench-report:
+	@$(script) tests/bench/report.sh
 
 ## kunit            the unit tests, in seconds (once their kernel is built)
 kunit:

@@ -5,7 +5,8 @@
  *
  *   refstore_bench: NAME NANOSECONDS
  *
- * in ns for one object, pair or operation. Nothing here can fail a test.
+ * in ns for one object, pair, operation or collection. Nothing here can fail a
+ * test.
  */
 #include <kunit/test.h>
 #include <linux/ktime.h>
@@ -24,6 +25,7 @@
 
 #define RUNS	5
 #define MILLION	1000000U
+#define MANY	(10 * MILLION)
 #define BATCH	64U	/* operations under one hold of the session's lock */
 
 static struct rs_heap *heap;
@@ -179,13 +181,13 @@ static u64 set_slot(void)
 static struct rs_object **nodes;
 static u32 *order;
 
-static void order_init(bool shuffled)
+static void order_init(u32 count, bool shuffled)
 {
 	u32 i, j;
 
-	for (i = 0; i < MILLION; i++)
+	for (i = 0; i < count; i++)
 		order[i] = i;
-	for (i = MILLION - 1; shuffled && i; i--) {
+	for (i = count - 1; shuffled && i; i--) {
 		j = get_random_u32() % (i + 1);
 		swap(order[i], order[j]);
 	}
@@ -198,104 +200,137 @@ static void hand_over(struct rs_object *from, struct rs_object *to)
 	rs_put(heap, to);
 }
 
-static void make_nodes(void)
+static void make_nodes(u32 count)
 {
 	u32 i;
 
-	for (i = 0; i < MILLION; i++)
+	for (i = 0; i < count; i++)
 		nodes[i] = make(2, 0);
 }
 
 /* A chain in @order; returns its head, which the caller has a reference to. */
-static struct rs_object *make_chain(void)
+static struct rs_object *make_chain(u32 count)
 {
 	u32 i;
 
-	make_nodes();
-	for (i = 0; i < MILLION - 1; i++)
+	make_nodes(count);
+	for (i = 0; i < count - 1; i++)
 		hand_over(nodes[order[i]], nodes[order[i + 1]]);
 	return nodes[order[0]];
 }
 
-static struct rs_object *make_ring(void)
+static struct rs_object *make_ring(u32 count)
 {
-	struct rs_object *head = make_chain();
+	struct rs_object *head = make_chain(count);
 
-	rs_slot_set(heap, nodes[order[MILLION - 1]], 0, head);
+	rs_slot_set(heap, nodes[order[count - 1]], 0, head);
 	return head;
 }
 
-/* Empties the queue of what building made candidates. */
+/* Empties the queues of what building made candidates. */
 static void settle(void)
 {
 	struct rs_scan_figures figures;
 
-	rs_scan_collect(heap, &figures);
+	rs_scan_collect(heap, RS_GENERATIONS - 1, &figures);
 }
 
+/* Returns picoseconds of a whole collection. */
 static u64 collect(u64 expected)
 {
 	struct rs_scan_figures figures;
 
-	rs_scan_collect(heap, &figures);
+	rs_scan_collect(heap, RS_GENERATIONS - 1, &figures);
 	if (figures.reclaimed != expected)
 		pr_warn("refstore_bench: %llu reclaimed, not %llu\n",
 			figures.reclaimed, expected);
-	return figures.nanoseconds * 1000 / MILLION;
+	return figures.nanoseconds * 1000;
 }
 
-static u64 scan_live_in(bool shuffled)
+/*
+ * Structures as their making leaves them: each of their objects is a candidate,
+ * as each is on CPython's list. From @one, the head alone is: then whoever
+ * scans must go from object to object.
+ */
+static u64 scan_live_in(u32 count, bool shuffled, bool one)
 {
 	struct rs_object *head;
 	u64 ps;
 
-	order_init(shuffled);
-	head = make_ring();
-	settle();
+	order_init(count, shuffled);
+	head = make_ring(count);
+	if (one)
+		settle();
 	if (!rs_ref_get(&head->ref))
 		rs_put(heap, head);	/* a candidate */
 	ps = collect(0);
 	rs_put(heap, head);
 	settle();
-	return ps;
+	return ps / count;
 }
 
 static u64 scan_live(void)
 {
-	return scan_live_in(false);
+	return scan_live_in(MILLION, false, false);
 }
 
 static u64 scan_live_shuffled(void)
 {
-	return scan_live_in(true);
+	return scan_live_in(MILLION, true, false);
 }
 
-static u64 scan_dead_in(bool shuffled)
+static u64 scan_live_one(void)
+{
+	return scan_live_in(MILLION, false, true);
+}
+
+static u64 scan_live_one_shuffled(void)
+{
+	return scan_live_in(MILLION, true, true);
+}
+
+static u64 scan_live_many(void)
+{
+	return scan_live_in(MANY, false, false);
+}
+
+static u64 scan_dead_in(u32 count, bool shuffled, bool one)
 {
 	struct rs_object *head;
 
-	order_init(shuffled);
-	head = make_ring();
-	settle();
+	order_init(count, shuffled);
+	head = make_ring(count);
+	if (one)
+		settle();
 	rs_put(heap, head);
-	return collect(MILLION);
+	return collect(count) / count;
 }
 
 static u64 scan_dead(void)
 {
-	return scan_dead_in(false);
+	return scan_dead_in(MILLION, false, false);
 }
 
 static u64 scan_dead_shuffled(void)
 {
-	return scan_dead_in(true);
+	return scan_dead_in(MILLION, true, false);
+}
+
+static u64 scan_dead_one(void)
+{
+	return scan_dead_in(MILLION, false, true);
+}
+
+static u64 scan_dead_one_shuffled(void)
+{
+	return scan_dead_in(MILLION, true, true);
 }
 
 static u64 scan_dead_pairs(void)
 {
 	u32 i;
 
-	make_nodes();
+	make_nodes(MILLION);
 	for (i = 0; i < MILLION; i += 2) {
 		rs_slot_set(heap, nodes[i], 0, nodes[i + 1]);
 		rs_slot_set(heap, nodes[i + 1], 0, nodes[i]);
@@ -303,7 +338,56 @@ static u64 scan_dead_pairs(void)
 	settle();
 	for (i = 0; i < MILLION; i++)
 		rs_put(heap, nodes[i]);
-	return collect(MILLION);
+	return collect(MILLION) / MILLION;
+}
+
+/*
+ * pyperformance's gc_collect: 100 cycles of 21 nodes, each linked to the next
+ * one and back, made and dropped. A collection in ns.
+ */
+static u64 gc_collect(void)
+{
+	const u32 cycles = 100, length = 21;
+	u32 i, j, first;
+
+	make_nodes(cycles * length);
+	for (i = 0; i < cycles; i++) {
+		first = i * length;
+		for (j = 0; j < length; j++) {
+			rs_slot_set(heap, nodes[first + j], 0,
+				    nodes[first + (j + 1) % length]);
+			rs_slot_set(heap, nodes[first + j], 1,
+				    nodes[first + (j + length - 1) % length]);
+		}
+	}
+	for (i = 0; i < cycles * length; i++)
+		rs_put(heap, nodes[i]);
+	return collect(cycles * length);
+}
+
+/*
+ * pyperformance's gc_traversal: 1000 lists, of which the k-th refers k times to
+ * the one before. A collection, which finds nothing, in ns.
+ */
+static u64 gc_traversal(void)
+{
+	struct rs_object *list = make(1, 0), *before;
+	u32 k, i;
+	u64 ps;
+
+	for (k = 1; k < 1000; k++) {
+		before = list;
+		list = make(k, 0);
+		for (i = 0; i < k; i++)
+			rs_slot_set(heap, list, i, before);
+		rs_put(heap, before);
+	}
+	if (!rs_ref_get(&list->ref))
+		rs_put(heap, list);
+	ps = collect(0);
+	rs_put(heap, list);
+	rs_reap_wait(heap);
+	return ps;
 }
 
 static u64 chain_release(void)
@@ -311,8 +395,8 @@ static u64 chain_release(void)
 	struct rs_object *head;
 	u64 start;
 
-	order_init(false);
-	head = make_chain();
+	order_init(MILLION, false);
+	head = make_chain(MILLION);
 	settle();
 	start = ktime_get_ns();
 	rs_put(heap, head);
@@ -325,8 +409,10 @@ static int bench_init(struct kunit *test)
 	heap = rs_heap_create(GLOBAL_ROOT_UID);
 	session = rs_session_create(heap);
 	rs_heap_put(heap);
-	nodes = vmalloc_array(MILLION, sizeof(*nodes));
-	order = vmalloc_array(MILLION, sizeof(*order));
+	/* A scan runs when it is measured, not when it likes */
+	heap->automatic = false;
+	nodes = vmalloc_array(MANY, sizeof(*nodes));
+	order = vmalloc_array(MANY, sizeof(*order));
 	return nodes && order ? 0 : -ENOMEM;
 }
 
@@ -349,10 +435,35 @@ static void bench_scans(struct kunit *test)
 {
 	measure("scan_live_1m", scan_live);
 	measure("scan_live_1m_shuffled", scan_live_shuffled);
+	measure("scan_live_1m_from_one", scan_live_one);
+	measure("scan_live_1m_from_one_shuffled", scan_live_one_shuffled);
+	measure("scan_live_10m", scan_live_many);
 	measure("scan_dead_1m", scan_dead);
 	measure("scan_dead_1m_shuffled", scan_dead_shuffled);
+	measure("scan_dead_1m_from_one", scan_dead_one);
+	measure("scan_dead_1m_from_one_shuffled", scan_dead_one_shuffled);
 	measure("scan_dead_pairs_1m", scan_dead_pairs);
 	measure("chain_release_1m", chain_release);
+	measure("gc_collect", gc_collect);
+	measure("gc_traversal", gc_traversal);
+}
+
+/* For a picture: a ring of so many objects, alive and then dead. */
+static void bench_size(struct kunit *test)
+{
+	u32 count;
+
+	for (count = 1000; count <= MANY; count *= 10) {
+		pr_info("refstore_bench: size_live_%u %llu\n", count,
+			scan_live_in(count, false, false));
+		pr_info("refstore_bench: size_live_shuffled_%u %llu\n", count,
+			scan_live_in(count, true, false));
+		pr_info("refstore_bench: size_dead_%u %llu\n", count,
+			scan_dead_in(count, false, false));
+		pr_info("refstore_bench: size_dead_shuffled_%u %llu\n", count,
+			scan_dead_in(count, true, false));
+		cond_resched();
+	}
 }
 
 static struct kunit_case bench_cases[] = {
@@ -367,4 +478,17 @@ static struct kunit_suite bench_suite = {
 	.exit = bench_exit,
 	.test_cases = bench_cases,
 };
-kunit_test_suite(bench_suite);
+
+static struct kunit_case size_cases[] = {
+	KUNIT_CASE_SLOW(bench_size),
+	{}
+};
+
+static struct kunit_suite size_suite = {
+	.name = "refstore_size",
+	.init = bench_init,
+	.exit = bench_exit,
+	.test_cases = size_cases,
+};
+
+kunit_test_suites(&bench_suite, &size_suite);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What CPython's own reference counting and cycle collector cost.
 
-Prints "NAME NANOSECONDS" for an object or an operation: what refstore's native
+Prints "NAME NANOSECONDS" for an object, operation or collection: what refstore's native
 figures stand beside. An object is an instance with two slots.
 """
 import gc
@@ -107,6 +107,25 @@ def scan_dead_pairs():
     return collect(MILLION)
 
 
+def gc_collect():
+    """As pyperformance's: 100 cycles of 21 nodes, linked both ways."""
+    for _ in range(100):
+        nodes = [Node() for _ in range(21)]
+        for i, node in enumerate(nodes):
+            node.first = nodes[(i + 1) % 21]
+            node.second = nodes[i - 1]
+    del nodes, node
+    return collect(2100)
+
+
+def gc_traversal():
+    """As pyperformance's: the k-th of 1000 lists holds k times the last."""
+    last = []
+    for k in range(1, 1000):
+        last = [last] * k
+    return collect(0)
+
+
 def chain_release():
     head, last = make_chain(False)
     del last
@@ -128,6 +147,12 @@ BENCHES = {
     "cpython_chain_release_1m": chain_release,
 }
 
+# Nanoseconds of a whole collection.
+COLLECTIONS = {
+    "cpython_gc_collect": gc_collect,
+    "cpython_gc_traversal": gc_traversal,
+}
+
 
 def main():
     print(f"# measured: CPython {platform.python_version()}")
@@ -137,6 +162,9 @@ def main():
     for name, function in BENCHES.items():
         took = statistics.median(function() for _ in range(RUNS))
         print(f"{name} {took / MILLION:.1f}", flush=True)
+    for name, function in COLLECTIONS.items():
+        took = statistics.median(function() for _ in range(RUNS))
+        print(f"{name} {took:.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,8 @@
 # CPython beside it. Prints a table and writes build/bench.json.
 set -euo pipefail
 
-# shellcheck source=tests/vm/lib.sh
-. "$(dirname "$0")/../vm/lib.sh"
-
-BENCH=$PROJECT/tests/bench
-OUT=$PROJECT/build/bench
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
 
 # What failed; what was measured is shown all the same.
 failed=()
@@ -24,21 +21,17 @@ measure() {
 	mv "$OUT/$name.log" "$OUT/$name"
 }
 
-build_icount() {
-	"${CC:-gcc}" -std=gnu11 -O2 -static -Wall -Wextra -I"$PROJECT/uapi" \
-		-o "$OUT/icount" "$BENCH/guest/icount.c"
-}
-
 calls() {
 	local module
 	module=$("$VM_DIR/module.sh" stock-6.12)
-	build_icount
+	build_guest icount
+	build_guest scan
 	"$VM_DIR/run.sh" --icount --smp 1 --log "$OUT/calls.kernel.log" \
-		stock-6.12 -- "$BENCH/guest/run.sh" "$module" "$OUT/icount"
+		stock-6.12 -- "$BENCH/guest/run.sh" "$module" "$OUT"
 }
 
 native() {
-	"$VM_DIR/uml.sh" uml-bench refstore_bench
+	"$VM_DIR/uml.sh" --mem 6G uml-bench refstore_bench
 }
 
 cpython() {
@@ -48,7 +41,7 @@ cpython() {
 
 figures() {
 	local name
-	for name in calls native cpython; do
+	for name in calls native cpython latency; do
 		[[ ! -e $OUT/$name ]] || printf '%s\n' "$OUT/$name"
 	done
 }
@@ -60,6 +53,7 @@ main() {
 	measure calls 'system calls, in instructions (6.12)' calls
 	measure native 'native speed (User Mode Linux)' native
 	measure cpython 'CPython' cpython
+	measure latency 'operations while scans run' scan_guest latency
 	mapfile -t files < <(figures)
 	((${#files[@]})) || die 'nothing could be measured'
 	"${PYTHON:-/usr/bin/python3}" "$BENCH/table.py" "${files[@]}" \

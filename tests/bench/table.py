@@ -19,7 +19,8 @@ NOT_OURS = {"slab_pair"}
 
 PER_PAIR, PER_OBJECT, PER_CALL = (
     "instructions/pair", "instructions/object", "instructions/call")
-NS_PAIR, NS_OBJECT, NS = "ns/pair", "ns/object", "ns/operation"
+NS_PAIR, NS_OBJECT, NS, NS_COLLECTION = (
+    "ns/pair", "ns/object", "ns/operation", "ns/collection")
 
 CALLS = ("add_key_unlink", "memfd_close", "eventfd_close", "getppid")
 
@@ -55,8 +56,26 @@ ROWS = (
      ("slab_pair", "cpython_scan_dead_1m_shuffled")),
     ("native_scan_dead_pairs_1m", NS_OBJECT, 30,
      ("slab_pair", "cpython_scan_dead_pairs_1m")),
+    ("native_scan_live_1m_from_one", NS_OBJECT, None,
+     ("cpython_scan_live_1m",)),
+    ("native_scan_live_1m_from_one_shuffled", NS_OBJECT, None,
+     ("cpython_scan_live_1m_shuffled",)),
+    ("native_scan_live_10m", NS_OBJECT, None, ("native_scan_live_1m",)),
+    ("native_scan_dead_1m_from_one", NS_OBJECT, None,
+     ("cpython_scan_dead_1m",)),
+    ("native_scan_dead_1m_from_one_shuffled", NS_OBJECT, None,
+     ("cpython_scan_dead_1m_shuffled",)),
     ("native_chain_release_1m", NS_OBJECT, 18,
      ("slab_pair", "cpython_chain_release_1m")),
+    ("native_gc_collect", NS_COLLECTION, 60000, ("cpython_gc_collect",)),
+    ("native_gc_traversal", NS_COLLECTION, 600000, ("cpython_gc_traversal",)),
+    ("scan_mutator_instructions", "busy/idle", 1.2, ()),
+    ("scan_mutator_busy", "instructions/4 calls", None,
+     ("scan_mutator_idle",)),
+    ("scan_p99", "busy/idle", 1.2, ()),
+    ("scan_p999", "busy/idle", None, ()),
+    ("scan_p99_microseconds", "us/operation", None, ()),
+    ("scan_max_microseconds", "us/operation", None, ()),
 )
 
 PEERS = {
@@ -70,10 +89,18 @@ PEERS = {
     "cpython_get_slot": "node.slot, with the interpreter's share",
     "cpython_set_slot": "node.slot = value, likewise",
     "cpython_scan_live_1m": "gc.collect() on a ring of a million instances",
+    "..._from_one": "ours from a single candidate; else each object is one",
     "cpython_scan_dead_1m": "the same, which nobody refers to any more",
     "cpython_..._shuffled": "linked in random order",
     "cpython_scan_dead_pairs_1m": "half a million rings of two",
     "cpython_chain_release_1m": "del of the head of a chain of a million",
+    "cpython_gc_collect": "pyperformance's: 100 dead cycles of 21",
+    "cpython_gc_traversal": "pyperformance's: 1000 live lists, half a million "
+                            "references",
+    "scan_mutator_idle": "get, set, create, release without a scan; busy: with "
+                         "one half done",
+    "scan_p99": "the same four, their 99th percentile with scans back to back "
+                "to that without",
 }
 
 HEADS = ("name", "value", "unit", "aim", "peer", "peer value", "ratio")

@@ -17,10 +17,11 @@ usage() {
 	stock-6.12  Debian's newest packaged kernel of the series, and its headers
 	stock-6.1   the same
 	check       6.12 with KUnit, KASAN, lockdep, kmemleak and their like, SMP
+	race        6.12 with KCSAN, SMP
 	uml-kasan   6.12 as a program (User Mode Linux) with KUnit, KASAN, lockdep
 	uml-bench   6.12 as a program, without checkers, with real lock prefixes
 	llvm-6.12   the packaged 6.12 prepared for modules built by clang
-	source-6.12 the source that the last four are built from
+	source-6.12 the source that the last five are built from
 
 	The folder holds, as the case may be: vmlinuz, lib/modules/, kdir (for
 	make -C), linux (User Mode Linux), make-args (for make, one to a line).
@@ -241,7 +242,12 @@ own_kernel() {
 
 check_kernel() {
 	make_args=()
-	own_kernel common check -- bzImage modules
+	own_kernel common guest check -- bzImage modules
+}
+
+race_kernel() {
+	make_args=()
+	own_kernel common guest race -- bzImage modules
 }
 
 uml_kasan() {
@@ -303,6 +309,7 @@ main() {
 	case $NAME in
 	stock-6.12 | stock-6.1) stock "${NAME#stock-}" ;;
 	check) check_kernel ;;
+	race) race_kernel ;;
 	uml-kasan) uml_kasan ;;
 	uml-bench) uml_bench ;;
 	llvm-6.12) llvm ;;

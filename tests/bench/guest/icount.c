@@ -9,99 +9,18 @@
  * It makes its calls itself, without the library: what is measured is what the
  * kernel costs, and a handful of instructions of the loop.
  */
-#include <err.h>
-#include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <linux/keyctl.h>
-#include <linux/refstore.h>
+
+#include "store.h"
 
 #define ROUNDS	21
-#define DATA	64
 #define BATCH	256
 #define KEYRING	KEY_SPEC_PROCESS_KEYRING
 
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-
-static int store;
-static char data[DATA] = "sixty-four bytes";
 static char buffer[DATA];
-static __u64 parent, child;
-
-static __u64 address(const void *pointer)
-{
-	return (uintptr_t)pointer;
-}
-
-/*
- * A benchmark whose calls fail measures nothing. Inline, and without ioctl()'s
- * variable arguments, since it is measured too.
- */
-static inline void must(long ret, const char *what)
-{
-	if (__builtin_expect(ret < 0, 0))
-		err(1, "%s", what);
-}
-
-static inline void call(unsigned int command, void *arg)
-{
-	must(syscall(SYS_ioctl, store, command, arg), "ioctl");
-}
-
-/* One call for each operation. */
-
-static __u64 create(__u32 nr_slots, __u32 data_len)
-{
-	struct refstore_create create = {
-		.size = sizeof(create),
-		.type = REFSTORE_TYPE_OBJECT,
-		.data = address(data),
-		.data_len = data_len,
-		.nr_slots = nr_slots,
-	};
-
-	call(REFSTORE_CREATE, &create);
-	return create.result;
-}
-
-static void release(__u64 object)
-{
-	struct refstore_release release = {
-		.size = sizeof(release),
-		.object = object,
-	};
-
-	call(REFSTORE_RELEASE, &release);
-}
-
-static __u64 get_slot(void)
-{
-	struct refstore_get_slot get = {
-		.size = sizeof(get),
-		.object = parent,
-	};
-
-	call(REFSTORE_GET_SLOT, &get);
-	return get.result;
-}
-
-static void set_slot(void)
-{
-	struct refstore_set_slot set = {
-		.size = sizeof(set),
-		.object = parent,
-		.value = child,
-	};
-
-	call(REFSTORE_SET_SLOT, &set);
-}
 
 static void read_data(void)
 {
@@ -267,14 +186,6 @@ static const struct bench benches[] = {
 	{ "add_key_unlink", add_key_unlink, 64, 1 },
 };
 
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000ULL + time.tv_nsec;
-}
-
 static double round_of(const struct bench *bench)
 {
 	uint64_t start = now();
@@ -283,13 +194,6 @@ static double round_of(const struct bench *bench)
 	for (i = 0; i < bench->runs; i++)
 		bench->run();
 	return (double)(now() - start) / bench->runs / bench->operations;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
 }
 
 /* The first two rounds warm up and do not count. */
@@ -302,8 +206,7 @@ static void measure(const struct bench *bench, const char *suffix)
 	round_of(bench);
 	for (i = 0; i < ROUNDS; i++)
 		values[i] = round_of(bench);
-	qsort(values, ROUNDS, sizeof(values[0]), by_value);
-	printf("%s%s %.1f\n", bench->name, suffix, values[ROUNDS / 2]);
+	printf("%s%s %.1f\n", bench->name, suffix, median(values, ROUNDS));
 	fflush(stdout);
 }
 
@@ -317,16 +220,6 @@ static int wanted(const char *name, char **names)
 	return 0;
 }
 
-static void prepare(void)
-{
-	store = open("/dev/refstore", O_RDWR | O_CLOEXEC);
-	must(store, "/dev/refstore");
-	parent = create(1, 0);
-	child = create(0, DATA);
-	set_slot();
-	prepare_batches();
-}
-
 int main(int argc, char **argv)
 {
 	const char *suffix = "";
@@ -338,7 +231,8 @@ int main(int argc, char **argv)
 			return 2;
 		suffix = optarg;
 	}
-	prepare();
+	open_store();
+	prepare_batches();
 	for (i = 0; i < ARRAY_SIZE(benches); i++)
 		if (wanted(benches[i].name, argv + optind))
 			measure(&benches[i], suffix);
