@@ -179,8 +179,9 @@ enum rs_verdict {
 
 /*
  * Often nothing needs to be propagated. If every candidate is referred to from
- * outside, everything is alive, since candidates reach it all; if nothing is,
- * everything may be dead.
+ * outside, everything is alive, since candidates reach it all; they stand first
+ * on the list, so the rest need not be looked at. If nothing is, everything may
+ * be dead.
  */
 static enum rs_verdict rs_deduce_quickly(struct rs_scan *scan)
 {
@@ -196,14 +197,16 @@ static enum rs_verdict rs_deduce_quickly(struct rs_scan *scan)
 		if (i + RS_AHEAD_HEADER < scan->len)
 			prefetch(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
 		slotted = *rs_scan_at(scan, i);
+		if (live && !(slotted->epoch & RS_EPOCH_DRAINED))
+			break;
 		if (rs_external(scan, slotted))
 			dead = false;
-		else if (slotted->epoch & RS_EPOCH_DRAINED)
+		else
 			live = false;
 		if (!live && !dead)
 			return RS_MIXED;
 	}
-	return dead ? RS_ALL_DEAD : RS_ALL_LIVE;
+	return live ? RS_ALL_LIVE : RS_ALL_DEAD;
 }
 
 /*
