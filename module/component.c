@@ -311,11 +311,19 @@ static void rs_component_clear(struct rs_component *comp, u32 end)
 	rs_desc_set(comp->scan->heap, RS_DESC_NONE);
 }
 
-/* From SUSPECT to DEAD, and out of the table; the caller holds its lock. */
+/*
+ * From SUSPECT to DEAD, and out of the table; the caller holds its lock. A
+ * plain store is enough: the component is committed, so nobody has a reference
+ * to put or to copy, and who finds the member in the table, under the same
+ * lock, leaves its word alone (R10).
+ */
 static void rs_member_kill(struct rs_scan *scan, struct rs_slotted *slotted)
 {
+	atomic64_t *word = &slotted->obj.ref.word;
+
 	trace_refstore_free(scan->heap, &slotted->obj);
-	atomic64_xor(RS_REF_SUSPECT | RS_REF_DEAD, &slotted->obj.ref.word);
+	atomic64_set(word, atomic64_read(word) ^
+			   (RS_REF_SUSPECT | RS_REF_DEAD));
 	slotted->edges = 0;
 	scan->figures.bytes += rs_heap_remove_locked(scan->heap, &slotted->obj);
 	scan->figures.reclaimed++;
@@ -353,8 +361,7 @@ static void rs_component_kill(struct rs_component *comp)
 			rs_member_kill(comp->scan, rs_member(comp, i));
 		spin_unlock(&heap->table_lock);
 	}
-	/* Before the descriptor is retired; pairs with rs_suspect_alive() */
-	smp_mb__after_atomic();
+	/* A full barrier comes first; pairs with rs_suspect_alive() */
 	rs_desc_set(heap, RS_DESC_NONE);
 }
 
