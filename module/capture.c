@@ -79,8 +79,12 @@ static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 	struct rs_slotted *child;
 	u64 word;
 
-	if (!slot || slot & RS_SLOT_LEAF)
+	if (!slot)
 		return true;
+	if (slot & RS_SLOT_LEAF) {
+		scan->closed = false;
+		return true;
+	}
 	child = rs_slotted(rs_slot_object(slot));
 	if (READ_ONCE(child->epoch) >> RS_EPOCH_SHIFT == scan->number) {
 		child->edges++;
@@ -283,6 +287,8 @@ static void rs_keep_suspects(struct rs_scan *scan)
 {
 	u32 i, n = 0;
 
+	/* They may refer to what is alive */
+	scan->closed = false;
 	for (i = 0; i < scan->len; i++) {
 		struct rs_slotted *slotted = *rs_scan_at(scan, i);
 

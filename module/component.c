@@ -324,7 +324,6 @@ static void rs_member_kill(struct rs_scan *scan, struct rs_slotted *slotted)
 	trace_refstore_free(scan->heap, &slotted->obj);
 	atomic64_set(word, atomic64_read(word) ^
 			   (RS_REF_SUSPECT | RS_REF_DEAD));
-	slotted->edges = 0;
 	scan->figures.bytes += rs_heap_remove_locked(scan->heap, &slotted->obj);
 	scan->figures.reclaimed++;
 }
@@ -575,7 +574,10 @@ void rs_decide(struct rs_scan *scan)
 	struct rs_component all = { .scan = scan, .end = scan->len };
 	struct rs_tarjan tarjan = {};
 
-	if (!scan->len || rs_component_condemn(&all) || scan->stop)
+	if (!scan->len || rs_component_condemn(&all))
+		return;
+	scan->closed = false;
+	if (scan->stop)
 		return;
 	if (rs_tarjan_alloc(&tarjan, scan->len) && rs_tarjan_run(scan, &tarjan))
 		rs_decide_components(scan, &tarjan);

@@ -57,6 +57,8 @@ enum rs_desc_state {
  * @len: entries of heap->work in use: captured objects; later the suspects
  * @spent: steps since others could run
  * @stop: it gives up
+ * @closed: no leaf was seen in a slot; later, the condemned refer to each other
+ *          and to nothing else
  * @started: before the first capture, in ns
  * @figures: what it did
  */
@@ -66,6 +68,7 @@ struct rs_scan {
 	u32 len;
 	u32 spent;
 	bool stop;
+	bool closed;
 	u64 started;
 	struct rs_scan_figures figures;
 };
