@@ -341,6 +341,7 @@ static void rs_members_unlink(struct rs_component *comp, u32 i, u32 end)
 		if (i + RS_AHEAD_HEADER < comp->end)
 			prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
 		slotted = rs_member(comp, i);
+		rs_heap_prefetch(comp->scan->heap, &slotted->obj);
 		if (rs_ref_read(&slotted->obj.ref) & RS_REF_CANDIDATE)
 			rs_candidate_remove(comp->scan->heap, &slotted->obj);
 	}

@@ -248,6 +248,7 @@ size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj);
 int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes);
 void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
 		      size_t bytes);
+void rs_heap_prefetch(struct rs_heap *heap, const struct rs_object *obj);
 struct rs_object *rs_heap_at(struct rs_heap *heap, u32 index);
 
 int rs_root_get(struct rs_heap *heap, struct rs_object **root);
