@@ -197,18 +197,31 @@ static void rs_missing_init(struct rs_component *comp)
 	}
 }
 
+static bool rs_inside(struct rs_component *comp, struct rs_slotted *from,
+		      struct rs_slotted *to)
+{
+	const u32 *of = comp->tarjan ? comp->tarjan->comp : NULL;
+
+	return !of || of[from->edges] == of[to->edges];
+}
+
 static void rs_count_edges_of(struct rs_component *comp,
 			      struct rs_slotted *slotted)
 {
-	struct rs_tarjan *tarjan = comp->tarjan;
-	struct rs_targets targets;
+	unsigned long slots[RS_PEEK];
 	struct rs_slotted *child;
+	u32 i, n, first = 0;
 
-	rs_targets_init(&targets, comp->scan, slotted, 0);
-	while ((child = rs_targets_next(&targets)))
-		if (!tarjan ||
-		    tarjan->comp[slotted->edges] == tarjan->comp[child->edges])
-			--*rs_missing(comp, child);
+	do {
+		n = rs_slots_peek(slotted, first, slots);
+		for (i = 0; i < n; i++) {
+			child = rs_suspect(comp->scan, slots[i]);
+			if (child && rs_inside(comp, slotted, child))
+				--*rs_missing(comp, child);
+		}
+		first += n;
+		rs_scan_spend(comp->scan, n);
+	} while (n == RS_PEEK);
 }
 
 /* Reads each member's slots once; false if the scan shall give up. */
