@@ -318,6 +318,7 @@ bool rs_deduce(struct rs_scan *scan)
 		scan->len = 0;
 		break;
 	case RS_ALL_DEAD:
+		scan->whole = true;
 		break;
 	case RS_MIXED:
 		if (!rs_restore_all(scan))

@@ -6,7 +6,8 @@
  * has touched it, and then keeps it:
  *
  *   count    each member's slots are read once, and the edges inside of the
- *            component counted
+ *            component counted; where all that was captured is one component,
+ *            the capture did just that (see rs_component_count())
  *   suspect  the descriptor says pending. Each member's captured count must be
  *            the edges to it from inside, and the credits that condemned
  *            components before this one gave (rule R8); then its word goes, by
@@ -77,12 +78,14 @@ struct rs_tarjan {
  * struct rs_component - suspects that live or die together
  * @scan: the scan
  * @tarjan: NULL if they are all the suspects
+ * @whole: they are all that was captured
  * @first: the first of them in the list, or in @tarjan's order
  * @end: behind the last of them
  */
 struct rs_component {
 	struct rs_scan *scan;
 	struct rs_tarjan *tarjan;
+	bool whole;
 	u32 first;
 	u32 end;
 };
@@ -173,7 +176,8 @@ static u32 rs_targets_cursor(const struct rs_targets *targets)
  * How many references to a member are not accounted for yet. In the beginning
  * those that it had when it was captured, less the credits; each edge inside of
  * the component takes one off. Where all suspects are one component, edges has
- * the right number already: that is what made them suspects.
+ * the right number already: that is what made them suspects. Where that is all
+ * that was captured, nothing is missing: that is what made it all suspects.
  */
 static u32 *rs_missing(struct rs_component *comp, struct rs_slotted *slotted)
 {
@@ -224,14 +228,10 @@ static void rs_count_edges_of(struct rs_component *comp,
 	} while (n == RS_PEEK);
 }
 
-/* Reads each member's slots once; false if the scan shall give up. */
-static bool rs_component_count(struct rs_component *comp)
+static bool rs_count_edges(struct rs_component *comp)
 {
 	u32 i;
 
-	/* Rule R17: before each component */
-	if (!rs_scan_pause(comp->scan))
-		return false;
 	if (comp->tarjan)
 		rs_missing_init(comp);
 	for (i = comp->first; i < comp->end; i++) {
@@ -240,6 +240,31 @@ static bool rs_component_count(struct rs_component *comp)
 		rs_member_prefetch(comp, i);
 		rs_count_edges_of(comp, rs_member(comp, i));
 	}
+	return true;
+}
+
+/*
+ * Reads each member's slots once (rule R8), unless the capture has done that;
+ * false if the scan shall give up.
+ *
+ * Where all that was captured is one component, the edges that were found then
+ * are those inside of it, and as many as each member's captured count. Are they
+ * all of its references? Count and version say that what referred to a member
+ * when it was captured does so still. So an edge from a slot that was read later
+ * is one of these. Those from the slots among which a member was found were
+ * read before, and may have gone until its word was captured, and be counted
+ * for a reference that somebody holds. But who stored there held their owner,
+ * which had been captured before: an edge to the owner, then, is counted for his
+ * reference, and is again one of those among which the owner was found. And so
+ * on, up to a candidate; but no candidate was found by an edge.
+ */
+static bool rs_component_count(struct rs_component *comp)
+{
+	/* Rule R17: before each component */
+	if (!rs_scan_pause(comp->scan))
+		return false;
+	if (!comp->whole && !rs_count_edges(comp))
+		return false;
 	rs_scan_step(comp->scan, RS_STEP_COUNTED);
 	return true;
 }
@@ -273,7 +298,7 @@ static bool rs_suspect_mark(struct rs_component *comp,
 {
 	u64 word = slotted->capture;
 
-	if (*rs_missing(comp, slotted))
+	if (!comp->whole && *rs_missing(comp, slotted))
 		return false;
 	/* The version moves on as well (R4) */
 	if (!rs_ref_cmpxchg(&slotted->obj.ref, &word,
@@ -585,7 +610,11 @@ static void rs_decide_components(struct rs_scan *scan, struct rs_tarjan *t)
  */
 void rs_decide(struct rs_scan *scan)
 {
-	struct rs_component all = { .scan = scan, .end = scan->len };
+	struct rs_component all = {
+		.scan = scan,
+		.whole = scan->whole,
+		.end = scan->len,
+	};
 	struct rs_tarjan tarjan = {};
 
 	if (!scan->len || rs_component_condemn(&all))

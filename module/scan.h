@@ -57,6 +57,7 @@ enum rs_desc_state {
  * @len: entries of heap->work in use: captured objects; later the suspects
  * @spent: steps since others could run
  * @stop: it gives up
+ * @whole: all that was captured are suspects
  * @closed: no leaf was seen in a slot; later, the condemned refer to each other
  *          and to nothing else
  * @started: before the first capture, in ns
@@ -68,6 +69,7 @@ struct rs_scan {
 	u32 len;
 	u32 spent;
 	bool stop;
+	bool whole;
 	bool closed;
 	u64 started;
 	struct rs_scan_figures figures;
