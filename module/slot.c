@@ -42,18 +42,6 @@ u32 rs_slots_nr(const struct rs_object *obj)
 	return READ_ONCE(obj->shape) & RS_SHAPE_NR;
 }
 
-/*
- * The slots themselves; the caller holds the slot lock, or owns a new object.
- */
-static unsigned long *rs_slots_base(struct rs_object *obj)
-{
-	struct rs_slotted *slotted = rs_slotted(obj);
-
-	if (obj->shape & RS_SHAPE_ARRAY)
-		return rs_slots_array(slotted)->slot;
-	return rs_slots_tail(slotted);
-}
-
 /* The same for slots outside; see rs_slots_peek(). */
 u32 rs_slots_peek_array(struct rs_slotted *slotted, u32 first,
 			unsigned long buf[RS_PEEK])
@@ -62,27 +50,6 @@ u32 rs_slots_peek_array(struct rs_slotted *slotted, u32 first,
 	struct rs_slots *slots = rs_slots_array(slotted);
 
 	return rs_slots_copy(slots->slot, first, READ_ONCE(slots->nr), buf);
-}
-
-/**
- * rs_slots_pop - take the last reference out of a dying object
- * @slotted: nobody else writes it; the scanner may read it
- *
- * The slot is stored before its target is put (rule R3).
- *
- * Return: the target, whose reference is the caller's now; NULL for an empty
- * slot. The caller looks at the number of slots first.
- */
-struct rs_object *rs_slots_pop(struct rs_slotted *slotted)
-{
-	struct rs_object *obj = &slotted->obj;
-	unsigned long *slot = rs_slots_base(obj);
-	u32 last = (obj->shape & RS_SHAPE_NR) - 1;
-	unsigned long value = slot[last];
-
-	WRITE_ONCE(slot[last], 0);
-	WRITE_ONCE(obj->shape, obj->shape - 1);
-	return rs_slot_object(value);
 }
 
 /**

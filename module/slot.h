@@ -19,7 +19,6 @@ struct rs_slots *rs_slots_alloc(u32 nr);
 u32 rs_slots_nr(const struct rs_object *obj);
 u32 rs_slots_peek_array(struct rs_slotted *slotted, u32 first,
 			unsigned long buf[RS_PEEK]);
-struct rs_object *rs_slots_pop(struct rs_slotted *slotted);
 void rs_slots_fill(struct rs_object *obj, u32 index, struct rs_object *value);
 
 int rs_slot_set(struct rs_heap *heap, struct rs_object *obj, u32 index,
@@ -43,6 +42,18 @@ static inline unsigned long *rs_slots_tail(struct rs_slotted *slotted)
 static inline struct rs_slots *rs_slots_array(struct rs_slotted *slotted)
 {
 	return (struct rs_slots *)READ_ONCE(*rs_slots_tail(slotted));
+}
+
+/*
+ * The slots themselves; the caller holds the slot lock, or owns a new object.
+ */
+static inline unsigned long *rs_slots_base(struct rs_object *obj)
+{
+	struct rs_slotted *slotted = rs_slotted(obj);
+
+	if (obj->shape & RS_SHAPE_ARRAY)
+		return rs_slots_array(slotted)->slot;
+	return rs_slots_tail(slotted);
 }
 
 static inline u32 rs_slots_copy(const unsigned long *slot, u32 first, u32 nr,
@@ -97,6 +108,27 @@ static inline void rs_slots_prefetch(struct rs_slotted *slotted)
 		n = 1;
 	for (i = 0; i < n; i++)
 		prefetchw((void *)READ_ONCE(slot[i]));
+}
+
+/**
+ * rs_slots_pop - take the last reference out of a dying object
+ * @slotted: nobody else writes it; the scanner may read it
+ *
+ * The slot is stored before its target is put (rule R3).
+ *
+ * Return: the target, whose reference is the caller's now; NULL for an empty
+ * slot. The caller looks at the number of slots first.
+ */
+static inline struct rs_object *rs_slots_pop(struct rs_slotted *slotted)
+{
+	struct rs_object *obj = &slotted->obj;
+	unsigned long *slot = rs_slots_base(obj);
+	u32 last = (obj->shape & RS_SHAPE_NR) - 1;
+	unsigned long value = slot[last];
+
+	WRITE_ONCE(slot[last], 0);
+	WRITE_ONCE(obj->shape, obj->shape - 1);
+	return rs_slot_object(value);
 }
 
 #endif /* RS_SLOT_H */
