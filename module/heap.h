@@ -113,9 +113,9 @@ struct rs_scan_figures {
  * @dying: no session is left; set once
  *
  * @table_lock: protects the fields to @types
- * @table: objects by index: an address, or 2 * next free index + 1; grows under
- *         @grow_lock
- * @table_free: first free index, or RS_NO_INDEX
+ * @table: objects by index: an address, or an odd number, see rs_table_link();
+ *         grows under @grow_lock
+ * @table_free: head of a page that has free cells, or RS_NO_INDEX
  * @table_used: indexes ever used
  * @next_id: id of the next object
  * @objects: in the table
