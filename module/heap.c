@@ -5,7 +5,6 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
-#include <linux/prefetch.h>
 #include <linux/slab.h>
 
 #include "candidate.h"
@@ -58,12 +57,6 @@ u64 rs_heap_max_bytes(void)
 static unsigned long *rs_table_cell(struct rs_heap *heap, u32 index)
 {
 	return rs_vec_at_locked(&heap->table, index, sizeof(unsigned long));
-}
-
-/* Fetches the cell of an object that is going to leave the table. */
-void rs_heap_prefetch(struct rs_heap *heap, const struct rs_object *obj)
-{
-	prefetchw(rs_vec_at(&heap->table, obj->index, sizeof(unsigned long)));
 }
 
 /**

@@ -69,6 +69,7 @@
 #define RS_HEAP_H
 
 #include <linux/mutex.h>
+#include <linux/prefetch.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -248,13 +249,19 @@ size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj);
 int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes);
 void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
 		      size_t bytes);
-void rs_heap_prefetch(struct rs_heap *heap, const struct rs_object *obj);
 struct rs_object *rs_heap_at(struct rs_heap *heap, u32 index);
 
 int rs_root_get(struct rs_heap *heap, struct rs_object **root);
 int rs_root_set(struct rs_heap *heap, struct rs_object *value);
 int rs_root_cas(struct rs_heap *heap, struct rs_object *expected,
 		struct rs_object *value);
+
+/* Fetches the cell of an object that is going to leave the table. */
+static inline void rs_heap_prefetch(struct rs_heap *heap,
+				    const struct rs_object *obj)
+{
+	prefetchw(rs_vec_at(&heap->table, obj->index, sizeof(unsigned long)));
+}
 
 static inline spinlock_t *rs_slot_lock(struct rs_heap *heap,
 				       const struct rs_object *obj)
