@@ -17,12 +17,31 @@ static bool rs_capture_full(struct rs_scan *scan)
 	return scan->len >= rs_vec_len(&scan->heap->work);
 }
 
+/*
+ * Counts one more edge to a captured object. Its references are all found when
+ * there are as many edges as its count was, and no more; then it is no longer,
+ * or not yet again, open.
+ */
+static void rs_capture_edge(struct rs_scan *scan, struct rs_slotted *slotted)
+{
+	u32 count = rs_word_count(slotted->capture);
+
+	if (slotted->edges == count)
+		scan->open++;
+	if (++slotted->edges == count)
+		scan->open--;
+}
+
 /* Puts a captured object on the list; false if that is full. */
 static bool rs_capture_push(struct rs_scan *scan, struct rs_slotted *slotted,
 			    u32 state, u32 edges)
 {
+	u32 count = rs_word_count(slotted->capture);
+
 	if (rs_capture_full(scan))
 		return false;
+	/* A count that saturated says nothing: such an object stays open */
+	scan->open += (count != edges) + (count == RS_REF_SATURATED);
 	WRITE_ONCE(slotted->epoch, rs_epoch(scan, state));
 	slotted->edges = edges;
 	*rs_scan_at(scan, scan->len++) = slotted;
@@ -87,13 +106,14 @@ static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 	}
 	child = rs_slotted(rs_slot_object(slot));
 	if (READ_ONCE(child->epoch) >> RS_EPOCH_SHIFT == scan->number) {
-		child->edges++;
+		rs_capture_edge(scan, child);
 		return true;
 	}
 	word = atomic64_read_acquire(&child->obj.ref.word);
 	if (!rs_word_alive(word)) {
 		/* The slot was overwritten: somebody has the parent */
 		rs_scan_set(parent, RS_EPOCH_KEPT);
+		scan->open++;
 		return true;
 	}
 	child->capture = word;
@@ -182,35 +202,32 @@ enum rs_verdict {
 };
 
 /*
- * Often nothing needs to be propagated. If every candidate is referred to from
- * outside, everything is alive, since candidates reach it all; they stand first
- * on the list, so the rest need not be looked at. If nothing is, everything may
- * be dead.
+ * Often nothing needs to be propagated. If all references to all captured
+ * objects were found, everything may be dead. If every candidate is referred to
+ * from outside, everything is alive, since candidates reach it all; they stand
+ * first on the list.
  */
 static enum rs_verdict rs_deduce_quickly(struct rs_scan *scan)
 {
-	bool live = true, dead = true;
 	struct rs_slotted *slotted;
 	u32 i;
 
 	if (!rs_scan_pause(scan))
 		return RS_GIVE_UP;
+	if (!scan->open)
+		return RS_ALL_DEAD;
 	for (i = 0; i < scan->len; i++) {
 		if (!rs_scan_spend(scan, 1))
 			return RS_GIVE_UP;
 		if (i + RS_AHEAD_HEADER < scan->len)
 			prefetch(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
 		slotted = *rs_scan_at(scan, i);
-		if (live && !(slotted->epoch & RS_EPOCH_DRAINED))
+		if (!(slotted->epoch & RS_EPOCH_DRAINED))
 			break;
-		if (rs_external(scan, slotted))
-			dead = false;
-		else
-			live = false;
-		if (!live && !dead)
+		if (!rs_external(scan, slotted))
 			return RS_MIXED;
 	}
-	return live ? RS_ALL_LIVE : RS_ALL_DEAD;
+	return RS_ALL_LIVE;
 }
 
 /*

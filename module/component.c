@@ -177,7 +177,7 @@ static u32 rs_targets_cursor(const struct rs_targets *targets)
  * those that it had when it was captured, less the credits; each edge inside of
  * the component takes one off. Where all suspects are one component, edges has
  * the right number already: that is what made them suspects. Where that is all
- * that was captured, nothing is missing: that is what made it all suspects.
+ * that was captured, edges are those found, see rs_accounted().
  */
 static u32 *rs_missing(struct rs_component *comp, struct rs_slotted *slotted)
 {
@@ -293,12 +293,20 @@ static bool rs_desc_commit(struct rs_heap *heap)
 				RS_DESC_COMMITTED) == desc;
 }
 
+/* Whether all references to a member come from inside, or are credits. */
+static bool rs_accounted(struct rs_component *comp, struct rs_slotted *slotted)
+{
+	if (comp->whole)
+		return slotted->edges == rs_word_count(slotted->capture);
+	return !*rs_missing(comp, slotted);
+}
+
 static bool rs_suspect_mark(struct rs_component *comp,
 			    struct rs_slotted *slotted)
 {
 	u64 word = slotted->capture;
 
-	if (!comp->whole && *rs_missing(comp, slotted))
+	if (!rs_accounted(comp, slotted))
 		return false;
 	/* The version moves on as well (R4) */
 	if (!rs_ref_cmpxchg(&slotted->obj.ref, &word,

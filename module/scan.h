@@ -57,6 +57,7 @@ enum rs_desc_state {
  * @len: entries of heap->work in use: captured objects; later the suspects
  * @spent: steps since others could run
  * @stop: it gives up
+ * @open: captured objects to which not all references were found, at least
  * @whole: all that was captured are suspects
  * @closed: no leaf was seen in a slot; later, the condemned refer to each other
  *          and to nothing else
@@ -68,6 +69,7 @@ struct rs_scan {
 	u32 number;
 	u32 len;
 	u32 spent;
+	u32 open;
 	bool stop;
 	bool whole;
 	bool closed;
