@@ -145,7 +145,7 @@ void rs_candidate_add(struct rs_heap *heap, struct rs_object *obj)
 /*
  * Rule R12: what a scan took from its queue and gave up is a candidate again,
  * and young. The caller is the scanner, which keeps the memory of what it
- * captured.
+ * captured; or thaws the object, and has a reference.
  */
 void rs_candidate_again(struct rs_heap *heap, struct rs_object *obj)
 {

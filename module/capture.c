@@ -17,12 +17,33 @@ static bool rs_capture_full(struct rs_scan *scan)
 	return scan->len >= rs_vec_len(&scan->heap->work);
 }
 
+/*
+ * Counts one more edge to a captured object. Its references are all found when
+ * there are as many edges as its count was, and no more; then it is no longer,
+ * or not yet again, open.
+ */
+static void rs_capture_edge(struct rs_scan *scan, struct rs_slotted *slotted)
+{
+	u32 count = rs_word_count(slotted->capture);
+
+	if (slotted->edges == count)
+		scan->open++;
+	/* Putters look at it, see rs_put_queues() */
+	WRITE_ONCE(slotted->edges, slotted->edges + 1);
+	if (slotted->edges == count)
+		scan->open--;
+}
+
 /* Puts a captured object on the list; false if that is full. */
 static bool rs_capture_push(struct rs_scan *scan, struct rs_slotted *slotted,
 			    u32 state, u32 edges)
 {
+	u32 count = rs_word_count(slotted->capture);
+
 	if (rs_capture_full(scan))
 		return false;
+	/* A count that saturated says nothing: such an object stays open */
+	scan->open += (count != edges) + (count == RS_REF_SATURATED);
 	WRITE_ONCE(slotted->epoch, rs_epoch(scan, state));
 	WRITE_ONCE(slotted->edges, edges);
 	*rs_scan_at(scan, scan->len++) = slotted;
@@ -98,20 +119,26 @@ static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 	struct rs_slotted *child;
 	u64 word;
 
-	if (!slot || slot & RS_SLOT_LEAF)
+	if (!slot)
 		return true;
-	child = rs_slotted(rs_slot_object(slot));
-	if (READ_ONCE(child->epoch) >> RS_EPOCH_SHIFT == scan->number) {
-		/* Putters look at it, see rs_put_queues() */
-		WRITE_ONCE(child->edges, child->edges + 1);
+	if (slot & RS_SLOT_LEAF) {
+		scan->closed = false;
 		return true;
 	}
-	if (rs_scan_frozen(scan, &child->obj))
+	child = rs_slotted(rs_slot_object(slot));
+	if (READ_ONCE(child->epoch) >> RS_EPOCH_SHIFT == scan->number) {
+		rs_capture_edge(scan, child);
 		return true;
+	}
+	if (rs_scan_frozen(scan, &child->obj)) {
+		scan->closed = false;
+		return true;
+	}
 	word = atomic64_read_acquire(&child->obj.ref.word);
 	if (!rs_word_alive(word)) {
 		/* The slot was overwritten: somebody has the parent */
 		rs_scan_set(parent, RS_EPOCH_KEPT);
+		scan->open++;
 		return true;
 	}
 	child->capture = word;
@@ -200,32 +227,32 @@ enum rs_verdict {
 };
 
 /*
- * Often nothing needs to be propagated. If every candidate is referred to from
- * outside, everything is alive, since candidates reach it all; if nothing is,
- * everything may be dead.
+ * Often nothing needs to be propagated. If all references to all captured
+ * objects were found, everything may be dead. If every candidate is referred to
+ * from outside, everything is alive, since candidates reach it all; they stand
+ * first on the list.
  */
 static enum rs_verdict rs_deduce_quickly(struct rs_scan *scan)
 {
-	bool live = true, dead = true;
 	struct rs_slotted *slotted;
 	u32 i;
 
 	if (!rs_scan_pause(scan))
 		return RS_GIVE_UP;
+	if (!scan->open)
+		return RS_ALL_DEAD;
 	for (i = 0; i < scan->len; i++) {
 		if (!rs_scan_spend(scan, 1))
 			return RS_GIVE_UP;
 		if (i + RS_AHEAD_HEADER < scan->len)
 			prefetch(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
 		slotted = *rs_scan_at(scan, i);
-		if (rs_external(scan, slotted))
-			dead = false;
-		else if (slotted->epoch & RS_EPOCH_DRAINED)
-			live = false;
-		if (!live && !dead)
+		if (!(slotted->epoch & RS_EPOCH_DRAINED))
+			break;
+		if (!rs_external(scan, slotted))
 			return RS_MIXED;
 	}
-	return dead ? RS_ALL_DEAD : RS_ALL_LIVE;
+	return RS_ALL_LIVE;
 }
 
 /*
@@ -322,6 +349,8 @@ static void rs_keep_suspects(struct rs_scan *scan)
 {
 	u32 i, n = 0;
 
+	/* They may refer to what is alive */
+	scan->closed = false;
 	for (i = 0; i < scan->len; i++) {
 		struct rs_slotted *slotted = *rs_scan_at(scan, i);
 
@@ -352,6 +381,7 @@ bool rs_deduce(struct rs_scan *scan)
 		scan->len = 0;
 		break;
 	case RS_ALL_DEAD:
+		scan->whole = true;
 		break;
 	case RS_MIXED:
 		if (!rs_restore_all(scan))

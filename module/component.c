@@ -6,7 +6,8 @@
  * has touched it, and then keeps it:
  *
  *   count    each member's slots are read once, and the edges inside of the
- *            component counted
+ *            component counted; where all that was captured is one component,
+ *            the capture did just that (see rs_component_count())
  *   suspect  the descriptor says pending. Each member's captured count must be
  *            the edges to it from inside, and the credits that condemned
  *            components before this one gave (rule R8); then its word goes, by
@@ -78,12 +79,14 @@ struct rs_tarjan {
  * struct rs_component - suspects that live or die together
  * @scan: the scan
  * @tarjan: NULL if they are all the suspects
+ * @whole: they are all that was captured
  * @first: the first of them in the list, or in @tarjan's order
  * @end: behind the last of them
  */
 struct rs_component {
 	struct rs_scan *scan;
 	struct rs_tarjan *tarjan;
+	bool whole;
 	u32 first;
 	u32 end;
 };
@@ -174,7 +177,8 @@ static u32 rs_targets_cursor(const struct rs_targets *targets)
  * How many references to a member are not accounted for yet. In the beginning
  * those that it had when it was captured, less the credits; each edge inside of
  * the component takes one off. Where all suspects are one component, edges has
- * the right number already: that is what made them suspects.
+ * the right number already: that is what made them suspects. Where that is all
+ * that was captured, edges are those found, see rs_accounted().
  */
 static u32 *rs_missing(struct rs_component *comp, struct rs_slotted *slotted)
 {
@@ -198,28 +202,37 @@ static void rs_missing_init(struct rs_component *comp)
 	}
 }
 
+static bool rs_inside(struct rs_component *comp, struct rs_slotted *from,
+		      struct rs_slotted *to)
+{
+	const u32 *of = comp->tarjan ? comp->tarjan->comp : NULL;
+
+	return !of || of[from->edges] == of[to->edges];
+}
+
 static void rs_count_edges_of(struct rs_component *comp,
 			      struct rs_slotted *slotted)
 {
-	struct rs_tarjan *tarjan = comp->tarjan;
-	struct rs_targets targets;
+	unsigned long slots[RS_PEEK];
 	struct rs_slotted *child;
+	u32 i, n, first = 0;
 
-	rs_targets_init(&targets, comp->scan, slotted, 0);
-	while ((child = rs_targets_next(&targets)))
-		if (!tarjan ||
-		    tarjan->comp[slotted->edges] == tarjan->comp[child->edges])
-			--*rs_missing(comp, child);
+	do {
+		n = rs_slots_peek(slotted, first, slots);
+		for (i = 0; i < n; i++) {
+			child = rs_suspect(comp->scan, slots[i]);
+			if (child && rs_inside(comp, slotted, child))
+				--*rs_missing(comp, child);
+		}
+		first += n;
+		rs_scan_spend(comp->scan, n);
+	} while (n == RS_PEEK);
 }
 
-/* Reads each member's slots once; false if the scan shall give up. */
-static bool rs_component_count(struct rs_component *comp)
+static bool rs_count_edges(struct rs_component *comp)
 {
 	u32 i;
 
-	/* Rule R17: before each component */
-	if (!rs_scan_pause(comp->scan))
-		return false;
 	if (comp->tarjan)
 		rs_missing_init(comp);
 	for (i = comp->first; i < comp->end; i++) {
@@ -228,6 +241,31 @@ static bool rs_component_count(struct rs_component *comp)
 		rs_member_prefetch(comp, i);
 		rs_count_edges_of(comp, rs_member(comp, i));
 	}
+	return true;
+}
+
+/*
+ * Reads each member's slots once (rule R8), unless the capture has done that;
+ * false if the scan shall give up.
+ *
+ * Where all that was captured is one component, the edges that were found then
+ * are those inside of it, and as many as each member's captured count. Are they
+ * all of its references? Count and version say that what referred to a member
+ * when it was captured does so still. So an edge from a slot that was read later
+ * is one of these. Those from the slots among which a member was found were
+ * read before, and may have gone until its word was captured, and be counted
+ * for a reference that somebody holds. But who stored there held their owner,
+ * which had been captured before: an edge to the owner, then, is counted for his
+ * reference, and is again one of those among which the owner was found. And so
+ * on, up to a candidate; but no candidate was found by an edge.
+ */
+static bool rs_component_count(struct rs_component *comp)
+{
+	/* Rule R17: before each component */
+	if (!rs_scan_pause(comp->scan))
+		return false;
+	if (!comp->whole && !rs_count_edges(comp))
+		return false;
 	rs_scan_step(comp->scan, RS_STEP_COUNTED);
 	return true;
 }
@@ -256,12 +294,20 @@ static bool rs_desc_commit(struct rs_heap *heap)
 				RS_DESC_COMMITTED) == desc;
 }
 
+/* Whether all references to a member come from inside, or are credits. */
+static bool rs_accounted(struct rs_component *comp, struct rs_slotted *slotted)
+{
+	if (comp->whole)
+		return slotted->edges == rs_word_count(slotted->capture);
+	return !*rs_missing(comp, slotted);
+}
+
 static bool rs_suspect_mark(struct rs_component *comp,
 			    struct rs_slotted *slotted)
 {
 	u64 word = slotted->capture;
 
-	if (*rs_missing(comp, slotted))
+	if (!rs_accounted(comp, slotted))
 		return false;
 	/* The version moves on as well (R4) */
 	if (!rs_ref_cmpxchg(&slotted->obj.ref, &word,
@@ -341,12 +387,19 @@ static void rs_component_save(struct rs_component *comp)
 	}
 }
 
-/* From SUSPECT to DEAD, and out of the table; the caller holds its lock. */
+/*
+ * From SUSPECT to DEAD, and out of the table; the caller holds its lock. A
+ * plain store is enough: the component is committed, so nobody has a reference
+ * to put or to copy, and who finds the member in the table, under the same
+ * lock, leaves its word alone (R10).
+ */
 static void rs_member_kill(struct rs_scan *scan, struct rs_slotted *slotted)
 {
+	atomic64_t *word = &slotted->obj.ref.word;
+
 	trace_refstore_free(scan->heap, &slotted->obj);
-	atomic64_xor(RS_REF_SUSPECT | RS_REF_DEAD, &slotted->obj.ref.word);
-	slotted->edges = 0;
+	atomic64_set(word, atomic64_read(word) ^
+			   (RS_REF_SUSPECT | RS_REF_DEAD));
 	scan->figures.bytes += rs_heap_remove_locked(scan->heap, &slotted->obj);
 	scan->figures.reclaimed++;
 }
@@ -370,6 +423,7 @@ static void rs_members_unlink(struct rs_component *comp, u32 i, u32 end,
 			prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
 		obj = &rs_member(comp, i)->obj;
 		word = rs_ref_read(&obj->ref);
+		rs_heap_prefetch(heap, obj);
 		if (word & RS_REF_LINKED)
 			rs_candidate_remove(heap, obj);
 		if (word & RS_REF_WEAK)
@@ -395,8 +449,7 @@ static void rs_component_kill(struct rs_component *comp)
 			rs_member_kill(comp->scan, rs_member(comp, i));
 		spin_unlock(&heap->table_lock);
 	}
-	/* Before the descriptor is retired; pairs with rs_suspect_alive() */
-	smp_mb__after_atomic();
+	/* A full barrier comes first; pairs with rs_suspect_alive() */
 	rs_desc_set(heap, RS_DESC_NONE);
 	while (!rs_weak_send(heap, &dead, RS_SLICE))
 		cond_resched();
@@ -630,10 +683,17 @@ static void rs_decide_components(struct rs_scan *scan, struct rs_tarjan *t)
  */
 void rs_decide(struct rs_scan *scan)
 {
-	struct rs_component all = { .scan = scan, .end = scan->len };
+	struct rs_component all = {
+		.scan = scan,
+		.whole = scan->whole,
+		.end = scan->len,
+	};
 	struct rs_tarjan tarjan = {};
 
-	if (!scan->len || rs_component_condemn(&all) || scan->stop)
+	if (!scan->len || rs_component_condemn(&all))
+		return;
+	scan->closed = false;
+	if (scan->stop)
 		return;
 	if (rs_tarjan_alloc(&tarjan, scan->len) && rs_tarjan_run(scan, &tarjan))
 		rs_decide_components(scan, &tarjan);

@@ -21,6 +21,7 @@
 static_assert(BITS_PER_LONG == 64);
 
 #define RS_INDEX_MAX	BIT(30)	/* objects of a heap, at the most */
+#define RS_TABLE_PAGE	((u32)(PAGE_SIZE / sizeof(unsigned long)))	/* cells */
 
 static unsigned long rs_max_objects;
 module_param_named(max_objects, rs_max_objects, ulong, 0644);
@@ -115,14 +116,72 @@ static int rs_heap_grow(struct rs_heap *heap, bool tracked)
 	return err;
 }
 
+/*
+ * Free cells. In each page of the table one cell is no object's, but heads a
+ * list of the page's free cells, and links the pages that have some:
+ *
+ *    63           32 31             1 0
+ *   +---------------+----------------+-+
+ *   |   next head   |   free index   |1|
+ *   +---------------+----------------+-+
+ *
+ * The head's own index ends a list of cells, RS_NO_INDEX that of pages. So
+ * indexes that are given out in a row lie together, in whatever order they came
+ * free.
+ */
+static unsigned long rs_table_link(u32 next_head, u32 index)
+{
+	return (unsigned long)next_head << 32 | index << 1 | 1;
+}
+
+/* The head of an index's page: not the same cell, nor cache set, in each. */
+static u32 rs_table_head(u32 index)
+{
+	u32 page = index / RS_TABLE_PAGE;
+
+	return page * RS_TABLE_PAGE + page * 8 % RS_TABLE_PAGE;
+}
+
+/* An index that was never used. */
+static u32 rs_table_extend(struct rs_heap *heap)
+{
+	u32 head = rs_table_head(heap->table_used);
+
+	if (heap->table_used % RS_TABLE_PAGE == 0)
+		*rs_table_cell(heap, head) = rs_table_link(RS_NO_INDEX, head);
+	if (heap->table_used == head)
+		heap->table_used++;
+	return heap->table_used++;
+}
+
 static u32 rs_table_pop(struct rs_heap *heap)
 {
-	u32 index = heap->table_free;
+	u32 head = heap->table_free, index, next;
+	unsigned long *cell;
 
-	if (index == RS_NO_INDEX)
-		return heap->table_used++;
-	heap->table_free = *rs_table_cell(heap, index) >> 1;
+	if (head == RS_NO_INDEX)
+		return rs_table_extend(heap);
+	cell = rs_table_cell(heap, head);
+	index = (u32)*cell >> 1;
+	next = (u32)*rs_table_cell(heap, index) >> 1;
+	if (next == head)
+		heap->table_free = *cell >> 32;
+	*cell = rs_table_link(*cell >> 32, next);
 	return index;
+}
+
+static void rs_table_push(struct rs_heap *heap, u32 index)
+{
+	u32 head = rs_table_head(index);
+	unsigned long *cell = rs_table_cell(heap, head);
+	u32 first = (u32)*cell >> 1, next = *cell >> 32;
+
+	if (first == head) {
+		next = heap->table_free;
+		heap->table_free = head;
+	}
+	*rs_table_cell(heap, index) = rs_table_link(0, first);
+	*cell = rs_table_link(next, index);
 }
 
 static void rs_heap_account(struct rs_heap *heap, struct rs_object *obj,
@@ -216,9 +275,7 @@ size_t rs_heap_remove_locked(struct rs_heap *heap, struct rs_object *obj)
 {
 	size_t bytes = rs_object_bytes(obj);
 
-	*rs_table_cell(heap, obj->index) =
-		(unsigned long)heap->table_free << 1 | 1;
-	heap->table_free = obj->index;
+	rs_table_push(heap, obj->index);
 	rs_heap_account(heap, obj, -1, -(s64)bytes);
 	return bytes;
 }

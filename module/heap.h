@@ -74,6 +74,7 @@
 #define RS_HEAP_H
 
 #include <linux/mutex.h>
+#include <linux/prefetch.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -155,9 +156,9 @@ struct rs_generation {
  * @dying: no session is left; set once
  *
  * @table_lock: protects the fields to @frozen
- * @table: objects by index: an address, or 2 * next free index + 1; grows under
- *         @grow_lock
- * @table_free: first free index, or RS_NO_INDEX
+ * @table: objects by index: an address, or an odd number, see rs_table_link();
+ *         grows under @grow_lock
+ * @table_free: head of a page that has free cells, or RS_NO_INDEX
  * @table_used: indexes ever used
  * @next_id: id of the next object
  * @objects: in the table
@@ -319,6 +320,13 @@ int rs_root_get(struct rs_heap *heap, struct rs_object **root);
 int rs_root_set(struct rs_heap *heap, struct rs_object *value);
 int rs_root_cas(struct rs_heap *heap, struct rs_object *expected,
 		struct rs_object *value);
+
+/* Fetches the cell of an object that is going to leave the table. */
+static inline void rs_heap_prefetch(struct rs_heap *heap,
+				    const struct rs_object *obj)
+{
+	prefetchw(rs_vec_at(&heap->table, obj->index, sizeof(unsigned long)));
+}
 
 static inline spinlock_t *rs_slot_lock(struct rs_heap *heap,
 				       const struct rs_object *obj)

@@ -283,14 +283,36 @@ struct rs_object *rs_object_alloc(const struct rs_spec *spec)
 	return obj;
 }
 
-/* Frees the memory, whatever the slots hold: they were dropped before. */
-void rs_object_free(struct rs_object *obj)
+static void rs_object_free_blocks(struct rs_object *obj)
 {
 	if (obj->flags & RS_BLOCK_DATA)
 		kvfree(rs_object_data(obj));
 	if (rs_object_tracked(obj) && obj->shape & RS_SHAPE_ARRAY)
 		kvfree(rs_slots_array(rs_slotted(obj)));
+}
+
+/* Frees the memory, whatever the slots hold: they were dropped before. */
+void rs_object_free(struct rs_object *obj)
+{
+	rs_object_free_blocks(obj);
 	kmem_cache_free(rs_caches[obj->class], obj);
+}
+
+/* The same, but later: neighbours of one class are cheaper to free together. */
+void rs_bin_add(struct rs_bin *bin, struct rs_object *obj)
+{
+	rs_object_free_blocks(obj);
+	if (bin->nr == RS_BIN_SIZE || bin->class != obj->class)
+		rs_bin_empty(bin);
+	bin->class = obj->class;
+	bin->obj[bin->nr++] = obj;
+}
+
+void rs_bin_empty(struct rs_bin *bin)
+{
+	if (bin->nr)
+		kmem_cache_free_bulk(rs_caches[bin->class], bin->nr, bin->obj);
+	bin->nr = 0;
 }
 
 /*

@@ -46,6 +46,7 @@ struct rs_heap;
 #define RS_MAX_DATA	(64U << 10)
 #define RS_MAX_SLOTS	BIT(20)
 #define RS_MAX_TAIL	26	/* words of a slotted object's tail */
+#define RS_BIN_SIZE	8	/* objects freed at a time */
 
 /* flags: the first two are the uAPI's; RS_BLOCK_DATA never changes. */
 #define RS_SEALED_DATA	REFSTORE_SEAL_DATA
@@ -174,8 +175,24 @@ struct rs_spec {
 int rs_object_init_caches(void);
 void rs_object_destroy_caches(void);
 
+/**
+ * struct rs_bin - objects whose memory goes, some at a time
+ * @nr: how many are in it
+ * @class: theirs
+ * @obj: the objects
+ *
+ * Zero when it is made, emptied by rs_bin_empty() before it goes.
+ */
+struct rs_bin {
+	u32 nr;
+	u8 class;
+	void *obj[RS_BIN_SIZE];
+};
+
 struct rs_object *rs_object_alloc(const struct rs_spec *spec);
 void rs_object_free(struct rs_object *obj);
+void rs_bin_add(struct rs_bin *bin, struct rs_object *obj);
+void rs_bin_empty(struct rs_bin *bin);
 
 u32 rs_object_state(const struct rs_heap *heap, const struct rs_object *obj);
 u32 rs_object_data_len(const struct rs_object *obj);

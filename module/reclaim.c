@@ -114,7 +114,8 @@ bool rs_reap_defer_slots(struct rs_heap *heap, struct rs_slots *slots)
 }
 
 /* Frees a slotted object that was taken out of everything. */
-static void rs_reap_free(struct rs_heap *heap, struct rs_object *obj)
+static void rs_reap_free(struct rs_heap *heap, struct rs_bin *bin,
+			 struct rs_object *obj)
 {
 	/* After the decrement to zero; see the head of the file */
 	u32 birth = rs_scan_birth(heap);
@@ -122,20 +123,22 @@ static void rs_reap_free(struct rs_heap *heap, struct rs_object *obj)
 	if (birth && READ_ONCE(rs_slotted(obj)->epoch) != birth &&
 	    rs_reap_defer(heap, obj))
 		return;
-	rs_object_free(obj);
+	rs_bin_add(bin, obj);
 }
 
 static void rs_reap_free_objects(struct rs_object *obj)
 {
 	struct rs_object *next;
+	struct rs_bin bin = {};
 	u32 n = 0;
 
 	for (; obj; obj = next) {
 		next = obj->next;
-		rs_object_free(obj);
+		rs_bin_add(&bin, obj);
 		if (++n % RS_SLICE == 0)
 			cond_resched();
 	}
+	rs_bin_empty(&bin);
 }
 
 static void rs_reap_free_slots(struct rs_slots *slots)
@@ -266,16 +269,18 @@ static bool rs_reap_slots(struct rs_reap *reap, struct rs_slotted *slotted,
  */
 bool rs_reap_run(struct rs_reap *reap, u32 budget)
 {
+	struct rs_bin bin = {};
 	struct rs_object *obj;
 
 	while (reap->first && budget) {
 		budget--;
 		obj = rs_reap_pop(reap);
 		if (rs_reap_slots(reap, rs_slotted(obj), &budget))
-			rs_reap_free(reap->heap, obj);
+			rs_reap_free(reap->heap, &bin, obj);
 		else
 			rs_reap_push(reap, obj);
 	}
+	rs_bin_empty(&bin);
 	return !reap->first;
 }
 

@@ -137,62 +137,68 @@ static void rs_scan_sort(struct rs_scan *scan)
 }
 
 /*
- * A condemned object is freed when its slots are emptied and every slot that
- * referred to it is. Those are all in condemned objects, and as many as its
- * captured count says, which we count down; edges says that its own are empty.
+ * Drops what the slots of a condemned object hold, but for other condemned
+ * ones: all of these go, whatever their counts.
  */
-static void rs_scan_free(struct rs_slotted *slotted)
-{
-	if (slotted->edges && !rs_word_count(slotted->capture))
-		rs_object_free(&slotted->obj);
-}
-
-static void rs_scan_drop_one(struct rs_reap *reap, struct rs_object *child)
-{
-	if (!rs_object_tracked(child) || !rs_dead(child)) {
-		rs_reap_put(reap, child);
-		return;
-	}
-	rs_slotted(child)->capture--;
-	rs_scan_free(rs_slotted(child));
-}
-
-static void rs_scan_drop(struct rs_reap *reap, struct rs_slotted *slotted)
+static void rs_scan_drop_slots(struct rs_reap *reap, struct rs_slotted *slotted)
 {
 	struct rs_object *child;
 	u32 n = 0;
 
 	while (slotted->obj.shape & RS_SHAPE_NR) {
 		child = rs_slots_pop(slotted);
-		if (child)
-			rs_scan_drop_one(reap, child);
+		if (child && !(rs_object_tracked(child) && rs_dead(child)))
+			rs_reap_put(reap, child);
 		if (++n % RS_SLICE == 0) {
 			rs_reap_run(reap, RS_SLICE);
 			cond_resched();
 		}
 	}
-	slotted->edges = 1;
-	rs_scan_free(slotted);
+	rs_reap_run(reap, RS_SLICE);
 }
 
-/*
- * Frees the condemned, once every decision is made (rule R7). Their memory is
- * ours, and what else their slots refer to is counted: nobody need keep memory
- * for us any more.
- */
-static void rs_scan_reclaim(struct rs_scan *scan)
+static void rs_scan_drop(struct rs_scan *scan, struct rs_reap *reap)
 {
-	struct rs_reap reap = { .heap = scan->heap };
+	u32 i;
+
+	for (i = 0; i < scan->len; i++) {
+		rs_scan_spend(scan, 1);
+		if (i + RS_AHEAD_SLOTS < scan->len)
+			rs_slots_prefetch(*rs_scan_at(scan, i + RS_AHEAD_SLOTS));
+		if (i + RS_AHEAD_HEADER < scan->len)
+			prefetchw(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
+		rs_scan_drop_slots(reap, *rs_scan_at(scan, i));
+	}
+	rs_reap_run_all(reap);
+}
+
+static void rs_scan_free(struct rs_scan *scan)
+{
+	struct rs_bin bin = {};
 	u32 i;
 
 	for (i = 0; i < scan->len; i++) {
 		rs_scan_spend(scan, 1);
 		if (i + RS_AHEAD_HEADER < scan->len)
 			prefetchw(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
-		rs_scan_drop(&reap, *rs_scan_at(scan, i));
-		rs_reap_run(&reap, RS_SLICE);
+		rs_bin_add(&bin, &(*rs_scan_at(scan, i))->obj);
 	}
-	rs_reap_run_all(&reap);
+	rs_bin_empty(&bin);
+}
+
+/*
+ * Frees the condemned, once every decision is made (rule R7). Their memory is
+ * ours, and what else their slots refer to is counted: nobody need keep memory
+ * for us any more. Slots first, and then memory (R11): they refer to each
+ * other. If they refer to nothing else, there is nothing to drop.
+ */
+static void rs_scan_reclaim(struct rs_scan *scan)
+{
+	struct rs_reap reap = { .heap = scan->heap };
+
+	if (!scan->closed)
+		rs_scan_drop(scan, &reap);
+	rs_scan_free(scan);
 	scan->figures.reclaimed += reap.freed;
 	scan->figures.bytes += reap.bytes;
 }
@@ -253,7 +259,11 @@ static void rs_scan_report(struct rs_scan *scan, enum rs_trigger trigger)
 static void rs_scan_run(struct rs_heap *heap, u32 generation,
 			enum rs_trigger trigger)
 {
-	struct rs_scan scan = { .heap = heap, .generation = generation };
+	struct rs_scan scan = {
+		.heap = heap,
+		.generation = generation,
+		.closed = true,
+	};
 	bool done;
 
 	rs_scan_begin(&scan);

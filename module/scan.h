@@ -62,6 +62,10 @@ enum rs_desc_state {
  * @len: entries of heap->work in use: captured objects; later the suspects
  * @spent: steps since others could run
  * @stop: it gives up
+ * @open: captured objects to which not all references were found, at least
+ * @whole: all that was captured are suspects
+ * @closed: all that slots refer to was captured; later, the condemned refer to
+ *          each other and to nothing else
  * @started: before the first capture, in ns
  * @figures: what it did
  */
@@ -75,7 +79,10 @@ struct rs_scan {
 	u32 drained;
 	u32 len;
 	u32 spent;
+	u32 open;
 	bool stop;
+	bool whole;
+	bool closed;
 	u64 started;
 	struct rs_scan_figures figures;
 };

@@ -16,7 +16,6 @@
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>
-#include <linux/prefetch.h>
 #include <linux/slab.h>
 
 #include "reclaim.h"
@@ -43,100 +42,14 @@ u32 rs_slots_nr(const struct rs_object *obj)
 	return READ_ONCE(obj->shape) & RS_SHAPE_NR;
 }
 
-/*
- * The slots themselves; the caller holds the slot lock, or owns a new object.
- */
-static unsigned long *rs_slots_base(struct rs_object *obj)
-{
-	struct rs_slotted *slotted = rs_slotted(obj);
-
-	if (obj->shape & RS_SHAPE_ARRAY)
-		return rs_slots_array(slotted)->slot;
-	return rs_slots_tail(slotted);
-}
-
-static u32 rs_slots_copy(const unsigned long *slot, u32 first, u32 nr,
-			 unsigned long buf[RS_PEEK])
-{
-	u32 i, n;
-
-	if (first >= nr)
-		return 0;
-	n = min_t(u32, nr - first, RS_PEEK);
-	for (i = 0; i < n; i++)
-		buf[i] = READ_ONCE(slot[first + i]);
-	return n;
-}
-
-static u32 rs_slots_peek_array(struct rs_slotted *slotted, u32 first,
-			       unsigned long buf[RS_PEEK])
+/* The same for slots outside; see rs_slots_peek(). */
+u32 rs_slots_peek_array(struct rs_slotted *slotted, u32 first,
+			unsigned long buf[RS_PEEK])
 {
 	/* A replaced array stays while we scan, see rs_slots_retire() */
 	struct rs_slots *slots = rs_slots_array(slotted);
 
 	return rs_slots_copy(slots->slot, first, READ_ONCE(slots->nr), buf);
-}
-
-/**
- * rs_slots_peek - read some slots, for the scanner
- * @slotted: an object whose memory the running scan keeps
- * @first: the first slot
- * @buf: where up to RS_PEEK references go
- *
- * Return: how many were read; 0 when there are no more.
- */
-u32 rs_slots_peek(struct rs_slotted *slotted, u32 first,
-		  unsigned long buf[RS_PEEK])
-{
-	/* Pairs with the release in rs_slots_move_out() */
-	u32 shape = smp_load_acquire(&slotted->obj.shape);
-	u32 n;
-
-	if (shape & RS_SHAPE_ARRAY)
-		return rs_slots_peek_array(slotted, first, buf);
-	n = rs_slots_copy(rs_slots_tail(slotted), first, shape & RS_SHAPE_NR,
-			  buf);
-	/* Pairs with the smp_wmb() in rs_slots_move_out() */
-	smp_rmb();
-	shape = READ_ONCE(slotted->obj.shape);
-	return shape & (RS_SHAPE_MOVING | RS_SHAPE_ARRAY) ? 0 : n;
-}
-
-/*
- * Fetches the headers that the first slots in the tail refer to, or the array.
- * A hint: what is read here may be anything, and is not followed.
- */
-void rs_slots_prefetch(struct rs_slotted *slotted)
-{
-	u32 shape = READ_ONCE(slotted->obj.shape);
-	unsigned long *slot = rs_slots_tail(slotted);
-	u32 i, n = min_t(u32, shape & RS_SHAPE_NR, RS_PEEK / 2);
-
-	if (shape & RS_SHAPE_ARRAY)
-		n = 1;
-	for (i = 0; i < n; i++)
-		prefetchw((void *)READ_ONCE(slot[i]));
-}
-
-/**
- * rs_slots_pop - take the last reference out of a dying object
- * @slotted: nobody else writes it; the scanner may read it
- *
- * The slot is stored before its target is put (rule R3).
- *
- * Return: the target, whose reference is the caller's now; NULL for an empty
- * slot. The caller looks at the number of slots first.
- */
-struct rs_object *rs_slots_pop(struct rs_slotted *slotted)
-{
-	struct rs_object *obj = &slotted->obj;
-	unsigned long *slot = rs_slots_base(obj);
-	u32 last = (obj->shape & RS_SHAPE_NR) - 1;
-	unsigned long value = slot[last];
-
-	WRITE_ONCE(slot[last], 0);
-	WRITE_ONCE(obj->shape, obj->shape - 1);
-	return rs_slot_object(value);
 }
 
 /**

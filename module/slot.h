@@ -6,6 +6,9 @@
 #ifndef RS_SLOT_H
 #define RS_SLOT_H
 
+#include <linux/minmax.h>
+#include <linux/prefetch.h>
+
 #include "heap.h"
 #include "object.h"
 
@@ -14,10 +17,8 @@
 
 struct rs_slots *rs_slots_alloc(u32 nr);
 u32 rs_slots_nr(const struct rs_object *obj);
-u32 rs_slots_peek(struct rs_slotted *slotted, u32 first,
-		  unsigned long buf[RS_PEEK]);
-void rs_slots_prefetch(struct rs_slotted *slotted);
-struct rs_object *rs_slots_pop(struct rs_slotted *slotted);
+u32 rs_slots_peek_array(struct rs_slotted *slotted, u32 first,
+			unsigned long buf[RS_PEEK]);
 void rs_slots_fill(struct rs_object *obj, u32 index, struct rs_object *value);
 
 int rs_slot_set(struct rs_heap *heap, struct rs_object *obj, u32 index,
@@ -41,6 +42,93 @@ static inline unsigned long *rs_slots_tail(struct rs_slotted *slotted)
 static inline struct rs_slots *rs_slots_array(struct rs_slotted *slotted)
 {
 	return (struct rs_slots *)READ_ONCE(*rs_slots_tail(slotted));
+}
+
+/*
+ * The slots themselves; the caller holds the slot lock, or owns a new object.
+ */
+static inline unsigned long *rs_slots_base(struct rs_object *obj)
+{
+	struct rs_slotted *slotted = rs_slotted(obj);
+
+	if (obj->shape & RS_SHAPE_ARRAY)
+		return rs_slots_array(slotted)->slot;
+	return rs_slots_tail(slotted);
+}
+
+static inline u32 rs_slots_copy(const unsigned long *slot, u32 first, u32 nr,
+				unsigned long buf[RS_PEEK])
+{
+	u32 i, n;
+
+	if (first >= nr)
+		return 0;
+	n = min_t(u32, nr - first, RS_PEEK);
+	for (i = 0; i < n; i++)
+		buf[i] = READ_ONCE(slot[first + i]);
+	return n;
+}
+
+/**
+ * rs_slots_peek - read some slots, for the scanner
+ * @slotted: an object whose memory the running scan keeps
+ * @first: the first slot
+ * @buf: where up to RS_PEEK references go
+ *
+ * Return: how many were read; 0 when there are no more.
+ */
+static inline u32 rs_slots_peek(struct rs_slotted *slotted, u32 first,
+				unsigned long buf[RS_PEEK])
+{
+	/* Pairs with the release in rs_slots_move_out() */
+	u32 shape = smp_load_acquire(&slotted->obj.shape);
+	u32 n;
+
+	if (shape & RS_SHAPE_ARRAY)
+		return rs_slots_peek_array(slotted, first, buf);
+	n = rs_slots_copy(rs_slots_tail(slotted), first, shape & RS_SHAPE_NR,
+			  buf);
+	/* Pairs with the smp_wmb() in rs_slots_move_out() */
+	smp_rmb();
+	shape = READ_ONCE(slotted->obj.shape);
+	return shape & (RS_SHAPE_MOVING | RS_SHAPE_ARRAY) ? 0 : n;
+}
+
+/*
+ * Fetches the headers that the first slots in the tail refer to, or the array.
+ * A hint: what is read here may be anything, and is not followed.
+ */
+static inline void rs_slots_prefetch(struct rs_slotted *slotted)
+{
+	u32 shape = READ_ONCE(slotted->obj.shape);
+	unsigned long *slot = rs_slots_tail(slotted);
+	u32 i, n = min_t(u32, shape & RS_SHAPE_NR, RS_PEEK / 2);
+
+	if (shape & RS_SHAPE_ARRAY)
+		n = 1;
+	for (i = 0; i < n; i++)
+		prefetchw((void *)READ_ONCE(slot[i]));
+}
+
+/**
+ * rs_slots_pop - take the last reference out of a dying object
+ * @slotted: nobody else writes it; the scanner may read it
+ *
+ * The slot is stored before its target is put (rule R3).
+ *
+ * Return: the target, whose reference is the caller's now; NULL for an empty
+ * slot. The caller looks at the number of slots first.
+ */
+static inline struct rs_object *rs_slots_pop(struct rs_slotted *slotted)
+{
+	struct rs_object *obj = &slotted->obj;
+	unsigned long *slot = rs_slots_base(obj);
+	u32 last = (obj->shape & RS_SHAPE_NR) - 1;
+	unsigned long value = slot[last];
+
+	WRITE_ONCE(slot[last], 0);
+	WRITE_ONCE(obj->shape, obj->shape - 1);
+	return rs_slot_object(value);
 }
 
 #endif /* RS_SLOT_H */

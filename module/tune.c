@@ -13,7 +13,7 @@
 #include "slot.h"
 #include "trigger.h"
 
-#define RS_DROP_CHUNK	64	/* saved objects put at a time */
+#define RS_PUT_CHUNK	64	/* objects put at a time */
 
 static int rs_tune_check(const struct refstore_tune *tune)
 {
@@ -160,16 +160,33 @@ static bool rs_table_walk(struct rs_heap *heap,
 	return more;
 }
 
+/* References that are to be put when no lock is held. */
+struct rs_chunk {
+	u32 count;
+	struct rs_object *obj[RS_PUT_CHUNK];
+};
+
+static void rs_chunk_put(struct rs_heap *heap, struct rs_chunk *chunk)
+{
+	struct rs_reap reap = { .heap = heap };
+	u32 i;
+
+	for (i = 0; i < chunk->count; i++)
+		rs_reap_put(&reap, chunk->obj[i]);
+	rs_reap_finish(&reap);
+	chunk->count = 0;
+}
+
 /**
  * struct rs_frozen - frozen objects
  * @last: the last id
  * @count: how many with slots were found
- * @thaw: make them candidates
+ * @chunk: those that are to be thawed
  */
 struct rs_frozen {
 	u64 last;
 	u64 count;
-	bool thaw;
+	struct rs_chunk chunk;
 };
 
 static bool rs_frozen_look(struct rs_heap *heap, struct rs_object *obj,
@@ -177,12 +194,29 @@ static bool rs_frozen_look(struct rs_heap *heap, struct rs_object *obj,
 {
 	struct rs_frozen *frozen = data;
 
+	if (obj->id <= frozen->last && rs_object_tracked(obj))
+		frozen->count++;
+	return true;
+}
+
+/*
+ * Takes a reference, so that nobody condemns the object meanwhile, and lets it
+ * be a candidate. One with all the references that it can have has to wait
+ * until one of them is dropped.
+ */
+static bool rs_thaw_look(struct rs_heap *heap, struct rs_object *obj,
+			 void *data)
+{
+	struct rs_frozen *frozen = data;
+
 	if (obj->id > frozen->last || !rs_object_tracked(obj))
 		return true;
 	frozen->count++;
-	if (frozen->thaw)
+	if (!rs_object_tryget(heap, obj)) {
 		rs_candidate_again(heap, obj);
-	return true;
+		frozen->chunk.obj[frozen->chunk.count++] = obj;
+	}
+	return frozen->chunk.count < RS_PUT_CHUNK;
 }
 
 /* Everything now in the heap leaves the scanner's sight. */
@@ -205,15 +239,18 @@ static u64 rs_freeze_all(struct rs_heap *heap)
 static void rs_unfreeze(struct rs_heap *heap, struct rs_frozen *frozen)
 {
 	u32 index = 0;
+	bool more;
 
 	spin_lock(&heap->queue_lock);
 	frozen->last = heap->frozen;
 	WRITE_ONCE(heap->frozen, 0);
 	spin_unlock(&heap->queue_lock);
-	frozen->thaw = true;
-	while (frozen->last &&
-	       rs_table_walk(heap, rs_frozen_look, frozen, &index))
-		;
+	if (!frozen->last)
+		return;
+	do {
+		more = rs_table_walk(heap, rs_thaw_look, frozen, &index);
+		rs_chunk_put(heap, &frozen->chunk);
+	} while (more);
 }
 
 static int rs_frozen_count(struct rs_heap *heap, struct rs_frozen *frozen)
@@ -247,50 +284,33 @@ int rs_freeze(struct rs_call *call, void *body)
 	return err;
 }
 
-/* References that are to be put when no lock is held. */
-struct rs_saved {
-	u32 count;
-	struct rs_object *obj[RS_DROP_CHUNK];
-};
-
 static bool rs_saved_look(struct rs_heap *heap, struct rs_object *obj,
 			  void *data)
 {
-	struct rs_saved *saved = data;
+	struct rs_chunk *chunk = data;
 
 	spin_lock(rs_slot_lock(heap, obj));
 	if (obj->flags & RS_SAVED) {
 		WRITE_ONCE(obj->flags, obj->flags & ~RS_SAVED);
-		saved->obj[saved->count++] = obj;
+		chunk->obj[chunk->count++] = obj;
 	}
 	spin_unlock(rs_slot_lock(heap, obj));
-	return saved->count < RS_DROP_CHUNK;
-}
-
-static void rs_saved_put(struct rs_heap *heap, struct rs_saved *saved)
-{
-	struct rs_reap reap = { .heap = heap };
-	u32 i;
-
-	for (i = 0; i < saved->count; i++)
-		rs_reap_put(&reap, saved->obj[i]);
-	rs_reap_finish(&reap);
+	return chunk->count < RS_PUT_CHUNK;
 }
 
 /* REFSTORE_DROP_SAVED */
 int rs_drop_saved(struct rs_call *call, void *body)
 {
 	struct refstore_drop_saved *args = body;
-	struct rs_saved saved;
+	struct rs_chunk chunk = {};
 	u32 index = 0;
 	bool more;
 
 	args->dropped = 0;
 	do {
-		saved.count = 0;
-		more = rs_table_walk(call->heap, rs_saved_look, &saved, &index);
-		rs_saved_put(call->heap, &saved);
-		args->dropped += saved.count;
+		more = rs_table_walk(call->heap, rs_saved_look, &chunk, &index);
+		args->dropped += chunk.count;
+		rs_chunk_put(call->heap, &chunk);
 	} while (more && !signal_pending(current));
 	return more && !args->dropped ? -EINTR : 0;
 }

@@ -26,7 +26,8 @@ static void heap_ids(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, rst_last_id(g), i);
 	}
 	used = g->heap->table_used;
-	KUNIT_EXPECT_EQ(test, used, 2000);
+	/* And a cell in each page that is nobody's */
+	KUNIT_EXPECT_EQ(test, used, 2004);
 	rst_release_all(g);
 	for (; i <= 4000; i++) {
 		rst_new(g, 0);
@@ -74,6 +75,28 @@ static void heap_insert_and_remove(struct kunit *test)
 	rst_release_all(g);
 	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
 	KUNIT_EXPECT_EQ(test, g->heap->bytes, 0);
+}
+
+/* Indexes that came free in any order are given out page by page. */
+static void heap_neighbours(struct kunit *test)
+{
+	const u32 cells = PAGE_SIZE / sizeof(unsigned long);
+	struct rst_graph *g = rst_graph(test);
+	u32 i, page, before = 0, changes = 0;
+	struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, 3);
+	for (i = 0; i < 4 * (cells - 1); i++)
+		rst_leaf(g);
+	while (g->nr_held)
+		rst_release(g, g->held[prandom_u32_state(&rnd) % g->nr_held]);
+	for (i = 0; i < 4 * (cells - 1); i++) {
+		page = rst_leaf(g)->index / cells;
+		changes += i && page != before;
+		before = page;
+	}
+	KUNIT_EXPECT_EQ(test, changes, 3);
+	KUNIT_EXPECT_EQ(test, g->heap->table_used, 4 * cells);
 }
 
 /* What the table holds can be had by its name, as long as it lives. */
@@ -260,6 +283,7 @@ static struct kunit_case heap_cases[] = {
 	KUNIT_CASE(heap_ids),
 	KUNIT_CASE(heap_table),
 	KUNIT_CASE(heap_insert_and_remove),
+	KUNIT_CASE(heap_neighbours),
 	KUNIT_CASE(heap_upgrade),
 	KUNIT_CASE(heap_limits),
 	KUNIT_CASE(heap_charge),

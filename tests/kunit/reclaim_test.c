@@ -46,16 +46,19 @@ static struct rs_object *rst_star(struct rst_graph *g, u32 count)
 /* A tree with 20 branches at each fork; its root is held. */
 static struct rs_object *rst_tree(struct rst_graph *g, u32 count)
 {
-	struct rs_object *root = rst_new(g, 20), *obj;
+	struct rs_object **node, *root = rst_new(g, 20);
 	u32 i;
 
-	/* In a new heap, indexes are given out in order */
+	node = kvmalloc_array(count, sizeof(*node), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(g->test, node);
+	node[0] = root;
 	for (i = 0; i < count - 1; i++) {
-		obj = rst_make(g, 20, 0);
-		rs_slots_fill(rst_at(g->heap, i / 20), i % 20, obj);
+		node[i + 1] = rst_make(g, 20, 0);
+		rs_slots_fill(node[i / 20], i % 20, node[i + 1]);
 		if (i % RS_SLICE == 0)
 			cond_resched();
 	}
+	kvfree(node);
 	return root;
 }
 

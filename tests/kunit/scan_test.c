@@ -447,7 +447,8 @@ static void scan_old_epochs(struct kunit *test)
 
 	for (state = 0; state < 8; state++) {
 		rst_release(g, rst_ring(g, 5));
-		for (i = 0; i < 5; i++) {
+		/* The first cell of the table is nobody's */
+		for (i = 1; i <= 5; i++) {
 			obj = rst_at(g->heap, i);
 			rs_slotted(obj)->epoch =
 				g->heap->last_scan << RS_EPOCH_SHIFT | state;
@@ -466,7 +467,8 @@ static void scan_old_epochs_after_wrap(struct kunit *test)
 
 	for (state = 0; state < 8; state++) {
 		rst_release(g, rst_ring(g, 5));
-		for (i = 0; i < 5; i++) {
+		/* The first cell of the table is nobody's */
+		for (i = 1; i <= 5; i++) {
 			obj = rst_at(g->heap, i);
 			rs_slotted(obj)->epoch = 1 << RS_EPOCH_SHIFT | state;
 		}

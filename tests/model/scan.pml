@@ -718,8 +718,11 @@ inline CREDIT(o, s)
 	fi
 }
 
-/* Condemns members; good says whether it could. */
-inline condemn()
+/*
+ * Condemns members; good says whether it could. Where they are all that was
+ * captured, the capture has counted the edges inside.
+ */
+inline condemn(whole)
 {
 	d_step {
 		good = 1;
@@ -728,7 +731,14 @@ inline condemn()
 		missing[2] = cap_count[2] - credit[2]
 	};
 #ifndef NO_R8
-	count_edges();
+	if
+	:: whole -> d_step {
+		missing[0] = MEMBER(0) * (cap_count[0] - edges[0]);
+		missing[1] = MEMBER(1) * (cap_count[1] - edges[1]);
+		missing[2] = MEMBER(2) * (cap_count[2] - edges[2])
+	   }
+	:: !(whole) -> count_edges()
+	fi;
 #else
 	d_step { missing[0] = 0; missing[1] = 0; missing[2] = 0 };
 #endif
@@ -823,7 +833,7 @@ inline decide()
 		credit[2] = 0;
 		members = suspects
 	};
-	condemn();
+	condemn(members == list);
 	if
 	:: good
 	:: !good ->
@@ -837,7 +847,7 @@ inline decide()
 				left = left & ~members;
 				i = 0
 			};
-			condemn()
+			condemn(0)
 		:: !left -> break
 		od
 	fi;
