@@ -18,18 +18,19 @@ static bool rs_capture_full(struct rs_scan *scan)
 }
 
 /*
- * Counts one more edge to a captured object. Its references are all found when
+ * Counts more edges to a captured object. Its references are all found when
  * there are as many edges as its count was, and no more; then it is no longer,
  * or not yet again, open.
  */
-static void rs_capture_edge(struct rs_scan *scan, struct rs_slotted *slotted)
+static void rs_capture_edges(struct rs_scan *scan, struct rs_slotted *slotted,
+			     u32 edges)
 {
 	u32 count = rs_word_count(slotted->capture);
 
 	if (slotted->edges == count)
 		scan->open++;
 	/* Putters look at it, see rs_put_queues() */
-	WRITE_ONCE(slotted->edges, slotted->edges + 1);
+	WRITE_ONCE(slotted->edges, slotted->edges + edges);
 	if (slotted->edges == count)
 		scan->open--;
 }
@@ -109,12 +110,13 @@ static bool rs_drain(struct rs_scan *scan)
 }
 
 /*
- * Captures one target of a slot. Its memory stays: it had a count when the slot
- * was read, so its last put comes after the scan's number was set (R13). The
- * word is captured before its slots are read, which is when it is popped (R3).
+ * Captures the target of some slots. Its memory stays: it had a count when the
+ * slots were read, so its last put comes after the scan's number was set (R13).
+ * The word is captured before its own slots are read, which is when it is popped
+ * (R3).
  */
 static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
-			  unsigned long slot)
+			  unsigned long slot, u32 edges)
 {
 	struct rs_slotted *child;
 	u64 word;
@@ -127,7 +129,7 @@ static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 	}
 	child = rs_slotted(rs_slot_object(slot));
 	if (READ_ONCE(child->epoch) >> RS_EPOCH_SHIFT == scan->number) {
-		rs_capture_edge(scan, child);
+		rs_capture_edges(scan, child, edges);
 		return true;
 	}
 	if (rs_scan_frozen(scan, &child->obj)) {
@@ -142,18 +144,30 @@ static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 		return true;
 	}
 	child->capture = word;
-	return rs_capture_push(scan, child, RS_EPOCH_CAPTURED, 1);
+	return rs_capture_push(scan, child, RS_EPOCH_CAPTURED, edges);
+}
+
+/* How many slots from the first on refer to the same: one edge, counted often. */
+static u32 rs_slots_equal(const unsigned long *slots, u32 n)
+{
+	u32 i;
+
+	for (i = 1; i < n && slots[i] == slots[0]; i++)
+		;
+	return i;
 }
 
 static bool rs_trace_slots(struct rs_scan *scan, struct rs_slotted *slotted)
 {
 	unsigned long slots[RS_PEEK];
-	u32 i, n, first = 0;
+	u32 i, n, equal, first = 0;
 
 	while ((n = rs_slots_peek(slotted, first, slots))) {
-		for (i = 0; i < n; i++)
-			if (!rs_trace_slot(scan, slotted, slots[i]))
+		for (i = 0; i < n; i += equal) {
+			equal = rs_slots_equal(&slots[i], n - i);
+			if (!rs_trace_slot(scan, slotted, slots[i], equal))
 				return false;
+		}
 		first += n;
 		if (!rs_scan_spend(scan, n))
 			return false;

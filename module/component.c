@@ -441,8 +441,9 @@ static void rs_component_kill(struct rs_component *comp)
 	LIST_HEAD(dead);
 	u32 i, end;
 
-	for (i = comp->first; i < comp->end; cond_resched()) {
+	for (i = comp->first; i < comp->end; ) {
 		end = min(comp->end, i + RS_KILL_SLICE);
+		rs_scan_spend(comp->scan, end - i);
 		rs_members_unlink(comp, i, end, &dead);
 		spin_lock(&heap->table_lock);
 		for (; i < end; i++)

@@ -220,6 +220,7 @@ struct rs_generation {
  * @slot_lock: for slots and data
  * @hook: called between the steps of a scan, by the KUnit tests
  * @hook_data: for @hook
+ * @touched: looks at the scanner's list, for the KUnit tests
  */
 struct rs_heap {
 	refcount_t refs;
@@ -291,6 +292,7 @@ struct rs_heap {
 #ifdef REFSTORE_KUNIT
 	void (*hook)(struct rs_heap *heap, int step);
 	void *hook_data;
+	u32 touched;
 #endif
 };
 

@@ -57,6 +57,7 @@ bool rs_scan_pause(struct rs_scan *scan)
 	struct rs_heap *heap = scan->heap;
 
 	scan->spent = 0;
+	rs_scan_step(scan, RS_STEP_PAUSE);
 	cond_resched();
 	if (READ_ONCE(heap->scan_stop) || READ_ONCE(heap->dying))
 		scan->stop = true;

@@ -33,6 +33,7 @@ enum rs_scan_step {
 	RS_STEP_COMMITTED,
 	RS_STEP_DECIDED,	/* every component */
 	RS_STEP_END,
+	RS_STEP_PAUSE,		/* within any of them */
 };
 
 /* The descriptor: its generation, and the state of the component in hand. */
@@ -103,14 +104,25 @@ static inline void rs_scan_step(struct rs_scan *scan, enum rs_scan_step step)
 	if (scan->heap->hook)
 		scan->heap->hook(scan->heap, step);
 }
+
+/* How often the scanner comes to an object between two pauses. */
+static inline void rs_scan_touch(struct rs_scan *scan)
+{
+	scan->heap->touched++;
+}
 #else
 static inline void rs_scan_step(struct rs_scan *scan, enum rs_scan_step step)
+{
+}
+
+static inline void rs_scan_touch(struct rs_scan *scan)
 {
 }
 #endif
 
 static inline struct rs_slotted **rs_scan_at(struct rs_scan *scan, u32 i)
 {
+	rs_scan_touch(scan);
 	return rs_vec_at(&scan->heap->work, i, sizeof(struct rs_slotted *));
 }
 
