@@ -109,6 +109,50 @@ static inline __u64 rs_stats_value(const char *name)
 	return found;
 }
 
+/* A line of /proc/refstore/scans, in the order of its columns. */
+struct rs_scan_line {
+	__u64 heap, scan;
+	char trigger[16];
+	__u64 visited, reclaimed, bytes, aborted, nanoseconds, ended;
+	__u64 generation;
+};
+
+/* Scans of a heap that are listed, the oldest first; how many. */
+static inline size_t rs_scan_lines(__u64 heap, struct rs_scan_line *lines,
+				   size_t room)
+{
+	FILE *file = fopen(RS_PROC "scans", "re");
+	struct rs_scan_line line;
+	char text[512];
+	size_t n = 0;
+
+	if (!file)
+		return 0;
+	while (n < room && fgets(text, sizeof(text), file)) {
+		if (sscanf(text, "%llu %llu %15s %llu %llu %llu %llu %llu %llu "
+			   "%llu", &line.heap, &line.scan, line.trigger,
+			   &line.visited, &line.reclaimed, &line.bytes,
+			   &line.aborted, &line.nanoseconds, &line.ended,
+			   &line.generation) == 10 && line.heap == heap)
+			lines[n++] = line;
+	}
+	fclose(file);
+	return n;
+}
+
+#define RS_SCAN_LINES 64	/* that are kept, of all heaps together */
+
+/* How many scans of a heap for a reason are listed. */
+static inline size_t rs_triggered(__u64 heap, const char *trigger)
+{
+	struct rs_scan_line lines[RS_SCAN_LINES];
+	size_t n = rs_scan_lines(heap, lines, RS_SCAN_LINES), found = 0;
+
+	while (n--)
+		found += !strcmp(lines[n].trigger, trigger);
+	return found;
+}
+
 /* --- Walks ------------------------------------------------------------ */
 
 static const size_t rs_entry_size[] = {
@@ -274,8 +318,8 @@ static inline struct refstore_walk_object *rs_find(struct rs_heap *heap,
 
 /*
  * Whether each object has as many references as there are slots, handles and
- * roots that refer to it, and all of these refer to objects. Says what is not
- * so.
+ * roots that refer to it, and the heap's if it is saved, and all of these refer
+ * to objects. Says what is not so.
  */
 static inline bool rs_heap_sound(struct rs_heap *heap)
 {
@@ -303,6 +347,7 @@ static inline bool rs_heap_sound(struct rs_heap *heap)
 #undef RS_COUNT
 	for (i = 0; i < heap->nr_objects; i++) {
 		object = &heap->objects[i];
+		counts[i] += !!(object->state & REFSTORE_STATE_SAVED);
 		if (counts[i] == object->refs)
 			continue;
 		ksft_print_msg("object %llu: %u references found, says %u\n",
@@ -364,6 +409,8 @@ static inline bool rs_heap_same(const struct rs_heap *a,
 struct rs_before {
 	struct rs_heap heap;
 	struct rs_figures figures;
+	struct refstore_tune tune;
+	__u64 frozen;
 	__u32 types;
 };
 
@@ -383,12 +430,17 @@ static inline int rs_before(int fd, struct rs_before *before)
 	int ret = rs_heap_figures(fd, &before->figures);
 
 	before->types = rs_types(fd);
+	memset(&before->tune, 0, sizeof(before->tune));
+	if (!ret)
+		ret = rs_tune(fd, &before->tune);
+	if (!ret)
+		ret = rs_freeze(fd, 0, &before->frozen);
 	return ret ? ret : rs_heap_walk(fd, &before->heap);
 }
 
 /*
- * Whether objects, slots, handles, roots, types and the heap's figures are as
- * were.
+ * Whether objects, slots, handles, roots, types, settings and the heap's
+ * figures are as they were.
  */
 static inline bool rs_unchanged(int fd, struct rs_before *before)
 {
@@ -398,7 +450,9 @@ static inline bool rs_unchanged(int fd, struct rs_before *before)
 	if (rs_before(fd, &now))
 		return false;
 	same = rs_heap_same(&before->heap, &now.heap) &&
-	       before->types == now.types;
+	       before->types == now.types &&
+	       !memcmp(&before->tune, &now.tune, sizeof(now.tune)) &&
+	       before->frozen == now.frozen;
 #define RS_FIGURE(what) do {						\
 	if (before->figures.what != now.figures.what) {			\
 		ksft_print_msg("heap's " #what ": %llu, was %llu\n",	\

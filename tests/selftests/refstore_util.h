@@ -292,15 +292,100 @@ static inline int rs_type_name(int fd, __u32 type, char *name)
 	return ret;
 }
 
-static inline int rs_collect(int fd, struct refstore_collect *collect)
+static inline int rs_collect_generation(int fd, __u32 generation,
+					struct refstore_collect *collect)
 {
 	struct refstore_collect unwanted;
 
 	collect = collect ?: &unwanted;
 	memset(collect, 0, sizeof(*collect));
 	collect->size = sizeof(*collect);
-	collect->generation = REFSTORE_GENERATIONS - 1;
+	collect->generation = generation;
 	return rs_call(fd, REFSTORE_COLLECT, collect);
+}
+
+static inline int rs_collect(int fd, struct refstore_collect *collect)
+{
+	return rs_collect_generation(fd, REFSTORE_GENERATIONS - 1, collect);
+}
+
+/* @tune: what its flags say is set; then the settings in force. */
+static inline int rs_tune(int fd, struct refstore_tune *tune)
+{
+	tune->size = sizeof(*tune);
+	return rs_call(fd, REFSTORE_TUNE, tune);
+}
+
+/* The figures of a generation. */
+static inline int rs_generation(int fd, __u32 generation,
+				struct refstore_generation *figures)
+{
+	memset(figures, 0, sizeof(*figures));
+	figures->size = sizeof(*figures);
+	figures->generation = generation;
+	return rs_call(fd, REFSTORE_GENERATION, figures);
+}
+
+static inline int rs_freeze(int fd, __u32 flags, __u64 *frozen)
+{
+	struct refstore_freeze freeze = {
+		.size = sizeof(freeze),
+		.flags = flags,
+	};
+	int ret = rs_call(fd, REFSTORE_FREEZE, &freeze);
+
+	if (frozen)
+		*frozen = freeze.frozen;
+	return ret;
+}
+
+static inline int rs_drop_saved(int fd, __u64 *dropped)
+{
+	struct refstore_drop_saved drop = { .size = sizeof(drop) };
+	int ret = rs_call(fd, REFSTORE_DROP_SAVED, &drop);
+
+	if (dropped)
+		*dropped = drop.dropped;
+	return ret;
+}
+
+/* @object: a handle of either kind */
+static inline int rs_weak(int fd, __u64 object, __u32 flags, __u64 cookie,
+			  __u64 *result)
+{
+	struct refstore_weak weak = {
+		.size = sizeof(weak),
+		.flags = flags,
+		.object = object,
+		.cookie = cookie,
+	};
+	int ret = rs_call(fd, REFSTORE_WEAK, &weak);
+
+	*result = weak.result;
+	return ret;
+}
+
+static inline int rs_upgrade(int fd, __u64 weak, __u64 *result)
+{
+	struct refstore_upgrade upgrade = {
+		.size = sizeof(upgrade),
+		.weak = weak,
+	};
+	int ret = rs_call(fd, REFSTORE_UPGRADE, &upgrade);
+
+	*result = upgrade.result;
+	return ret;
+}
+
+/* How many events were read, at most @room, or a negative errno. */
+static inline int rs_read_events(int fd, struct refstore_event *events,
+				 size_t room)
+{
+	ssize_t ret = read(fd, events, room * sizeof(*events));
+
+	if (ret < 0)
+		return -errno;
+	return ret % sizeof(*events) ? -EPROTO : (int)(ret / sizeof(*events));
 }
 
 static inline int rs_walk(int fd, struct refstore_walk *walk)
@@ -369,6 +454,53 @@ static inline __u64 rs_id(int fd, __u64 object)
 	struct refstore_stat stat;
 
 	return rs_stat(fd, object, &stat) ? 0 : stat.id;
+}
+
+/* Whether the object of a weak handle lives; a negative errno. */
+static inline int rs_alive(int fd, __u64 weak)
+{
+	__u64 handle;
+	int ret = rs_upgrade(fd, weak, &handle);
+
+	if (ret || !handle)
+		return ret;
+	return rs_release(fd, handle) ?: 1;
+}
+
+/* Scans run when they are asked for, and not otherwise. */
+static inline int rs_manual(int fd)
+{
+	struct refstore_tune tune = { .flags = REFSTORE_TUNE_AUTOMATIC };
+
+	return rs_tune(fd, &tune);
+}
+
+/* What scans find is saved, or freed. */
+static inline int rs_save(int fd, bool save)
+{
+	struct refstore_tune tune = {
+		.flags = REFSTORE_TUNE_SAVE,
+		.save = save,
+	};
+
+	return rs_tune(fd, &tune);
+}
+
+/* Whether this session is told of scans. */
+static inline int rs_watch_scans(int fd, bool watch)
+{
+	struct refstore_tune tune = {
+		.flags = REFSTORE_TUNE_EVENTS,
+		.events = watch,
+	};
+
+	return rs_tune(fd, &tune);
+}
+
+/* Reading waits for no event from now on, or does. */
+static inline int rs_nonblock(int fd, bool on)
+{
+	return fcntl(fd, F_SETFL, on ? O_NONBLOCK : 0) ? -errno : 0;
 }
 
 /* The id of what a slot refers to; 0 if it is empty or cannot be read. */
@@ -536,6 +668,31 @@ static inline struct refstore_op op_root(__u32 command, __u64 expected,
 			.size = sizeof(struct refstore_set_root),
 			.expected = expected,
 			.value = value,
+		},
+	};
+}
+
+static inline struct refstore_op op_weak(__u64 object, __u32 flags,
+					 __u64 cookie)
+{
+	return (struct refstore_op){
+		.command = REFSTORE_CMD_WEAK,
+		.weak = {
+			.size = sizeof(struct refstore_weak),
+			.flags = flags,
+			.object = object,
+			.cookie = cookie,
+		},
+	};
+}
+
+static inline struct refstore_op op_upgrade(__u64 weak)
+{
+	return (struct refstore_op){
+		.command = REFSTORE_CMD_UPGRADE,
+		.upgrade = {
+			.size = sizeof(struct refstore_upgrade),
+			.weak = weak,
 		},
 	};
 }

@@ -16,9 +16,11 @@ SIZE_IS(refstore_walk_object, 48);
 SIZE_IS(refstore_walk_edge, 24);
 SIZE_IS(refstore_walk_handle, 16);
 SIZE_IS(refstore_op, 72);
+SIZE_IS(refstore_event, 64);
 _Static_assert(offsetof(struct refstore_op, create) == 8, "union moved");
 _Static_assert(REFSTORE_QUERY == 0xbc40, "command has a new number");
 _Static_assert(REFSTORE_TYPE_NAME == 0xbc56, "command has a new number");
+_Static_assert(REFSTORE_DROP_SAVED == 0xbc5c, "command has a new number");
 
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
@@ -46,6 +48,12 @@ union argument {
 	struct refstore_collect collect;
 	struct refstore_walk walk;
 	struct refstore_batch batch;
+	struct refstore_weak weak;
+	struct refstore_upgrade upgrade;
+	struct refstore_tune tune;
+	struct refstore_generation generation;
+	struct refstore_freeze freeze;
+	struct refstore_drop_saved drop_saved;
 	char bytes[LARGEST + 8];
 };
 
@@ -272,6 +280,76 @@ FILL(batch)
 	self->arg.batch.op_size = sizeof(self->ops[0]);
 }
 
+/* Not the object's first one: what that costs is not given back. */
+FILL(weak)
+{
+	__u64 weak = 0;
+
+	rs_weak(self->fd, self->node, 0, 0, &weak);
+	self->arg.weak.flags = REFSTORE_WEAK_NOTIFY;
+	self->arg.weak.object = self->node;
+	self->arg.weak.cookie = ~0ULL;
+}
+
+FILL(upgrade)
+{
+	__u64 weak = 0;
+
+	rs_weak(self->fd, self->leaf, 0, 0, &weak);
+	self->arg.upgrade.flags = 0;
+	self->arg.upgrade.weak = weak;
+}
+
+/* All settings are others than those in force. */
+FILL(tune)
+{
+	struct refstore_tune now = {}, *tune = &self->arg.tune;
+	int i;
+
+	rs_tune(self->fd, &now);
+	tune->flags = REFSTORE_TUNE_AUTOMATIC | REFSTORE_TUNE_SAVE |
+		      REFSTORE_TUNE_EVENTS | REFSTORE_TUNE_THRESHOLD |
+		      REFSTORE_TUNE_DELAY;
+	tune->automatic = !now.automatic;
+	tune->save = !now.save;
+	tune->events = !now.events;
+	tune->reserved = 0;
+	for (i = 0; i < REFSTORE_GENERATIONS; i++) {
+		tune->threshold[i] = now.threshold[i] + 1;
+		tune->delay[i] = now.delay[i] + 1;
+	}
+}
+
+FILL(generation)
+{
+	self->arg.generation.flags = 0;
+	self->arg.generation.generation = REFSTORE_GENERATIONS - 1;
+	self->arg.generation.reserved = 0;
+}
+
+/* There is something new to be frozen. */
+FILL(freeze)
+{
+	__u64 handle = 0;
+
+	rs_node(self->fd, 1, NULL, &handle);
+	self->arg.freeze.flags = REFSTORE_FREEZE_ALL;
+}
+
+/* There is something saved. */
+FILL(drop_saved)
+{
+	__u64 ring = 0;
+
+	rs_manual(self->fd);
+	rs_ring(self->fd, 3, 1, &ring);
+	rs_release(self->fd, ring);
+	rs_save(self->fd, true);
+	rs_collect(self->fd, NULL);
+	rs_save(self->fd, false);
+	self->arg.drop_saved.flags = 0;
+}
+
 #define RESERVED(struct_type, field)					\
 	.reserved = offsetof(struct struct_type, field),		\
 	.reserved_bytes = sizeof(((struct struct_type *)0)->field)
@@ -405,6 +483,41 @@ FIXTURE_VARIANT_ADD(uapi, batch)
 {
 	.command = REFSTORE_CMD_BATCH, .first = 32, .fill = fill_batch,
 	.flags = REFSTORE_BATCH_CONTINUE, .answers = UNDONE,
+};
+
+FIXTURE_VARIANT_ADD(uapi, weak)
+{
+	.command = REFSTORE_CMD_WEAK, .first = 32, .fill = fill_weak,
+	.flags = REFSTORE_WEAK_NOTIFY, .answers = UNDONE, .in_batch = true,
+};
+FIXTURE_VARIANT_ADD(uapi, upgrade)
+{
+	.command = REFSTORE_CMD_UPGRADE, .first = 24, .fill = fill_upgrade,
+	.answers = UNDONE, .in_batch = true,
+};
+FIXTURE_VARIANT_ADD(uapi, tune)
+{
+	.command = REFSTORE_CMD_TUNE, .first = 48, .fill = fill_tune,
+	.flags = REFSTORE_TUNE_AUTOMATIC | REFSTORE_TUNE_SAVE |
+		 REFSTORE_TUNE_EVENTS | REFSTORE_TUNE_THRESHOLD |
+		 REFSTORE_TUNE_DELAY,
+	RESERVED(refstore_tune, reserved), .answers = UNDONE,
+};
+FIXTURE_VARIANT_ADD(uapi, generation)
+{
+	.command = REFSTORE_CMD_GENERATION, .first = 96,
+	.fill = fill_generation, RESERVED(refstore_generation, reserved),
+	.answers = UNDONE,
+};
+FIXTURE_VARIANT_ADD(uapi, freeze)
+{
+	.command = REFSTORE_CMD_FREEZE, .first = 16, .fill = fill_freeze,
+	.flags = REFSTORE_FREEZE_ALL | REFSTORE_FREEZE_NONE, .answers = UNDONE,
+};
+FIXTURE_VARIANT_ADD(uapi, drop_saved)
+{
+	.command = REFSTORE_CMD_DROP_SAVED, .first = 16,
+	.fill = fill_drop_saved, .answers = UNDONE,
 };
 
 FIXTURE_SETUP(uapi)
@@ -1054,6 +1167,122 @@ TEST(dependent_fields)
 	EXPECT_EQ(-EINVAL, rs_walk(fd, &walk));
 	walk.what = ~0U;
 	EXPECT_EQ(-EINVAL, rs_walk(fd, &walk));
+	/* No such generation. */
+	EXPECT_EQ(-EINVAL, rs_collect_generation(fd, REFSTORE_GENERATIONS,
+						 NULL));
+	EXPECT_EQ(-EINVAL, rs_collect_generation(fd, ~0U, NULL));
+	EXPECT_EQ(-EINVAL, rs_generation(fd, REFSTORE_GENERATIONS,
+					 &(struct refstore_generation){}));
+	EXPECT_EQ(-EINVAL, rs_generation(fd, ~0U,
+					 &(struct refstore_generation){}));
+	/* Not both. */
+	EXPECT_EQ(-EINVAL, rs_freeze(fd, REFSTORE_FREEZE_ALL |
+				     REFSTORE_FREEZE_NONE, NULL));
+	EXPECT_EQ(0, close(fd));
+}
+
+/* A weak handle whose number was not told asks for no notice. */
+TEST(weak_undone)
+{
+	struct refstore_weak *weak = (void *)rs_fenced(1);
+	int fd = rs_open();
+	__u64 handle;
+
+	ASSERT_LE(0, fd);
+	ASSERT_NE(MAP_FAILED, (void *)weak);
+	ASSERT_EQ(0, rs_leaf(fd, NULL, 1, &handle));
+	*weak = (struct refstore_weak){
+		.size = sizeof(*weak),
+		.flags = REFSTORE_WEAK_NOTIFY,
+		.object = handle,
+	};
+	ASSERT_EQ(0, mprotect(weak, sysconf(_SC_PAGESIZE), PROT_READ));
+	EXPECT_EQ(-EFAULT, rs_call(fd, REFSTORE_WEAK, weak));
+	EXPECT_EQ(1, rs_handles(fd));
+	ASSERT_EQ(0, rs_release(fd, handle));
+	EXPECT_EQ(0, rs_read_events(fd, &(struct refstore_event){}, 1));
+	EXPECT_EQ(0, close(fd));
+}
+
+/* A setting that is not set is not looked at; what is set is told. */
+TEST(settings)
+{
+	struct refstore_tune now = {}, tune, other;
+	int fd = rs_open(), i;
+	__u32 flag;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, rs_tune(fd, &now));
+	EXPECT_EQ(1, now.automatic);
+	EXPECT_EQ(0, now.save);
+	EXPECT_EQ(0, now.events);
+	for (flag = 1; flag <= REFSTORE_TUNE_DELAY; flag *= 2) {
+		memset(&tune, 0xff, sizeof(tune));
+		tune.flags = flag;
+		tune.reserved = 0;
+		if (flag == REFSTORE_TUNE_AUTOMATIC)
+			now.automatic = tune.automatic = 0;
+		if (flag == REFSTORE_TUNE_SAVE)
+			now.save = tune.save = 1;
+		if (flag == REFSTORE_TUNE_EVENTS)
+			now.events = tune.events = 1;
+		for (i = 0; i < REFSTORE_GENERATIONS; i++) {
+			if (flag == REFSTORE_TUNE_THRESHOLD)
+				now.threshold[i] = tune.threshold[i] = ~0U - i;
+			if (flag == REFSTORE_TUNE_DELAY)
+				now.delay[i] = tune.delay[i] =
+					REFSTORE_MAX_DELAY - i;
+		}
+		ASSERT_EQ(0, rs_tune(fd, &tune));
+		tune.flags = 0;
+		EXPECT_EQ(0, memcmp(&now, &tune, sizeof(now)));
+	}
+	other = (struct refstore_tune){};
+	ASSERT_EQ(0, rs_tune(fd, &other));
+	EXPECT_EQ(0, memcmp(&now, &other, sizeof(now)));
+	EXPECT_EQ(0, close(fd));
+}
+
+/* A value out of bounds sets nothing, the other settings neither. */
+TEST(settings_refused)
+{
+	static const struct refstore_tune bad[] = {
+		{ .flags = REFSTORE_TUNE_AUTOMATIC, .automatic = 2 },
+		{ .flags = REFSTORE_TUNE_AUTOMATIC, .automatic = ~0U },
+		{ .flags = REFSTORE_TUNE_SAVE, .save = 2 },
+		{ .flags = REFSTORE_TUNE_EVENTS, .events = 1U << 31 },
+		{
+			.flags = REFSTORE_TUNE_DELAY,
+			.delay = { REFSTORE_MAX_DELAY + 1, 1, 1 },
+		},
+		{
+			.flags = REFSTORE_TUNE_DELAY,
+			.delay = { 1, ~0U, 1 },
+		},
+		{
+			.flags = REFSTORE_TUNE_DELAY,
+			.delay = { 1, 1, REFSTORE_MAX_DELAY + 1 },
+		},
+	};
+	struct refstore_tune now = {}, tune;
+	int fd = rs_open();
+	size_t i;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, rs_tune(fd, &now));
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		tune = bad[i];
+		tune.flags |= REFSTORE_TUNE_THRESHOLD;
+		EXPECT_EQ(-EINVAL, rs_tune(fd, &tune));
+		if (!(bad[i].flags & REFSTORE_TUNE_AUTOMATIC)) {
+			tune = bad[i];
+			tune.flags |= REFSTORE_TUNE_AUTOMATIC;
+			EXPECT_EQ(-EINVAL, rs_tune(fd, &tune));
+		}
+		tune = (struct refstore_tune){};
+		ASSERT_EQ(0, rs_tune(fd, &tune));
+		EXPECT_EQ(0, memcmp(&now, &tune, sizeof(now)));
+	}
 	EXPECT_EQ(0, close(fd));
 }
 
