@@ -90,6 +90,8 @@ print("reachable", len(names), "of", len(objects))
 }
 
 check 'the library works' "$build/check/library"
+check 'so do its calls for the scanner, weak handles and events' \
+	"$build/check/gc"
 check 'the example of librefstore(3) ends well' \
 	env LD_LIBRARY_PATH="$build/lib" "$build/check/example"
 check 'the example of librefstore(3) goes around its cycle' \
