@@ -195,6 +195,8 @@ static void check_generations(void)
 	CHECK(refstore_iter_generation(store, 3, 0, &iter) == -EINVAL);
 	CHECK(refstore_iter_generation(store, 0, 4, &iter) == -EINVAL);
 	CHECK(collect(0) == 0);
+	CHECK(!refstore_iter_generation(store, 2, 0, &iter));
+	CHECK(count(iter) == 0);
 	CHECK(!refstore_gc_get_count(store, counts));
 	CHECK(counts[0] == 0 && counts[1] == 1 && counts[2] == 0);
 	CHECK(!refstore_iter_generation(store, 1, REFSTORE_WALK_MINT, &iter));
@@ -649,7 +651,7 @@ static void check_fork(void)
 /* A dead session: each call says so, and none hangs. */
 static void check_dead(void)
 {
-	uint64_t word, words[3];
+	uint64_t word = 77, words[3];
 	struct told told = {};
 	struct refstore_event event;
 	struct refstore_generation stats;
@@ -678,6 +680,13 @@ static void check_dead(void)
 	CHECK(refstore_gc_add_callback(store, on_scan, &told) == -EBADF);
 	CHECK(refstore_gc_remove_callback(store, on_scan, &told) == -ENOENT);
 	CHECK(refstore_find(store, 1, &word) == -EBADF);
+	CHECK(refstore_weak(store, 1, &word) == -EBADF);
+	CHECK(refstore_weak_notify(store, 1, 0, &word) == -EBADF);
+	CHECK(refstore_upgrade(store, 1, &word) == -EBADF);
+	CHECK(refstore_watch(store, 1, on_death, &told, &word) == -EBADF);
+	CHECK(refstore_unwatch(store, 1) == -EBADF);
+	/* Results are written on success only. */
+	CHECK(word == 77);
 	refstore_close(store);
 }
 

@@ -68,8 +68,6 @@ ssize_t refstore_read_events(struct refstore *store,
 
 	if (ret)
 		return ret;
-	if (!count)
-		return -EINVAL;
 	ret = read_now(store, events, count);
 	while (ret == -EAGAIN) {
 		int ready = timeout ? await(store, timeout) : 0;
