@@ -499,8 +499,8 @@ int refstore_gc_is_enabled(struct refstore *store);
  * refstore_gc_set_threshold() - after how much to scan
  * @store: the session
  * @threshold: [0]: candidates (objects with slots whose count fell, but not to
- *             zero) that start a scan of generation 0; others: scans of the next
- *             younger generation that start one of this. 0: no number does
+ *             zero) that start a scan of generation 0; others: scans of the
+ *             next younger generation that start one of this. 0: no number does
  *
  * The scanner counts up to eight times where scans find little. The module's
  * parameter scan_threshold, 10 and 10 are what a new heap has.
@@ -689,8 +689,8 @@ int refstore_weak_notify(struct refstore *store, uint64_t object,
 int refstore_upgrade(struct refstore *store, uint64_t weak, uint64_t *object);
 
 /*
- * Events: what the kernel tells a session. To wait for them beside other things,
- * give refstore_fd() to poll(2); it is readable when there are some.
+ * Events: what the kernel tells a session. To wait for them beside other
+ * things, give refstore_fd() to poll(2); it is readable when there are some.
  */
 
 /**
@@ -766,8 +766,8 @@ typedef void (*refstore_gc_fn)(struct refstore *store,
 /**
  * refstore_gc_add_callback() - have a function called for each scan
  * @store: the session
- * @call: called by refstore_dispatch() after the functions added before it, when
- *        the scan may be over already: nobody waits for it
+ * @call: called by refstore_dispatch(), after the functions added before it.
+ *        The scan may be over already: nobody waits for it
  * @data: for @call
  *
  * Does what refstore_watch_scans() does.
@@ -856,13 +856,13 @@ int refstore_iter_garbage(struct refstore *store, unsigned int flags,
 			  struct refstore_iter **iter);
 
 /**
- * refstore_iter_referrers() - begin a walk over the slots that refer to an object
+ * refstore_iter_referrers() - begin a walk over the slots that hold an object
  * @store: the session, which must outlive the iterator
  * @id: the object's id, see refstore_stat()
  * @iter: out: the iterator, for refstore_iter_next_edge()
  *
- * refstore_find() makes handles of what it meets. Handles and the root can refer
- * to the object, too: refstore_iter_handles(), refstore_iter_roots().
+ * refstore_find() makes handles of what it meets. Handles and the root can
+ * refer to the object, too: refstore_iter_handles(), refstore_iter_roots().
  */
 int refstore_iter_referrers(struct refstore *store, uint64_t id,
 			    struct refstore_iter **iter);

@@ -104,6 +104,20 @@ void out_count(const char *name, const char *before, uint64_t number,
 		 number == 1 ? "" : "s");
 }
 
+void out_json_truth(const char *name, bool truth)
+{
+	if (!json)
+		return;
+	begin(name);
+	fputs(truth ? "true" : "false", stdout);
+}
+
+void out_truth(const char *name, bool truth)
+{
+	out_json_truth(name, truth);
+	out_text("%s", truth ? "yes" : "no");
+}
+
 void out_number(const char *name, const char *format, uint64_t number)
 {
 	if (json)
