@@ -45,6 +45,7 @@ struct arguments {
  * @session: it takes the options that name a session
  * @operand: the word that it needs, after which it takes others; or NULL: it
  *           takes no words
+ * @stops: the first word ends the options: what follows can be a command
  * @options: its own options, ended by one of zeroes; val from OPTION_FIRST on
  * @options_help: what --help says of them
  * @take: takes one of them; false after it has said on stderr what was wrong
@@ -58,6 +59,7 @@ struct command {
 	const char *help;
 	bool session;
 	const char *operand;
+	bool stops;
 	const struct option *options;
 	const char *options_help;
 	bool (*take)(int option, const char *argument);

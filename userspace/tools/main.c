@@ -167,6 +167,9 @@ static void take_options(const struct command *command,
 	struct option full[LONG_OPTIONS] = {};
 	int option;
 
+	/* Without the '+', words may come before options. */
+	if (command && !command->stops)
+		brief++;
 	append_options(full, session ? session_long : common_long);
 	append_options(full, command ? command->options : NULL);
 

@@ -56,8 +56,11 @@ static void close_bracket(char bracket)
 		return;
 	putchar(bracket);
 	first = false;
-	if (!--depth)
-		putchar('\n');
+	if (--depth)
+		return;
+	putchar('\n');
+	/* Another value may follow, on a line of its own. */
+	first = true;
 }
 
 void out_open_object(const char *name)
