@@ -6,6 +6,7 @@
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -570,6 +571,60 @@ static void check_many(void)
 	refstore_close(store);
 }
 
+#define DEATHS 2000
+
+static void count_death(struct refstore *session, uint64_t weak, uint64_t id,
+			void *data)
+{
+	unsigned int *deaths = data;
+
+	(void)id;
+	__atomic_add_fetch(deaths, 1, __ATOMIC_RELAXED);
+	CHECK(!refstore_unwatch(session, weak));
+}
+
+/* Dispatches until all deaths were told of. */
+static void *dispatch_all(void *data)
+{
+	unsigned int *deaths = data;
+	int idle = 0;
+	ssize_t ret;
+
+	while (__atomic_load_n(deaths, __ATOMIC_RELAXED) < DEATHS) {
+		ret = refstore_dispatch(store, 100);
+		CHECK(ret >= 0 || ret == -ENODATA);
+		if (ret == -ENODATA)
+			usleep(100000);
+		idle = ret > 0 ? 0 : idle + 1;
+		CHECK(idle < 300);
+	}
+	return NULL;
+}
+
+/* A notice that comes before its request has returned finds its function. */
+static void check_threads(void)
+{
+	pthread_t threads[2];
+	unsigned int deaths = 0;
+	uint64_t object, dead, weak;
+	size_t i;
+
+	open_heap();
+	object = create_leaf();
+	CHECK(!refstore_weak(store, object, &dead));
+	CHECK(!refstore_release(store, object));
+	for (i = 0; i < 2; i++)
+		CHECK(!pthread_create(&threads[i], NULL, dispatch_all,
+				      &deaths));
+	for (i = 0; i < DEATHS; i++)
+		CHECK(!refstore_watch(store, dead, count_death, &deaths,
+				      &weak));
+	for (i = 0; i < 2; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	CHECK(deaths == DEATHS);
+	refstore_close(store);
+}
+
 static void remove_itself(struct refstore *session,
 			  const struct refstore_event *event, void *data)
 {
@@ -706,6 +761,7 @@ int main(void)
 	check_scans();
 	check_watch();
 	check_many();
+	check_threads();
 	check_callbacks();
 	check_fork();
 	check_dead();

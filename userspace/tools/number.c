@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <ctype.h>
 #include <err.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "number.h"
 
-/* Digits and nothing else, up to @end. */
+/* Digits, up to @end; UINT64_MAX, which nobody takes, if there are too many. */
 static bool read_number(const char *text, uint64_t *number, char **end)
 {
-	errno = 0;
 	if (!isdigit((unsigned char)*text))
 		return false;
 	*number = strtoull(text, end, 10);
-	return !errno;
+	return true;
 }
 
 bool number_take(const char *what, const char *text, uint64_t smallest,

@@ -14,7 +14,7 @@
  * @what: where it was written, for the message
  * @text: what was written
  * @smallest: of the numbers that are possible
- * @largest: of them
+ * @largest: of them, below UINT64_MAX
  * @number: out
  *
  * Return: false after it has said on stderr that this is none.
