@@ -3,8 +3,8 @@
  * Weak handles, and callbacks for the deaths of objects.
  *
  * The notice of a death has a cookie, a number that was given with the request.
- * The library uses those with the highest bit for its callbacks, and counts them
- * up, so a notice never finds a callback that it was not meant for.
+ * The library uses those with the highest bit for its callbacks, and counts
+ * them up, so a notice never finds a callback that it was not meant for.
  */
 #include <search.h>
 #include <stdlib.h>

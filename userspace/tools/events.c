@@ -158,7 +158,7 @@ const struct command command_events = {
 	.session = true,
 	.options = options,
 	.options_help =
-		"      --count N       end after N events; otherwise it goes on\n"
+		"      --count N       end after N events; otherwise go on\n"
 		"                      until a signal ends it\n"
 		"      --death ID      tell when this object dies; more than\n"
 		"                      once: each of them. Ends when all are\n"
