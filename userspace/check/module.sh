@@ -346,6 +346,8 @@ check 'referrers' gives 'v["slots"] == [{"slot": 0, "object": 2}] and
 	len(v["handles"]) == 1 and v["handles"][0]["handles"] == 1 and
 	v["root"] is False and v["saved"] is False' \
 	refstore referrers 1 -p "$pair"
+check 'a handle of another object is no referrer' gives 'v["handles"] == []' \
+	refstore referrers 2 -p "$pair"
 check 'referents' gives 'v == {"id": 2, "slots": [{"slot": 0, "object": 1}]}' \
 	refstore referents 2 -p "$pair"
 check 'referents for people' prints 'slot 0: object 1' \
