@@ -79,6 +79,13 @@ static int run_op(struct refstore_op *op, size_t index, uint64_t *result)
 		return operand(op->cas_slot.object, index) |
 		       operand(op->cas_slot.value, index) |
 		       operand(op->cas_slot.expected, index);
+	case REFSTORE_CMD_WEAK:
+		*result = op->weak.result = fresh;
+		note(op->weak.cookie);
+		return operand(op->weak.object, index);
+	case REFSTORE_CMD_UPGRADE:
+		*result = op->upgrade.result = fresh % 3 ? fresh : 0;
+		return operand(op->upgrade.weak, index);
 	case REFSTORE_CMD_RELEASE:
 		return operand(op->release.object, index);
 	default:
@@ -139,7 +146,7 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 
 	for (i = 0; i < 5; i++)
 		handles[i] = random_operand(count);
-	switch (rand() % 5) {
+	switch (rand() % 8) {
 	case 0:
 		return refstore_builder_create(builder, &(struct refstore_spec){
 			.slots = handles, .nr_slots = (size_t)rand() % 5 });
@@ -151,6 +158,12 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 	case 3:
 		return refstore_builder_cas_slot(builder, handles[0], 0,
 						 handles[1], handles[2]);
+	case 4:
+		return refstore_builder_weak(builder, handles[0]);
+	case 5:
+		return refstore_builder_weak_notify(builder, handles[0], count);
+	case 6:
+		return refstore_builder_upgrade(builder, handles[0]);
 	default:
 		return refstore_builder_release(builder, handles[0]);
 	}

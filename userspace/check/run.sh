@@ -265,7 +265,8 @@ ok $? 'a short row is refused'
 
 # --- Arguments --------------------------------------------------------------
 
-for command in '' stat types scans collect verify dump load; do
+for command in '' stat types scans collect gc ls referrers referents events \
+	verify dump load; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
 done
@@ -305,11 +306,53 @@ says 2 "--fd $number 0 to 2147483647, not '-1'" verify --fd -1
 says 2 "--fd $number 0 to 2147483647, not '99999999999'" \
 	verify --fd 99999999999
 says 2 "--session-fd $number 0 to 2147483647, not ''" dump --pid 1 -s ''
+for command in collect ls; do
+	for word in 3 x -1 ''; do
+		says 2 "--generation $number 0 to 2, not '$word'" \
+			"$command" --generation "$word"
+	done
+done
+says 2 "option '--generation' requires an argument" ls --generation
+says 2 "unrecognized option '--generation'" verify --generation 1
+says 2 'either --generation or --garbage' ls --generation 1 --garbage
+says 2 'either --generation or --garbage' ls --garbage --generation 1
+says 2 'either --enable or --disable' gc --enable --disable
+says 2 'either --enable or --disable' gc --disable --enable
+says 2 'either --freeze or --unfreeze' gc --freeze --unfreeze
+says 2 'either --freeze or --unfreeze' gc --unfreeze --freeze
+says 2 "--save-all takes 'on' or 'off', not 'maybe'" gc --save-all maybe
+says 2 'gc takes no argument: enable' gc enable
+three='takes one to three numbers from 0 to'
+between='with commas between them, not'
+for list in '' ',' '1,' 1,,2 1,2,3,4 -1 1x 4294967296 99999999999999999999; do
+	says 2 "--threshold $three 4294967295, $between '$list'" \
+		gc --threshold "$list"
+done
+says 2 "--delay $three 86400000, $between '0,86400001'" gc --delay 0,86400001
+for command in referrers referents; do
+	says 2 "$command: ID is missing" "$command"
+	says 2 "$command takes one ID: 2" "$command" 1 2
+	says 2 "$command $number 1 to 9223372036854775807, not '0'" \
+		"$command" 0
+	says 2 "$command $number 1 to 9223372036854775807, not '1 '" \
+		"$command" '1 '
+done
+says 2 "--count $number 1 to 9223372036854775807, not '0'" events --count 0
+says 2 "--death $number 1 to 9223372036854775807, not 'x'" \
+	events --death 1 --death x
+says 2 'events takes no argument: 1' events 1
 exits 2 verify --fd 1 --pid 1
 exits 2 verify --session-fd 1
 # shellcheck disable=SC2016
 nothing='no session: give --fd, --pid, or set $REFSTORE_FD'
 says 1 "$nothing" verify
+says 1 "$nothing" gc --threshold 0,4294967295,1 --delay 86400000 --save-all off
+says 1 "$nothing" gc --enable --enable --freeze --drop-garbage
+says 1 "$nothing" ls --generation 2
+says 1 "$nothing" collect --generation 0
+says 1 "$nothing" referrers 1
+says 1 "$nothing" referents 9223372036854775807
+says 1 "$nothing" events --count 1 --death 1
 says 1 'descriptor 0: not a session of refstore' dump --fd 0
 exits 1 collect --fd 777
 exits 1 verify --pid "$$"

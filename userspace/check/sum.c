@@ -78,6 +78,16 @@ static uint64_t sum(void)
 	return sum;
 }
 
+/* The one word that the scanner changes by itself: the age. */
+static int is_age(uint32_t what, size_t word)
+{
+	const size_t words = sizeof(*objects) / sizeof(uint32_t);
+
+	return what == REFSTORE_WALK_OBJECTS &&
+	       word % words == offsetof(struct refstore_walk_object,
+					generation) / sizeof(uint32_t);
+}
+
 /* Whatever word of whatever entry differs, the sum does. */
 static void check_words(uint32_t what)
 {
@@ -88,7 +98,7 @@ static void check_words(uint32_t what)
 
 	for (i = 0; i < count; i++) {
 		words[i] ^= 1U << 31;
-		CHECK(sum() != before);
+		CHECK((sum() == before) == is_age(what, i));
 		words[i] ^= 1U << 31;
 	}
 	CHECK(sum() == before);

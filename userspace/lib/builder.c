@@ -96,6 +96,14 @@ static const struct shape shapes[] = {
 	[REFSTORE_CMD_CAS_ROOT] = {
 		.operands = { AT(set_root.value), AT(set_root.expected) },
 	},
+	[REFSTORE_CMD_WEAK] = {
+		.operands = { AT(weak.object) },
+		.result = AT(weak.result),
+	},
+	[REFSTORE_CMD_UPGRADE] = {
+		.operands = { AT(upgrade.weak) },
+		.result = AT(upgrade.result),
+	},
 };
 
 static inline const struct shape *shape_of(const struct refstore_op *op)
@@ -453,6 +461,46 @@ ssize_t refstore_builder_cas_root(struct refstore_builder *builder,
 			.expected = expected,
 			.value = value,
 		},
+	};
+
+	return append(builder, &op);
+}
+
+ssize_t refstore_builder_weak(struct refstore_builder *builder,
+			      uint64_t object)
+{
+	const struct refstore_op op = {
+		.command = REFSTORE_CMD_WEAK,
+		.weak = { .size = sizeof(op.weak), .object = object },
+	};
+
+	return append(builder, &op);
+}
+
+ssize_t refstore_builder_weak_notify(struct refstore_builder *builder,
+				     uint64_t object, uint64_t cookie)
+{
+	const struct refstore_op op = {
+		.command = REFSTORE_CMD_WEAK,
+		.weak = {
+			.size = sizeof(op.weak),
+			.flags = REFSTORE_WEAK_NOTIFY,
+			.object = object,
+			.cookie = cookie,
+		},
+	};
+
+	if (cookie > REFSTORE_COOKIE_MAX)
+		return fail(builder, -EINVAL);
+	return append(builder, &op);
+}
+
+ssize_t refstore_builder_upgrade(struct refstore_builder *builder,
+				 uint64_t weak)
+{
+	const struct refstore_op op = {
+		.command = REFSTORE_CMD_UPGRADE,
+		.upgrade = { .size = sizeof(op.upgrade), .weak = weak },
 	};
 
 	return append(builder, &op);

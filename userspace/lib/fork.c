@@ -6,7 +6,9 @@
  * whatever it released would be gone for the parent. So each session is cloned
  * before the fork, where failing is still possible, and the child puts the
  * clone in the place of what it inherited. In between nothing may be allocated:
- * the child of a process with threads must not.
+ * the child of a process with threads must not. Locks are held from before the
+ * fork till after it, so that in the child none is held by a thread that is not
+ * there.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -27,6 +29,7 @@ static void prepare(void)
 
 	pthread_mutex_lock(&sessions_lock);
 	for (store = sessions; store; store = store->next) {
+		pthread_mutex_lock(&store->watches.lock);
 		do {
 			store->clone = refstore_session_fd(store,
 						REFSTORE_SESSION_CLONE);
@@ -42,6 +45,7 @@ static void in_parent(void)
 		if (store->clone >= 0)
 			close(store->clone);
 		store->clone = -1;
+		pthread_mutex_unlock(&store->watches.lock);
 	}
 	pthread_mutex_unlock(&sessions_lock);
 }
@@ -70,6 +74,7 @@ static void in_child(void)
 			store->fd = -1;
 		}
 		store->clone = -1;
+		pthread_mutex_unlock(&store->watches.lock);
 	}
 	pthread_mutex_unlock(&sessions_lock);
 }

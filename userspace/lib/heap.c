@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What a heap has one of: a root, a table of types, a collector.
+ * What a heap has one of: a root, and a table of types.
  */
 #include <string.h>
 
@@ -63,19 +63,5 @@ int refstore_type_name(struct refstore *store, uint32_t type, char *name)
 
 	if (!ret)
 		memcpy(name, args.name, sizeof(args.name));
-	return ret;
-}
-
-int refstore_collect(struct refstore *store, uint32_t generation,
-		     struct refstore_collect *result)
-{
-	struct refstore_collect args = {
-		.size = sizeof(args),
-		.generation = generation,
-	};
-	int ret = refstore_call(store, REFSTORE_COLLECT, &args);
-
-	if (!ret && result)
-		*result = args;
 	return ret;
 }

@@ -11,6 +11,8 @@
  * @store: the session
  * @walk: the walk, as the kernel left it
  * @next: the first entry of the buffer that was not given out
+ * @matches: chooses entries; NULL: all of them
+ * @key: what it looks for
  * @objects: the buffer, as what @walk.what says
  * @edges: the same
  * @handles: the same
@@ -19,6 +21,8 @@ struct refstore_iter {
 	struct refstore *store;
 	struct refstore_walk walk;
 	uint32_t next;
+	bool (*matches)(const struct refstore_iter *iter);
+	uint64_t key;
 	union {
 		struct refstore_walk_object objects[0];
 		struct refstore_walk_edge edges[0];
@@ -77,7 +81,93 @@ int refstore_iter_roots(struct refstore *store, struct refstore_iter **iter)
 			sizeof(struct refstore_walk_handle), iter);
 }
 
-/* 1 when there is an entry to give out, 0 at the end, or a negative errno. */
+/*
+ * Iterators over a part: entry @iter->next is looked at.
+ */
+
+static bool is_of_generation(const struct refstore_iter *iter)
+{
+	const struct refstore_walk_object *object = &iter->objects[iter->next];
+
+	return object->state & REFSTORE_STATE_SLOTTED &&
+	       !(object->state & REFSTORE_STATE_FROZEN) &&
+	       object->generation == iter->key;
+}
+
+static bool is_garbage(const struct refstore_iter *iter)
+{
+	return iter->objects[iter->next].state & REFSTORE_STATE_SAVED;
+}
+
+static bool is_to(const struct refstore_iter *iter)
+{
+	return iter->edges[iter->next].to == iter->key;
+}
+
+static bool is_from(const struct refstore_iter *iter)
+{
+	return iter->edges[iter->next].from == iter->key;
+}
+
+int refstore_iter_generation(struct refstore *store, uint32_t generation,
+			     unsigned int flags, struct refstore_iter **iter)
+{
+	int ret;
+
+	if (generation >= REFSTORE_GENERATIONS)
+		return -EINVAL;
+	ret = refstore_iter_objects(store, flags, iter);
+	if (ret)
+		return ret;
+	(*iter)->matches = is_of_generation;
+	(*iter)->key = generation;
+	return 0;
+}
+
+int refstore_iter_garbage(struct refstore *store, unsigned int flags,
+			  struct refstore_iter **iter)
+{
+	int ret = refstore_iter_objects(store, flags, iter);
+
+	if (!ret)
+		(*iter)->matches = is_garbage;
+	return ret;
+}
+
+static int iter_edges_of(struct refstore *store, uint64_t id,
+			 bool (*matches)(const struct refstore_iter *iter),
+			 struct refstore_iter **iter)
+{
+	int ret = refstore_iter_edges(store, iter);
+
+	if (ret)
+		return ret;
+	(*iter)->matches = matches;
+	(*iter)->key = id;
+	return 0;
+}
+
+int refstore_iter_referrers(struct refstore *store, uint64_t id,
+			    struct refstore_iter **iter)
+{
+	return iter_edges_of(store, id, is_to, iter);
+}
+
+int refstore_iter_referents(struct refstore *store, uint64_t id,
+			    struct refstore_iter **iter)
+{
+	return iter_edges_of(store, id, is_from, iter);
+}
+
+/* The entry is not given out. */
+static void skip(struct refstore_iter *iter)
+{
+	if (iter->walk.flags & REFSTORE_WALK_MINT)
+		refstore_release(iter->store, iter->objects[iter->next].handle);
+	iter->next++;
+}
+
+/* 1 when there is an entry in the buffer, 0 at the end, or a negative errno. */
 static int fill(struct refstore_iter *iter)
 {
 	while (iter->next == iter->walk.count) {
@@ -95,6 +185,18 @@ static int fill(struct refstore_iter *iter)
 	return 1;
 }
 
+/* 1 when there is one to give out, 0 at the end, or a negative errno. */
+static int advance(struct refstore_iter *iter)
+{
+	int ret = fill(iter);
+
+	while (ret == 1 && iter->matches && !iter->matches(iter)) {
+		skip(iter);
+		ret = fill(iter);
+	}
+	return ret;
+}
+
 int refstore_iter_next_object(struct refstore_iter *iter,
 			      struct refstore_walk_object *object)
 {
@@ -102,7 +204,7 @@ int refstore_iter_next_object(struct refstore_iter *iter,
 
 	if (iter->walk.what != REFSTORE_WALK_OBJECTS)
 		return -EINVAL;
-	ret = fill(iter);
+	ret = advance(iter);
 	if (ret == 1)
 		*object = iter->objects[iter->next++];
 	return ret;
@@ -115,7 +217,7 @@ int refstore_iter_next_edge(struct refstore_iter *iter,
 
 	if (iter->walk.what != REFSTORE_WALK_EDGES)
 		return -EINVAL;
-	ret = fill(iter);
+	ret = advance(iter);
 	if (ret == 1)
 		*edge = iter->edges[iter->next++];
 	return ret;
@@ -129,7 +231,7 @@ int refstore_iter_next_handle(struct refstore_iter *iter,
 	if (iter->walk.what != REFSTORE_WALK_HANDLES &&
 	    iter->walk.what != REFSTORE_WALK_ROOTS)
 		return -EINVAL;
-	ret = fill(iter);
+	ret = advance(iter);
 	if (ret == 1)
 		*handle = iter->handles[iter->next++];
 	return ret;
@@ -146,4 +248,93 @@ void refstore_iter_free(struct refstore_iter *iter)
 			refstore_release(iter->store, iter->objects[i].handle);
 	}
 	free(iter);
+}
+
+/*
+ * Looking for an object: the walk mints a handle for each object that it lists,
+ * and giving that back makes work for the scanner. So the walk goes ahead
+ * without handles, and once more for the one that was found.
+ */
+
+#define FIND_CHUNK 64
+
+/*
+ * One step. Tells in @place which entry it is, or that it is not there: nor is
+ * what is just going.
+ */
+static int look(struct refstore *store, struct refstore_walk *walk, uint64_t id,
+		uint32_t *place)
+{
+	struct refstore_walk_object objects[FIND_CHUNK];
+	int ret;
+
+	walk->entries = refstore_pointer(objects);
+	ret = refstore_walk(store, walk);
+	for (*place = 0; !ret && *place < walk->count; ++*place)
+		if (objects[*place].id == id && objects[*place].refs)
+			return 0;
+	*place = FIND_CHUNK;
+	return ret;
+}
+
+/* The next object, with a handle; 0 if it is another one by now. */
+static int take(struct refstore *store, struct refstore_walk *walk, uint64_t id,
+		uint64_t *handle)
+{
+	struct refstore_walk_object object;
+	int ret = 0;
+
+	*handle = 0;
+	walk->flags = REFSTORE_WALK_MINT;
+	walk->capacity = 1;
+	walk->entries = refstore_pointer(&object);
+	while (!ret && !walk->end && !walk->count)
+		ret = refstore_walk(store, walk);
+	if (ret || !walk->count)
+		return ret;
+	if (object.id != id) {
+		refstore_release(store, object.handle);
+		return 0;
+	}
+	*handle = object.handle;
+	return object.handle ? 0 : -EOVERFLOW;
+}
+
+/* Entry @place of the step that begins at @walk. */
+static int mint(struct refstore *store, struct refstore_walk walk, uint64_t id,
+		uint32_t place, uint64_t *handle)
+{
+	uint32_t passed;
+	int ret = 0;
+
+	walk.capacity = place;
+	if (place)
+		ret = look(store, &walk, id, &passed);
+	walk.count = 0;
+	return ret ? ret : take(store, &walk, id, handle);
+}
+
+int refstore_find(struct refstore *store, uint64_t id, uint64_t *object)
+{
+	struct refstore_walk walk = {
+		.what = REFSTORE_WALK_OBJECTS,
+		.capacity = FIND_CHUNK,
+	};
+	uint64_t handle = 0;
+
+	while (!walk.end && !handle) {
+		struct refstore_walk before = walk;
+		uint32_t place;
+		int ret = look(store, &walk, id, &place);
+
+		if (!ret && place < FIND_CHUNK) {
+			ret = mint(store, before, id, place, &handle);
+			/* What was found there has moved: look again. */
+			walk = before;
+		}
+		if (ret)
+			return ret;
+	}
+	*object = handle;
+	return 0;
 }

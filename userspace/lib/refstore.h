@@ -5,7 +5,8 @@
  * The library puts functions on the calls of <linux/refstore.h>, which says
  * what objects, slots, heaps, sessions, roots and handles are. It adds
  * transfers that go on after a signal, batches of any length, iterators, the
- * passing of sessions to other processes, and sessions that survive fork().
+ * passing of sessions to other processes, callbacks for deaths and scans, and
+ * sessions that survive fork().
  *
  *	struct refstore *store;
  *	struct refstore_spec spec = {
@@ -37,11 +38,15 @@
  * the caller keeps it, but for refstore_release() itself. Whatever is still
  * held when the session ends is released by the kernel.
  *
+ * Weak handles are the caller's and are released just so, but they keep no
+ * object. They are taken where it is said, elsewhere the answer is -EBADF.
+ *
  * Threads
  * -------
  * All calls on one session may run beside each other, but refstore_close(),
  * which must come after them. A builder or an iterator is for one thread at a
- * time; several of them may work on one session at once.
+ * time; several of them may work on one session at once. Callbacks run in the
+ * thread that calls refstore_dispatch(), without any lock of the library.
  *
  * Signals
  * -------
@@ -55,7 +60,11 @@
  * struct refstore and the same descriptor number, with the same handles, each
  * counted anew. What the child releases or closes is nothing to the parent, and
  * the other way round. Handles that other threads obtain or release while the
- * fork runs may be on either side of it; the child must not rely on them.
+ * fork runs may be on either side of it; the child must not rely on them. The
+ * child has the weak handles, too, but is told nothing until it asks: no notice
+ * that its parent asked for comes to it, and of scans it hears when it calls
+ * refstore_watch_scans() or adds a callback; then those that its parent had
+ * added are called in it as well.
  *
  * Cloning takes time in proportion to the session's handles, even when the
  * child executes another program at once: posix_spawn() and vfork() do not
@@ -240,7 +249,7 @@ int refstore_dup(struct refstore *store, uint64_t object, uint64_t *result);
 /**
  * refstore_release() - give a handle back
  * @store: the session
- * @object: the handle, not the caller's any more
+ * @object: the handle, or weak handle, not the caller's any more
  */
 int refstore_release(struct refstore *store, uint64_t object);
 
@@ -436,6 +445,12 @@ int refstore_type_register(struct refstore *store, const char *name,
  */
 int refstore_type_name(struct refstore *store, uint32_t type, char *name);
 
+/*
+ * The cycle scanner. It belongs to the heap: what one session sets, all have.
+ * Python's module gc has the same calls under nearly the same names;
+ * librefstore(3) has a table.
+ */
+
 /* The oldest generation: with it, a collection looks at everything. */
 #define REFSTORE_OLDEST	(REFSTORE_GENERATIONS - 1)
 
@@ -452,6 +467,338 @@ int refstore_type_name(struct refstore *store, uint32_t type, char *name);
  */
 int refstore_collect(struct refstore *store, uint32_t generation,
 		     struct refstore_collect *result);
+
+/**
+ * refstore_gc_enable() - let scans run by themselves (they do at first)
+ * @store: the session
+ *
+ * Errors: -EINTR.
+ */
+int refstore_gc_enable(struct refstore *store);
+
+/**
+ * refstore_gc_disable() - let no scan run but those of refstore_collect()
+ * @store: the session
+ *
+ * Cycles that nobody reaches stay until somebody collects. What has no cycle is
+ * freed all the same.
+ * Errors: -EINTR.
+ */
+int refstore_gc_disable(struct refstore *store);
+
+/**
+ * refstore_gc_is_enabled() - whether scans run by themselves
+ * @store: the session
+ *
+ * Return: 1 or 0.
+ * Errors: -EINTR.
+ */
+int refstore_gc_is_enabled(struct refstore *store);
+
+/**
+ * refstore_gc_set_threshold() - after how much to scan
+ * @store: the session
+ * @threshold: [0]: candidates (objects with slots whose count fell, but not to
+ *             zero) that start a scan of generation 0; others: scans of the
+ *             next younger generation that start one of this. 0: no number does
+ *
+ * The scanner counts up to eight times where scans find little. The module's
+ * parameter scan_threshold, 10 and 10 are what a new heap has.
+ * Errors: -EINTR.
+ */
+int refstore_gc_set_threshold(struct refstore *store,
+			      const uint32_t threshold[REFSTORE_GENERATIONS]);
+
+/**
+ * refstore_gc_get_threshold() - after how much scans run
+ * @store: the session
+ * @threshold: out
+ *
+ * Errors: -EINTR.
+ */
+int refstore_gc_get_threshold(struct refstore *store,
+			      uint32_t threshold[REFSTORE_GENERATIONS]);
+
+/**
+ * refstore_gc_set_delay() - how long candidates wait at most
+ * @store: the session
+ * @delay: milliseconds for each generation, 0 to REFSTORE_MAX_DELAY
+ *
+ * Python has no such thing: there, garbage waits until enough is made. A new
+ * heap has the module's parameter scan_delay_ms, and 8 and 64 times that.
+ * Errors: -EINTR, -EINVAL (longer than REFSTORE_MAX_DELAY).
+ */
+int refstore_gc_set_delay(struct refstore *store,
+			  const uint32_t delay[REFSTORE_GENERATIONS]);
+
+/**
+ * refstore_gc_get_delay() - how long candidates wait at most
+ * @store: the session
+ * @delay: out: milliseconds for each generation
+ *
+ * Errors: -EINTR.
+ */
+int refstore_gc_get_delay(struct refstore *store,
+			  uint32_t delay[REFSTORE_GENERATIONS]);
+
+/**
+ * refstore_gc_tune() - all settings in one call
+ * @store: the session
+ * @tune: in and out, as <linux/refstore.h> says; the library sets @size. The
+ *        settings that @flags names are set; all of them are told
+ *
+ * Errors: -EINTR, -EINVAL.
+ */
+int refstore_gc_tune(struct refstore *store, struct refstore_tune *tune);
+
+/**
+ * refstore_gc_get_count() - what the thresholds are compared with
+ * @store: the session
+ * @count: out: [0]: candidates of generation 0; others: scans of the next
+ *         younger generation since the last of this one
+ *
+ * The numbers are read one after the other.
+ */
+int refstore_gc_get_count(struct refstore *store,
+			  uint64_t count[REFSTORE_GENERATIONS]);
+
+/**
+ * refstore_gc_stats() - what the scans of a generation did
+ * @store: the session
+ * @generation: 0 to REFSTORE_OLDEST
+ * @stats: out: sums since the heap was made
+ *
+ * Errors: -EINVAL (no such generation).
+ */
+int refstore_gc_stats(struct refstore *store, uint32_t generation,
+		      struct refstore_generation *stats);
+
+/**
+ * refstore_gc_freeze() - take what is in the heap out of the scanner's sight
+ * @store: the session
+ * @frozen: out: objects with slots that are frozen now; may be NULL
+ *
+ * They cost scans nothing, and are freed only when their count falls to zero.
+ * Takes no time. Calling it again freezes what has come since, too.
+ */
+int refstore_gc_freeze(struct refstore *store, uint64_t *frozen);
+
+/**
+ * refstore_gc_unfreeze() - let the scanner look at everything again
+ * @store: the session
+ * @thawed: out: objects with slots that were frozen; may be NULL
+ *
+ * They are candidates of generation 0 then. Takes time in proportion to the
+ * number of objects.
+ */
+int refstore_gc_unfreeze(struct refstore *store, uint64_t *thawed);
+
+/**
+ * refstore_gc_freeze_count() - how many objects are frozen
+ * @store: the session
+ * @frozen: out: objects with slots
+ *
+ * Takes time in proportion to the number of objects.
+ * Errors: -EINTR.
+ */
+int refstore_gc_freeze_count(struct refstore *store, uint64_t *frozen);
+
+/**
+ * refstore_gc_set_save_all() - keep what scans find, or free it
+ * @store: the session
+ * @save: not 0: garbage is not freed; each object of it gets a reference of the
+ *        heap's, and REFSTORE_STATE_SAVED. refstore_iter_garbage() lists it,
+ *        refstore_gc_drop_garbage() lets it go. 0, as at first: it is freed
+ *
+ * Errors: -EINTR.
+ */
+int refstore_gc_set_save_all(struct refstore *store, int save);
+
+/**
+ * refstore_gc_get_save_all() - whether what scans find is kept
+ * @store: the session
+ *
+ * Return: 1 or 0.
+ * Errors: -EINTR.
+ */
+int refstore_gc_get_save_all(struct refstore *store);
+
+/**
+ * refstore_gc_drop_garbage() - drop the references on what scans have kept
+ * @store: the session
+ * @dropped: out: how many there were; may be NULL
+ *
+ * What is on a cycle is garbage again, for the next scan: turn
+ * refstore_gc_set_save_all() off before, or it is kept again. A signal ends the
+ * call early, with a part of them dropped.
+ * Errors: -EINTR (none was dropped).
+ */
+int refstore_gc_drop_garbage(struct refstore *store, uint64_t *dropped);
+
+/**
+ * refstore_gc_is_tracked() - whether the scanner may have to do with an object
+ * @store: the session
+ * @object: a handle
+ *
+ * Return: 1 if it has slots, or can have some; 0 if it is a leaf.
+ */
+int refstore_gc_is_tracked(struct refstore *store, uint64_t object);
+
+/*
+ * Weak handles: references that do not keep their object.
+ */
+
+/* The largest cookie; those beyond are the library's. */
+#define REFSTORE_COOKIE_MAX (UINT64_MAX >> 1)
+
+/**
+ * refstore_weak() - a weak handle
+ * @store: the session
+ * @object: a handle, or a weak handle, whose object may be dead
+ * @weak: out: a weak handle of the same object, the caller's
+ *
+ * The first one of an object costs the heap 64 bytes.
+ * Errors: -EDQUOT, -EINTR.
+ */
+int refstore_weak(struct refstore *store, uint64_t object, uint64_t *weak);
+
+/**
+ * refstore_weak_notify() - the same, with a notice when the object dies
+ * @store: the session
+ * @object: a handle, or a weak handle
+ * @cookie: a number that the notice shall have, up to REFSTORE_COOKIE_MAX
+ * @weak: out: a weak handle, the caller's
+ *
+ * The notice is an event, for refstore_read_events(); refstore_dispatch() drops
+ * it. It comes once, after all weak handles of the object, and of what a scan
+ * condemned together with it, are dead; at once if the object is dead already.
+ * Releasing @weak before takes the request back.
+ * Errors: -EDQUOT, -EINTR, -EINVAL (@cookie).
+ */
+int refstore_weak_notify(struct refstore *store, uint64_t object,
+			 uint64_t cookie, uint64_t *weak);
+
+/**
+ * refstore_upgrade() - a handle of what a weak handle refers to
+ * @store: the session
+ * @weak: a weak handle, which stays as it is
+ * @object: out: a new handle, the caller's; 0 if the object is dead
+ *
+ * Errors: -EBADF (no weak handle), -EDQUOT, -EOVERFLOW.
+ */
+int refstore_upgrade(struct refstore *store, uint64_t weak, uint64_t *object);
+
+/*
+ * Events: what the kernel tells a session. To wait for them beside other
+ * things, give refstore_fd() to poll(2); it is readable when there are some.
+ */
+
+/**
+ * refstore_watch_scans() - have events when scans begin and end, or not
+ * @store: the session
+ * @watch: not 0: have them; 0, as at first: have none
+ *
+ * Up to 64 of them wait to be read; the next one tells how many did not fit.
+ * Errors: -EINTR.
+ */
+int refstore_watch_scans(struct refstore *store, int watch);
+
+/**
+ * refstore_read_events() - read events
+ * @store: the session
+ * @events: out: where to
+ * @count: at most so many, at least 1
+ * @timeout: milliseconds to wait for the first; 0: do not wait; -1: for ever
+ *
+ * The library sets O_NONBLOCK for the session's file, also where others share
+ * it. Several threads may read; each event comes to one of them.
+ * Return: how many; 0 if none came in time.
+ * Errors: -EINTR (nothing was read), -EINVAL (@count), -ENODATA (the session
+ * never asked to be told of anything).
+ */
+ssize_t refstore_read_events(struct refstore *store,
+			     struct refstore_event *events, size_t count,
+			     int timeout);
+
+/**
+ * refstore_death_fn - told that an object is dead
+ * @store: the session
+ * @weak: the weak handle that refstore_watch() gave, still the caller's
+ * @id: the object's id
+ * @data: what refstore_watch() was given
+ */
+typedef void (*refstore_death_fn)(struct refstore *store, uint64_t weak,
+				  uint64_t id, void *data);
+
+/**
+ * refstore_watch() - have a function called when an object is dead
+ * @store: the session
+ * @object: a handle, or a weak handle; it may be dead already
+ * @death: called once, by refstore_dispatch()
+ * @data: for @death
+ * @weak: out: a weak handle, the caller's, for refstore_unwatch()
+ *
+ * Errors: -EDQUOT, -EINTR.
+ */
+int refstore_watch(struct refstore *store, uint64_t object,
+		   refstore_death_fn death, void *data, uint64_t *weak);
+
+/**
+ * refstore_unwatch() - give a weak handle back, and forget its function
+ * @store: the session
+ * @weak: from refstore_watch(), whose function was called or not; or any other
+ *        handle, for which this is refstore_release()
+ *
+ * The function is not called from now on, but may be running in another thread.
+ * refstore_release() would forget it only when the session ends.
+ */
+int refstore_unwatch(struct refstore *store, uint64_t weak);
+
+/**
+ * refstore_gc_fn - told that a scan begins, or has ended
+ * @store: the session
+ * @event: its kind is REFSTORE_EVENT_SCAN_BEGIN or REFSTORE_EVENT_SCAN_END
+ * @data: what refstore_gc_add_callback() was given
+ */
+typedef void (*refstore_gc_fn)(struct refstore *store,
+			       const struct refstore_event *event, void *data);
+
+/**
+ * refstore_gc_add_callback() - have a function called for each scan
+ * @store: the session
+ * @call: called by refstore_dispatch(), after the functions added before it.
+ *        The scan may be over already: nobody waits for it
+ * @data: for @call
+ *
+ * Does what refstore_watch_scans() does.
+ * Errors: -EINTR.
+ */
+int refstore_gc_add_callback(struct refstore *store, refstore_gc_fn call,
+			     void *data);
+
+/**
+ * refstore_gc_remove_callback() - have it called no more
+ * @store: the session
+ * @call: as it was added
+ * @data: the same
+ *
+ * With the last function, the events of scans end, too.
+ * Errors: -EINTR, -ENOENT (it was not added).
+ */
+int refstore_gc_remove_callback(struct refstore *store, refstore_gc_fn call,
+				void *data);
+
+/**
+ * refstore_dispatch() - read events and call the functions that they are for
+ * @store: the session
+ * @timeout: as for refstore_read_events()
+ *
+ * Handles what there is. Events that no function is for are dropped. Functions
+ * may call everything but refstore_close().
+ * Return: how many events there were, dropped ones included.
+ * Errors: as for refstore_read_events().
+ */
+ssize_t refstore_dispatch(struct refstore *store, int timeout);
 
 /*
  * Iterators: what a heap contains.
@@ -481,6 +828,56 @@ struct refstore_iter;
  */
 int refstore_iter_objects(struct refstore *store, unsigned int flags,
 			  struct refstore_iter **iter);
+
+/**
+ * refstore_iter_generation() - the same, over the objects of a generation
+ * @store: the session, which must outlive the iterator
+ * @generation: 0 to REFSTORE_OLDEST
+ * @flags: as for refstore_iter_objects()
+ * @iter: out: the iterator
+ *
+ * Leaves have no age, and frozen objects count as older than all: neither are
+ * met. This and the next three look at the whole heap, and pass over the rest.
+ * Errors: -EINVAL.
+ */
+int refstore_iter_generation(struct refstore *store, uint32_t generation,
+			     unsigned int flags, struct refstore_iter **iter);
+
+/**
+ * refstore_iter_garbage() - the same, over the objects that scans have kept
+ * @store: the session, which must outlive the iterator
+ * @flags: as for refstore_iter_objects()
+ * @iter: out: the iterator
+ *
+ * See refstore_gc_set_save_all().
+ * Errors: -EINVAL.
+ */
+int refstore_iter_garbage(struct refstore *store, unsigned int flags,
+			  struct refstore_iter **iter);
+
+/**
+ * refstore_iter_referrers() - begin a walk over the slots that hold an object
+ * @store: the session, which must outlive the iterator
+ * @id: the object's id, see refstore_stat()
+ * @iter: out: the iterator, for refstore_iter_next_edge()
+ *
+ * refstore_find() makes handles of what it meets. Handles and the root can
+ * refer to the object, too: refstore_iter_handles(), refstore_iter_roots().
+ */
+int refstore_iter_referrers(struct refstore *store, uint64_t id,
+			    struct refstore_iter **iter);
+
+/**
+ * refstore_iter_referents() - begin a walk over the slots of an object
+ * @store: the session, which must outlive the iterator
+ * @id: the object's id
+ * @iter: out: the iterator, for refstore_iter_next_edge()
+ *
+ * Who has a handle of it gets handles of what it refers to, in less time, from
+ * refstore_read_slots().
+ */
+int refstore_iter_referents(struct refstore *store, uint64_t id,
+			    struct refstore_iter **iter);
 
 /**
  * refstore_iter_edges() - begin a walk over the slots that are not empty
@@ -538,6 +935,17 @@ int refstore_iter_next_handle(struct refstore_iter *iter,
  * @iter: the iterator, or NULL
  */
 void refstore_iter_free(struct refstore_iter *iter);
+
+/**
+ * refstore_find() - a handle of an object whose id is known
+ * @store: the session
+ * @id: the id
+ * @object: out: a handle, the caller's; 0 if there is no such object
+ *
+ * Takes time in proportion to the number of objects.
+ * Errors: -EDQUOT, -EINTR, -EOVERFLOW.
+ */
+int refstore_find(struct refstore *store, uint64_t id, uint64_t *object);
 
 /**
  * refstore_walk() - one step of a walk, for callers with buffers of their own
@@ -639,6 +1047,13 @@ ssize_t refstore_builder_set_root(struct refstore_builder *builder,
 				  uint64_t value);
 ssize_t refstore_builder_cas_root(struct refstore_builder *builder,
 				  uint64_t expected, uint64_t value);
+ssize_t refstore_builder_weak(struct refstore_builder *builder,
+			      uint64_t object);
+/* -EINVAL, too, for a cookie beyond REFSTORE_COOKIE_MAX. */
+ssize_t refstore_builder_weak_notify(struct refstore_builder *builder,
+				     uint64_t object, uint64_t cookie);
+ssize_t refstore_builder_upgrade(struct refstore_builder *builder,
+				 uint64_t weak);
 
 /**
  * refstore_builder_submit() - run the operations, in order

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "fork.h"
-#include "session.h"
+#include "watch.h"
 
 static int set_cloexec(int fd)
 {
@@ -27,6 +27,7 @@ static int adopt(int fd, struct refstore **result)
 		return -ENOMEM;
 	store->fd = fd;
 	store->clone = -1;
+	pthread_mutex_init(&store->watches.lock, NULL);
 	ret = refstore_query(store, &query);
 	if (!ret)
 		ret = set_cloexec(fd);
@@ -89,6 +90,8 @@ void refstore_close(struct refstore *store)
 	if (store->fd >= 0)
 		close(store->fd);
 	refstore_fork_unlock();
+	refstore_watch_end(&store->watches);
+	refstore_gc_callbacks_end(&store->watches);
 	free(store);
 }
 

@@ -6,6 +6,7 @@
 #define LIBREFSTORE_SESSION_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
 
@@ -14,6 +15,24 @@
 #include "refstore.h"
 #pragma GCC visibility pop
 
+struct gc_callback;
+
+/**
+ * struct watches - who is called for what the kernel tells
+ * @lock: protects the others; no callback runs under it
+ * @by_cookie: tree of callbacks for deaths, see weak.c
+ * @by_weak: the same ones
+ * @last_cookie: number of the newest one
+ * @gc: list of callbacks for scans, see event.c
+ */
+struct watches {
+	pthread_mutex_t lock;
+	void *by_cookie;
+	void *by_weak;
+	uint64_t last_cookie;
+	struct gc_callback *gc;
+};
+
 /**
  * struct refstore - a session
  * @fd: its descriptor; -1 if it died in a fork. Changes nowhere else, so calls
@@ -21,12 +40,14 @@
  * @max_batch: operations that the kernel takes at once
  * @clone: while a fork runs: the child's descriptor, or -1
  * @next: the next one of all sessions, under the lock of fork.c
+ * @watches: its callbacks
  */
 struct refstore {
 	int fd;
 	uint64_t max_batch;
 	int clone;
 	struct refstore *next;
+	struct watches watches;
 };
 
 /* One call of the kernel: 0 or a negative errno. */

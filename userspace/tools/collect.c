@@ -4,8 +4,27 @@
 #include <string.h>
 
 #include "command.h"
+#include "number.h"
 #include "out.h"
 #include "target.h"
+
+static uint64_t generation = REFSTORE_OLDEST;
+
+enum {
+	OPTION_GENERATION = OPTION_FIRST,
+};
+
+static const struct option options[] = {
+	{ "generation", required_argument, NULL, OPTION_GENERATION },
+	{},
+};
+
+static bool take(int option, const char *argument)
+{
+	(void)option;
+	return number_take("--generation", argument, 0, REFSTORE_OLDEST,
+			   &generation);
+}
 
 static void print_result(const struct refstore_collect *result)
 {
@@ -14,6 +33,7 @@ static void print_result(const struct refstore_collect *result)
 	out_count("visited", " visited ", result->visited, "object");
 	out_number("reclaimed", ", reclaimed %" PRIu64, result->reclaimed);
 	out_count("bytes", " of ", result->bytes, "byte");
+	out_number("saved", ", saved %" PRIu64, result->saved);
 	out_number("aborted", ", aborted %" PRIu64, result->aborted);
 	out_number("nanoseconds", "; %" PRIu64 " ns\n", result->nanoseconds);
 	out_close_object();
@@ -27,7 +47,7 @@ static int run_collect(const struct arguments *arguments)
 
 	if (target_open(arguments, &store))
 		return STATUS_FAILED;
-	ret = refstore_collect(store, REFSTORE_OLDEST, &result);
+	ret = refstore_collect(store, (uint32_t)generation, &result);
 	refstore_close(store);
 	if (ret) {
 		warnx("cannot collect: %s", strerror(-ret));
@@ -41,9 +61,16 @@ const struct command command_collect = {
 	.name = "collect",
 	.usage = "",
 	.summary = "Collect a heap's cycles now, and tell what that did",
-	.help = "Waits until everything that was unreachable has been freed.\n"
-		"'aborted' counts groups of objects that were touched\n"
-		"meanwhile and kept.\n",
+	.help = "Waits until everything that was unreachable has been freed,\n"
+		"or of a younger generation, what a scan of that finds.\n"
+		"'saved' counts objects that were kept, see 'refstore gc';\n"
+		"'aborted' groups of objects that were touched meanwhile and\n"
+		"kept.\n",
 	.session = true,
+	.options = options,
+	.options_help =
+		"      --generation N  look at generations 0 to N, at most 2;\n"
+		"                      without it, at everything\n",
+	.take = take,
 	.run = run_collect,
 };

@@ -5,6 +5,7 @@
 #ifndef REFSTORE_COMMAND_H
 #define REFSTORE_COMMAND_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -32,6 +33,9 @@ struct arguments {
 	char **words;
 };
 
+/* Below are those that a character stands for. */
+#define OPTION_FIRST 256
+
 /**
  * struct command - a command
  * @name: its name
@@ -41,6 +45,10 @@ struct arguments {
  * @session: it takes the options that name a session
  * @operand: the word that it needs, after which it takes others; or NULL: it
  *           takes no words
+ * @stops: the first word ends the options: what follows can be a command
+ * @options: its own options, ended by one of zeroes; val from OPTION_FIRST on
+ * @options_help: what --help says of them
+ * @take: takes one of them; false after it has said on stderr what was wrong
  * @run: does it; returns STATUS_*; before STATUS_USAGE it says on stderr what
  *       was wrong
  */
@@ -51,6 +59,10 @@ struct command {
 	const char *help;
 	bool session;
 	const char *operand;
+	bool stops;
+	const struct option *options;
+	const char *options_help;
+	bool (*take)(int option, const char *argument);
 	int (*run)(const struct arguments *arguments);
 };
 
@@ -58,6 +70,11 @@ extern const struct command command_stat;
 extern const struct command command_types;
 extern const struct command command_scans;
 extern const struct command command_collect;
+extern const struct command command_gc;
+extern const struct command command_ls;
+extern const struct command command_referrers;
+extern const struct command command_referents;
+extern const struct command command_events;
 extern const struct command command_load;
 extern const struct command command_dump;
 extern const struct command command_verify;

@@ -267,5 +267,6 @@ const struct command command_load = {
 		"or SIGHUP. Only that line can be JSON: with COMMAND, --json\n"
 		"changes nothing.\n",
 	.operand = "FILE",
+	.stops = true,
 	.run = run_load,
 };

@@ -15,6 +15,11 @@ static const struct command *const commands[] = {
 	&command_types,
 	&command_scans,
 	&command_collect,
+	&command_gc,
+	&command_ls,
+	&command_referrers,
+	&command_referents,
+	&command_events,
 	&command_verify,
 	&command_dump,
 	&command_load,
@@ -51,7 +56,7 @@ static void help_all(void)
 	     "\n\n"
 	     "Commands:");
 	for (i = 0; i < NR_COMMANDS; i++)
-		printf("  %-8s  %s\n", commands[i]->name, commands[i]->summary);
+		printf("  %-9s  %s\n", commands[i]->name, commands[i]->summary);
 	puts("\n"
 	     "Without a command: stat. 'refstore COMMAND --help' tells more.\n"
 	     "\n"
@@ -65,6 +70,8 @@ static void help_command(const struct command *command)
 	printf("Usage: refstore %s [OPTION]...%s\n%s.\n\n%s\nOptions:\n%s",
 	       command->name, command->usage, command->summary, command->help,
 	       common_options);
+	if (command->options)
+		fputs(command->options_help, stdout);
 	if (command->session)
 		fputs(session_options, stdout);
 	fputs(exit_status, stdout);
@@ -140,14 +147,31 @@ static const struct option session_long[] = {
 	{},
 };
 
+#define LONG_OPTIONS 24
+
+static void append_options(struct option *all, const struct option *more)
+{
+	while (all->name)
+		all++;
+	while (more && more->name)
+		*all++ = *more++;
+	*all = (struct option){};
+}
+
 /* Takes the options of a command, or, without one, those before it. */
 static void take_options(const struct command *command,
 			 struct arguments *arguments, int argc, char **argv)
 {
 	bool session = command && command->session;
 	const char *brief = session ? session_short : common_short;
-	const struct option *full = session ? session_long : common_long;
+	struct option full[LONG_OPTIONS] = {};
 	int option;
+
+	/* Without the '+', words may come before options. */
+	if (command && !command->stops)
+		brief++;
+	append_options(full, session ? session_long : common_long);
+	append_options(full, command ? command->options : NULL);
 
 	/* 0 starts getopt() anew. */
 	optind = 0;
@@ -171,6 +195,9 @@ static void take_options(const struct command *command,
 				take_number(command, "--session-fd", 0);
 			break;
 		default:
+			if (option >= OPTION_FIRST &&
+			    command->take(option, optarg))
+				break;
 			if (!command)
 				fputs("Options of a command come after it. ",
 				      stderr);

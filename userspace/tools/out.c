@@ -56,8 +56,11 @@ static void close_bracket(char bracket)
 		return;
 	putchar(bracket);
 	first = false;
-	if (!--depth)
-		putchar('\n');
+	if (--depth)
+		return;
+	putchar('\n');
+	/* Another value may follow, on a line of its own. */
+	first = true;
 }
 
 void out_open_object(const char *name)
@@ -102,6 +105,20 @@ void out_count(const char *name, const char *before, uint64_t number,
 	out_json_number(name, number);
 	out_text("%s%" PRIu64 " %s%s", before, number, noun,
 		 number == 1 ? "" : "s");
+}
+
+void out_json_truth(const char *name, bool truth)
+{
+	if (!json)
+		return;
+	begin(name);
+	fputs(truth ? "true" : "false", stdout);
+}
+
+void out_truth(const char *name, bool truth)
+{
+	out_json_truth(name, truth);
+	out_text("%s", truth ? "yes" : "no");
 }
 
 void out_number(const char *name, const char *format, uint64_t number)

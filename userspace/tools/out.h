@@ -18,11 +18,15 @@ __attribute__((format(printf, 1, 2)))
 void out_text(const char *format, ...);
 void out_json_number(const char *name, uint64_t number);
 void out_json_string(const char *name, const char *string);
+void out_json_truth(const char *name, bool truth);
 
 void out_open_object(const char *name);
 void out_close_object(void);
 void out_open_array(const char *name);
 void out_close_array(void);
+
+/* The text is "yes" or "no". */
+void out_truth(const char *name, bool truth);
 
 /* The text is @before, the number, and @noun, in the singular or the plural. */
 void out_count(const char *name, const char *before, uint64_t number,

@@ -40,9 +40,11 @@ static uint64_t sum_entry(uint32_t what, const char *bytes)
 	size_t i;
 
 	memcpy(&entry, bytes, sizes[what]);
-	/* The scanner's own mark, which goes when it has looked. */
-	if (what == REFSTORE_WALK_OBJECTS)
+	/* The scanner's own marks, which change when it has looked. */
+	if (what == REFSTORE_WALK_OBJECTS) {
 		entry.object.state &= ~(uint32_t)REFSTORE_STATE_CANDIDATE;
+		entry.object.generation = 0;
+	}
 	for (i = 0; i < NR_WORDS; i++)
 		sum = mix(sum) ^ entry.words[i];
 	return mix(sum);
