@@ -15,11 +15,11 @@
  * outside has one. A put that leaves no more than that may have dropped the
  * last one from outside: then the object is young again. That is a guess, which
  * decides when a scan looks, not what it does; where it was wrong once (the
- * object survived) it is not made again until a scan counts anew.
+ * object survived) it is not made again.
  *
  * Rule R1: the bit in the word (RS_REF_CANDIDATE in the youngest queue,
- * RS_REF_OLD in the one of the object's age) and the place in the queue change
- * together, under the queue's lock, by somebody who holds a reference, or (for
+ * RS_REF_OLD in the one of the object's age; both in that, where no put shall
+ * look at @edges) and the place in the queue change together, under the queue's lock, by somebody who holds a reference, or (for
  * the scanner) only while the count is above zero. The last put of an object
  * takes it out. So what is in a queue is alive, or its last putter waits for
  * the lock, and its memory stays as long as we hold that. No put lowers a count
@@ -76,54 +76,56 @@ static void rs_candidate_unlink(struct rs_queue *queue, struct rs_object *obj)
 	WRITE_ONCE(queue->len, queue->len - 1);
 }
 
-/* The bit for an object whose word is @word, and which is about to be put. */
-static u64 rs_candidate_bit(struct rs_heap *heap, struct rs_object *obj,
-			    u64 word)
+/* The bits for an object whose word is @word, and which is about to be put. */
+static u64 rs_candidate_bits(struct rs_heap *heap, struct rs_object *obj,
+			     u64 word)
 {
 	struct rs_queue *queue = &heap->queue[rs_candidate_age(obj)];
+	bool misled = rs_candidate_misled(obj);
 
 	if (queue == heap->queue)
 		return RS_REF_CANDIDATE;
-	if (rs_word_count(word) - 1 <= READ_ONCE(rs_slotted(obj)->edges))
+	if (!misled &&
+	    rs_word_count(word) - 1 <= READ_ONCE(rs_slotted(obj)->edges))
 		return RS_REF_CANDIDATE;
 	if (word & RS_REF_OLD || queue->len < rs_vec_len(&queue->vec))
-		return RS_REF_OLD;
+		return misled ? RS_REF_LINKED : RS_REF_OLD;
 	WRITE_ONCE(queue->wants_room, true);
 	rs_candidate_set_age(obj, 0);
 	return RS_REF_CANDIDATE;
 }
 
 /*
- * Sets the bit if the object lives and has it not yet. Returns the bit, and the
- * word from before; or 0.
+ * Sets the bits if the object lives and has them not yet. Returns the bits, and
+ * the word from before; or 0.
  */
 static u64 rs_candidate_mark(struct rs_heap *heap, struct rs_object *obj,
 			     u64 *word)
 {
-	u64 bit;
+	u64 bits;
 
 	*word = rs_ref_read(&obj->ref);
 	do {
 		if (!rs_word_alive(*word) || *word & RS_REF_CANDIDATE)
 			return 0;
-		bit = rs_candidate_bit(heap, obj, *word);
-		if (*word & bit)
+		bits = rs_candidate_bits(heap, obj, *word);
+		if (*word & bits)
 			return 0;
 	} while (!rs_ref_cmpxchg(&obj->ref, word,
-				 (*word & ~RS_REF_LINKED) | bit));
-	return bit;
+				 (*word & ~RS_REF_LINKED) | bits));
+	return bits;
 }
 
 static void rs_candidate_add_locked(struct rs_heap *heap, struct rs_object *obj)
 {
 	struct rs_queue *queue;
-	u64 word, bit = rs_candidate_mark(heap, obj, &word);
+	u64 word, bits = rs_candidate_mark(heap, obj, &word);
 
-	if (!bit)
+	if (!bits)
 		return;
 	if (word & RS_REF_OLD)
 		rs_candidate_unlink(rs_candidate_queue(heap, obj, word), obj);
-	queue = rs_candidate_queue(heap, obj, bit);
+	queue = rs_candidate_queue(heap, obj, bits);
 	rs_candidate_link(queue, obj);
 	rs_trigger_candidate(heap, queue);
 	/* Here, as the last put waits for the lock */
@@ -219,23 +221,22 @@ void rs_candidate_survived(struct rs_heap *heap, struct rs_object *obj,
 			   bool young)
 {
 	u32 age = rs_candidate_age(obj);
-	struct rs_queue *next = &heap->queue[age + 1];
 
 	lockdep_assert_held(&heap->queue_lock);
-	if (young && age) {
-		/* Its edges misled us */
-		WRITE_ONCE(rs_slotted(obj)->edges, 0);
-	} else if (age < RS_GENERATIONS - 1 &&
-		   !(rs_ref_read(&obj->ref) & RS_REF_OLD)) {
-		rs_candidate_set_age(obj, age + 1);
-		if (next->len == next->vec.len)
-			WRITE_ONCE(next->wants_room, true);
-	}
+	/* While it is linked by its age, that stays */
+	if (rs_ref_read(&obj->ref) & RS_REF_OLD || rs_candidate_misled(obj))
+		return;
+	if (young && age)
+		age = RS_AGE_MISLED;
+	else if (age < RS_GENERATIONS - 1)
+		age++;
+	rs_candidate_set_age(obj, age);
 }
 
 /*
- * Doubles the room of old queues that had too little. For the scanner, which
- * alone does this; without memory, old candidates stay young.
+ * Gives old queues their first room, and doubles it where it was too little.
+ * For the scanner, which alone does this; without memory, old candidates become
+ * young.
  */
 void rs_candidates_make_room(struct rs_heap *heap)
 {
@@ -244,7 +245,7 @@ void rs_candidates_make_room(struct rs_heap *heap)
 
 	for (queue = &heap->queue[1]; queue < &heap->queue[RS_GENERATIONS];
 	     queue++) {
-		if (!READ_ONCE(queue->wants_room))
+		if (queue->vec.len && !READ_ONCE(queue->wants_room))
 			continue;
 		WRITE_ONCE(queue->wants_room, false);
 		want = queue->vec.len * 2 + 1;

@@ -5,16 +5,28 @@
 #ifndef RS_CANDIDATE_H
 #define RS_CANDIDATE_H
 
+#include <linux/minmax.h>
+
 #include "heap.h"
 
 /* queue_pos: the place, and above it the object's age */
 #define RS_POS_MASK	GENMASK(29, 0)
 #define RS_AGE_SHIFT	30
 
-/* An object's age: the number of the oldest generation whose scan it knows. */
+/* As old as can be, and no more guesses about it (candidate.c). */
+#define RS_AGE_MISLED	RS_GENERATIONS
+
+/* An object's age: the generation to which it belongs as a candidate. */
 static inline u32 rs_candidate_age(const struct rs_object *obj)
 {
-	return READ_ONCE(obj->queue_pos) >> RS_AGE_SHIFT;
+	u32 age = READ_ONCE(obj->queue_pos) >> RS_AGE_SHIFT;
+
+	return min_t(u32, age, RS_GENERATIONS - 1);
+}
+
+static inline bool rs_candidate_misled(const struct rs_object *obj)
+{
+	return READ_ONCE(obj->queue_pos) >> RS_AGE_SHIFT == RS_AGE_MISLED;
 }
 
 void rs_candidate_add(struct rs_heap *heap, struct rs_object *obj);

@@ -45,7 +45,7 @@
 #define RS_REF_OLD		BIT_ULL(30)	/* linked among the old ones */
 #define RS_REF_VERSION_ONE	BIT_ULL(31)
 
-/* Linked in one of the heap's queues; never both (candidate.c). */
+/* Linked in one of the heap's queues (candidate.c). */
 #define RS_REF_LINKED		(RS_REF_CANDIDATE | RS_REF_OLD)
 
 #define RS_REF_MAX		((u32)BIT(24))

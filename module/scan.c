@@ -267,6 +267,7 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	};
 	bool done;
 
+	rs_candidates_make_room(heap);
 	rs_scan_begin(&scan);
 	trace_refstore_scan_begin(heap, scan.number, generation, trigger);
 	rs_events_scan(&scan, REFSTORE_EVENT_SCAN_BEGIN);
@@ -281,7 +282,6 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	rs_scan_set_limit(&scan);
 	rs_reap_deferred(heap);
 	rs_scan_reclaim(&scan);
-	rs_candidates_make_room(heap);
 	rs_scan_report(&scan, trigger);
 	rs_scan_step(&scan, RS_STEP_END);
 }

@@ -256,18 +256,31 @@ static void candidate_misleads_once(struct kunit *test)
 	struct rs_object *owner = rst_old_ring(g, 1), *ring = rst_ring(g, 10);
 
 	rst_give(g, owner, 1, ring);
-	for (; rs_candidate_age(ring) < 2;) {
-		rst_use(g, owner);
+	while (rs_candidate_age(ring) < RS_GENERATIONS - 1) {
 		rst_use(g, ring);
 		rst_collect_age(g, 2);
 	}
+	rst_use(g, owner);
+	rst_collect_age(g, 2);
 	KUNIT_EXPECT_EQ(test, rs_slotted(ring)->edges, 2);
 	rst_use(g, ring);
 	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 1);
 	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 10);
+	KUNIT_EXPECT_TRUE(test, rs_candidate_misled(ring));
 	rst_use(g, ring);
 	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 0);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
 	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 0);
+	rst_audit(g);
+	/* Nor after a scan that counted anew */
+	rst_use(g, owner);
+	rst_collect_age(g, 2);
+	KUNIT_EXPECT_EQ(test, rs_slotted(ring)->edges, 2);
+	rst_use(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 0);
+	rst_link(g, owner, 1, NULL);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 0);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 2), 10);
 	rst_audit(g);
 }
 

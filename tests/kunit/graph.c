@@ -514,8 +514,8 @@ static void rst_audit_object(struct rst_audit *a, struct rs_object *obj)
 	a->candidates += !!(word & RS_REF_LINKED);
 	if (word & (RS_REF_SUSPECT | RS_REF_DEAD))
 		rst_complain(a, obj, "no scan runs, and it is not alive");
-	if ((word & RS_REF_LINKED) == RS_REF_LINKED)
-		rst_complain(a, obj, "it is in two queues");
+	if ((word & RS_REF_LINKED) == RS_REF_LINKED && !rs_candidate_misled(obj))
+		rst_complain(a, obj, "it says that it misled");
 	if (word & RS_REF_LINKED && !(word & RS_REF_TRACKED))
 		rst_complain(a, obj, "a leaf is a candidate");
 }
@@ -533,6 +533,7 @@ static void rst_audit_queue(struct rst_audit *a, u32 age)
 						      sizeof(obj));
 		if ((obj->queue_pos & RS_POS_MASK) != i ||
 		    (age && rs_candidate_age(obj) != age) ||
+		    (!age && rs_ref_read(&obj->ref) & RS_REF_OLD) ||
 		    !(rs_ref_read(&obj->ref) & bit))
 			rst_complain(a, obj, "the queue is wrong");
 	}
