@@ -787,7 +787,7 @@ TEST_F(gc, test_callbacks_on_callback)
 /* A collection in the middle of making references: each is sound or dead. */
 TEST_F(gc, test_gc_during_ref_creation)
 {
-	const unsigned int turns = rs_size(2000);
+	const unsigned int turns = rs_size(1000);
 	__u64 object, weak, strong, id;
 	struct refstore_event event;
 	unsigned int i;

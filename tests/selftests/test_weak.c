@@ -922,6 +922,7 @@ TEST_F(weak, bad_address)
 		NOTIFY(self->leaf, i);
 	}
 	ASSERT_EQ(0, rs_release(self->fd, self->leaf));
+	ASSERT_EQ(0, rs_nonblock(self->fd, true));
 	EXPECT_EQ(-EFAULT, rs_read_events(self->fd, (void *)end, 1));
 	EXPECT_EQ(-EFAULT, rs_read_events(self->fd, (void *)end, 3));
 	EXPECT_EQ(-EFAULT, rs_read_events(self->fd, (void *)(end - 8), 1));
