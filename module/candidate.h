@@ -16,7 +16,7 @@
 /* As old as can be, and no more guesses about it (candidate.c). */
 #define RS_AGE_MISLED	RS_GENERATIONS
 
-/* An object's age: the generation to which it belongs as a candidate. */
+/* An object's age: the generation to which it belongs. */
 static inline u32 rs_candidate_age(const struct rs_object *obj)
 {
 	u32 age = READ_ONCE(obj->queue_pos) >> RS_AGE_SHIFT;

@@ -647,6 +647,8 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_WEAK - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_weak, refstore_weak, result,
 			   REFSTORE_WEAK_NOTIFY, true),
+		/* The object keeps its block */
+		.probe = true,
 	},
 	[REFSTORE_CMD_UPGRADE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_upgrade, refstore_upgrade, result, 0, true),

@@ -276,9 +276,9 @@ void rs_trigger_next(struct rs_heap *heap)
 		if (!rs_candidates_of(heap, age))
 			continue;
 		rs_trigger_arm(heap, rs_trigger_delayed(heap, age));
-		if (!age && rs_trigger_many(heap, age))
+		if (rs_trigger_many(heap, age))
 			rs_trigger_arm(heap,
-				       READ_ONCE(heap->generation[0].rest));
+				       READ_ONCE(heap->generation[age].rest));
 	}
 }
 

@@ -5,6 +5,7 @@
 #ifndef RS_WEAK_H
 #define RS_WEAK_H
 
+#include <linux/build_bug.h>
 #include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -31,6 +32,9 @@ struct rs_weak_block {
 	struct list_head watchers;
 	struct list_head node;
 };
+
+/* What the header says that it costs */
+static_assert(sizeof(struct rs_weak_block) == 56);
 
 /**
  * struct rs_weak - a weak handle

@@ -769,7 +769,7 @@ struct refstore_drop_saved {
  * @result: out: a new weak handle of the same object
  *
  * A weak handle counts as a handle of its session. The first one of an object
- * costs the heap 64 bytes. A clone of the session has it as well, but gets no
+ * costs the heap 56 bytes, even if the call fails afterwards. A clone of the session has it as well, but gets no
  * notice.
  * A notice that was asked for is never lost, nor does it come twice; when the
  * object of a weak handle is dead already, it comes at once. It comes after
