@@ -19,11 +19,12 @@
  *
  * Rule R1: the bit in the word (RS_REF_CANDIDATE in the youngest queue,
  * RS_REF_OLD in the one of the object's age; both in that, where no put shall
- * look at @edges) and the place in the queue change together, under the queue's lock, by somebody who holds a reference, or (for
- * the scanner) only while the count is above zero. The last put of an object
- * takes it out. So what is in a queue is alive, or its last putter waits for
- * the lock, and its memory stays as long as we hold that. No put lowers a count
- * to non-zero but from a word with one of the bits set.
+ * look at @edges) and the place in the queue change together, under the queue's
+ * lock, by somebody who holds a reference, or (for the scanner) only while the
+ * count is above zero. The last put of an object takes it out. So what is in a
+ * queue is alive, or its last putter waits for the lock, and its memory stays as
+ * long as we hold that. No put lowers a count to non-zero but from a word with
+ * one of the bits set.
  *
  * A queue is an array without holes: the last candidate takes the place of one
  * that leaves. The youngest has room for every slotted object, reserved when

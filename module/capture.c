@@ -112,8 +112,8 @@ static bool rs_drain(struct rs_scan *scan)
 /*
  * Captures the target of some slots. Its memory stays: it had a count when the
  * slots were read, so its last put comes after the scan's number was set (R13).
- * The word is captured before its own slots are read, which is when it is popped
- * (R3).
+ * The word is captured before its own slots are read, which is when its turn on
+ * the list comes (R3).
  */
 static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 			  unsigned long slot, u32 edges)
@@ -147,7 +147,7 @@ static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 	return rs_capture_push(scan, child, RS_EPOCH_CAPTURED, edges);
 }
 
-/* How many slots from the first on refer to the same: one edge, counted often. */
+/* How many slots, from the first on, refer to the same. */
 static u32 rs_slots_equal(const unsigned long *slots, u32 n)
 {
 	u32 i;
