@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs the tests: static checks, KUnit on User Mode Linux, KUnit and programs on
-# the checking kernel, programs on Debian's kernels. With --all, longer forms, and
-# programs of both sizes on all kernels. The last line is
+# Runs the tests: static checks, the scanner's model, KUnit on User Mode Linux,
+# KUnit and programs on the checking kernel, programs on Debian's kernels. With
+# --all, longer forms, and programs of both sizes on all kernels. The last line is
 # "N passed, N failed, N skipped".
 set -euo pipefail
 
@@ -78,24 +78,28 @@ parse_arguments() {
 	longer=()
 	on_check=(m64)
 	on_stock=(m64)
+	model=(--quick)
 	[[ ${1-} == --all ]] || return 0
 	time=7200
 	each=3600
 	longer=(REFSTORE_LONG=1 REFSTORE_KILLS=1000 REFSTORE_OPS=200000)
 	on_check=(m64 m32)
 	on_stock=(m64 m32)
+	model=()
 }
 
 main() {
-	local time each longer on_check on_stock source
+	local time each longer on_check on_stock model source
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
-	"$VM_DIR/deps.sh" build vm kernels check python
+	"$VM_DIR/deps.sh" build vm kernels check python model
 	make -s -C "$PROJECT/userspace"
 	source=$("$VM_DIR/kernel.sh" source-6.12)
 	make -s -C "$PROJECT/tests/selftests" \
 		KSELFTEST="$source/tools/testing/selftests"
 	stage 'static checks' '' "$PROJECT/tests/check.sh"
+	stage 'model of the scanner' '' "$PROJECT/tests/model/run.sh" \
+		"${model[@]}"
 	stage 'KUnit, User Mode Linux with KASAN' '    ' \
 		"$VM_DIR/uml.sh" uml-kasan 'refstore*' \
 		"refstore.$NO_DELAYED_SCANS"

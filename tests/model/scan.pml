@@ -2,55 +2,131 @@
 /*
  * A model of the cycle scanner and of the sessions that run beside it.
  *
- * Objects with two slots each, two sessions whose calls run one step at a time, a
- * scan that comes when it likes and a last one when the sessions are through,
- * memory that is used again at once. A step is what the code does between two
- * looks at memory that others write; what is one step here happens in the code
- * under a lock that all take who could see the middle of it, or is private.
+ * Three objects of two slots, sessions of which two are in a call at a time, each
+ * call one step at a time, a scan that comes when it likes, memory that is used
+ * again at once. In the beginning there is one of the graphs at the end of this
+ * file, and then OPS operations are done, by whom and when the checker likes.
  *
- *   here            in module/                       rules
- *   --------------  -------------------------------  --------------------
- *   REF_GET         rs_ref_get()                     R4
- *   put_all         rs_reap_drop(), rs_reap_bury(),  R1, R3, R9, R13, R14
- *                   rs_slots_pop(), rs_reap_free()
- *   CANDIDATE_ADD   rs_candidate_add()               R1
- *   session, store  rs_slots_read(), rs_slot_set(),  R3, R5, R18
- *                   rs_object_expose(), rs_cmd_*()
- *   upgrade         rs_object_tryget()               R10, R11
- *   drain           rs_drain(), rs_candidate_take()  R2, R15, R18
- *   follow          rs_trace(), rs_slots_peek()      R3, R15, R16
- *   deduce          rs_deduce()                      a filter, see R8
- *   components      rs_tarjan_run()                  R7
- *   condemn         rs_component_condemn()           R4, R6, R8, R10, R11
- *   requeue         rs_scan_sort()                   R12
- *   reclaim         rs_scan_reclaim()                R7
- *   scan_end        rs_reap_deferred()               R13, R14
+ *   here               in module/                       rules
+ *   -----------------  -------------------------------  -------------------
+ *   ref_get            rs_ref_get()                     R4
+ *   drop               rs_reap_drop(), rs_ref_put()     R1
+ *   link               rs_candidate_add()               R1, R12
+ *   bury               rs_reap_bury()                   R9, R11
+ *   reap               rs_reap_slots(), rs_slots_pop()  R3
+ *   reap_free, push    rs_reap_free(), rs_reap_defer()  R13, R14, R17, R18
+ *   GET, SET, expose,  rs_slots_read(), rs_slot_set(),  R3, R5, R18
+ *   store              rs_object_expose()
+ *   RELEASE            rs_call_release(), or of more
+ *                      than one rs_session_drop()
+ *   CREATE             rs_object_create()               R18
+ *   UPGRADE, try,      rs_object_tryget(),              R10, R11
+ *   check, abort       rs_suspect_alive()
+ *   begin              rs_scan_begin()                  R13, R16
+ *   drain              rs_drain(), rs_candidate_take()  R2, R15, R18
+ *   peek, child        rs_trace(), rs_slots_peek()      R3, R15, R16
+ *   GIVE_UP            rs_scan_pause()                  R12, R17
+ *   deduce             rs_deduce()                      a filter, see R8
+ *   split, pick        rs_tarjan_run(),                 R7
+ *                      rs_decide_components()
+ *   count_edge         rs_component_count()             R8
+ *   mark               rs_component_suspect()           R4
+ *   commit             rs_desc_commit()                 R6, R10
+ *   clear              rs_component_clear()             R10
+ *   kill, tell         rs_component_kill()              R11
+ *   requeue            rs_scan_sort()                   R12
+ *   scan_end           rs_reap_deferred()               R13, R14
+ *   reclaim            rs_scan_reclaim()                R7
+ *
+ *   weak, found        heap->weak, rs_weak_kill(),      R11
+ *                      rs_weak_upgrade()
+ *   MAY_LINK, older    rs_put_queues(),                 R1
+ *                      rs_candidate_bits()
+ *
+ * What needs a word more:
+ *
+ *   - weak references: each object has one block that refers back to it (weak).
+ *     An upgrade holds the block's lock, which is the object's slot lock, from
+ *     the load of the object's address to the end of its try; the last putter
+ *     and the scanner take that lock to clear the block. A walk through the
+ *     table, which has a lock of its own, is the same for the model, so an
+ *     object may be tried twice at a time.
+ *   - with GENERATIONS, two queues: a put may link an object in the older one,
+ *     with OLD in its word in place of CANDIDATE, and young scans leave that
+ *     queue alone. Which queue is free choice here; the module decides by age
+ *     and by edges, and so may decide as it likes. That both bits may stand in
+ *     the word for the older queue is the same to whoever looks at them.
+ *   - where all that was captured is one component, the edges that the capture
+ *     counted are those inside (WHOLE); else they are counted anew.
  *
  * What must hold:
  *
- *   - nothing that somebody can reach is condemned, at the commit;
+ *   - nothing that somebody can reach is condemned, at the commit, or dies of
+ *     its count;
  *   - nothing that was freed is touched, and no memory that the scanner has a
  *     pointer to is freed;
- *   - an upgrade reports only what nobody can reach as dead;
- *   - what is garbage when a scan starts, and nobody touches, that scan frees,
- *     unless it gives up (R17: it may, wherever nothing is in hand);
- *   - after the last scan counts are exact, whatever nobody can reach is free,
- *     and the queue is what the words say.
+ *   - an upgrade reports only what nobody can reach as dead, and succeeds on
+ *     nothing that a death notice may have been read of; such notices come when
+ *     the weak references to all of a component are cleared;
+ *   - what is garbage when a scan (of both queues) starts, and nobody touches,
+ *     that scan frees, unless it gives up;
+ *   - whenever nobody is in a call and no scan runs: counts are exact; each
+ *     object that nobody can reach is reached by some candidate, for the next
+ *     scan; the queues are what the words say; nothing waits for a scan's end;
+ *   - memory waits beyond the bound only until the scanner looks next (BOUND).
  *
- * A rule is left out with -DNO_Rn; then one of these must fail.
+ * A rule is left out with -DNO_Rn; then one of these must fail. R10B: descriptors
+ * carry a generation; R8B: only where all that was captured is one component has
+ * the capture counted its edges; R11B: a weak reference is cleared before the memory is
+ * freed; R11C: notices come after all of a component's are cleared; G1: a drain
+ * clears no bit without its link; G2: a put looks at both bits when it drops, not
+ * before; TURNS: locks are handed on in turn.
+ *
+ * One step is one access to memory that others write, or several that nobody
+ * could come between, or would notice if he did:
+ *
+ *   - what is done under a lock that everybody takes who could see the middle;
+ *   - what only its thread can see: a handle under its session's lock, a new
+ *     object before it is in the table, what was captured, an edge to a captured
+ *     object, the slots of an object that dies and that the scanner does not
+ *     know, or was condemned;
+ *   - a compare-and-swap with the load whose value it expects: if it succeeds,
+ *     the value was there, and if not, nothing happened;
+ *   - the look at the scan's number without the lock and the one with it: only
+ *     what the last one saw counts;
+ *   - PENDING with the first mark, NONE with the last mark that goes: who reads
+ *     the descriptor does so between two equal looks at a marked word.
+ *
+ * And some things stand for others:
+ *
+ *   - versions: "touched" says that the word differs from the captured one. It
+ *     does if and only if it was changed: every increment changes the version,
+ *     decrements alone the count, and nobody clears CANDIDATE but a scan. A
+ *     version that wraps at once (WRAPS) compares what is left, without it;
+ *   - handles: hands counts them, whosever they are. So this is about any number
+ *     of sessions, two of them in a call; those are alike, and sort() makes one
+ *     state of two that differ in who is who. An object has at most two handles;
+ *   - generations of the descriptor: "stale" says that what an upgrade read of
+ *     it was another component's;
+ *   - the numbers of scans: epochs begin anew with each, and without R16 not.
  */
 
-#ifndef OPS0
-#define OPS0	1	/* operations of one session */
+#ifndef OPS
+#define OPS	4	/* operations, all together */
 #endif
-#ifndef OPS1
-#define OPS1	1	/* and of the other one */
+#ifndef SCANS
+#define SCANS	1	/* scans beside them */
 #endif
-#ifndef VERSIONS
-#define VERSIONS 16	/* where a version wraps */
+#ifndef MOST
+#define MOST	2	/* handles of an object */
 #endif
-#ifndef INIT
-#define INIT	0	/* the graph in the beginning */
+#ifndef CELLS
+#define CELLS	3	/* that objects can be made in */
+#endif
+
+/* Where words have to be compared, and not just known to be touched. */
+#if defined(WRAPS) || defined(NO_R3) || defined(NO_R4)
+#define VALUES
 #endif
 
 #define N	3	/* objects */
@@ -59,657 +135,945 @@
 #define SCANNER	2	/* the third one who puts */
 
 mtype = { FREE, USED, DEFERRED };	/* memory */
-mtype = { OLD, CAPTURED, KEPT, BORN };	/* what the running scan knows */
+mtype = { UNSEEN, CAPTURED, KEPT, BORN };	/* epoch: what the scan knows */
 mtype = { NONE, PENDING, COMMITTED, ABORTED };	/* descriptor */
+mtype = { YOUNG, OLDER };			/* queue, or NONE */
+
+/* What somebody is about to do next. */
+mtype = { IDLE, EXPOSE, STORE, DROP, BURY, REAP, LOOK, CHECK, ABORT, MOVE,
+	  LATE, PUSH };
+mtype = { RESTING, DRAIN, LATER_BITS, PEEK, SECOND, CHILD, DEDUCE, COUNT,
+	  COUNT_SECOND, MARK, COMMIT, KILL, REFUSE, CLEAR, SPLIT, REQUEUE,
+	  RECLAIM };
 
 typedef object {
 	mtype mem = FREE;
 	byte count;		/* the word: to dead */
-	byte version;
 	bit candidate;
+	bit old;
 	bit suspect;
 	bit dead;
+	bit touched;		/* since it was captured */
 	byte slot[2] = NIL;
-	bit table;
-	bit queue;
-	mtype state = OLD;	/* epoch */
-	byte epoch;
+	bit weak;		/* its block refers to it */
+	mtype queue = NONE;
+	mtype state = UNSEEN;
+};
+
+typedef actor {
+	mtype doing = IDLE;
+	byte x = NIL;		/* owner of a slot; what is upgraded */
+	byte y = NIL;		/* what is stored, and counted for that */
+	bit k;			/* which slot */
+	byte q = NIL;		/* a reference that is dropped */
+	byte p = NIL;		/* whose slots are dropped */
+	byte dying;		/* all of those that wait for that */
+	byte close;		/* handles that are still to be dropped */
+	mtype d = NONE;		/* the descriptor, as an upgrade saw it */
+	bit stale;		/* of an earlier component */
+	bit seen;		/* the word is still what the upgrade saw */
 };
 
 object c[N];
-bit h[2 * N];			/* handles: session * N + object */
-byte held[2] = NIL;		/* a reference of an operation in flight */
-byte put[3] = NIL;		/* a reference that is being dropped */
-byte dying[3];			/* objects whose slots are being dropped */
-bit ended[2];
-byte table_lock = NIL;		/* who holds it: an upgrade */
+actor a[3];
+byte hands[N];			/* handles that refer to an object */
+byte ops = OPS;
+byte scans = SCANS;
 
-byte scan;			/* number of the running scan, or 0 */
+bit scan;			/* runs */
+bit both;			/* and drains both queues */
 mtype desc = NONE;
-byte generation;
 byte deferred;			/* memory that waits for the scan's end */
-#if VERSIONS < 16
-byte ticks;			/* increments since the scan began */
+bit stop;			/* it shall give up */
+#ifdef WRAPS
+bit ticked;			/* a version changed since the scan began */
 #endif
 
 /* What is known from outside of the model's world. */
 byte list;			/* what the scanner has captured */
-byte looks = NIL;		/* where it is about to look */
+byte sees;			/* what else it has pointers to */
 byte garbage;			/* when it began, and not touched since */
+byte condemned;
+byte told;			/* notices of these can be read */
+bit past;			/* the bound was, and the scanner looked */
+
+/* Never set: they stand in assertions, to say what it means that one fails. */
+hidden byte a_live_object_dies, a_live_object_is_condemned;
+hidden byte a_live_object_is_called_dead, a_dead_object_is_found;
+hidden byte a_freed_object_is_found, an_object_is_found_after_its_notice;
+hidden byte a_notice_comes_too_early, a_freed_object_is_linked;
+hidden byte freed_memory_is_read, freed_memory_is_written;
+hidden byte garbage_is_left, garbage_is_lost, memory_is_lost;
+hidden byte counts_are_wrong, the_queue_is_wrong, more_waits_than_may;
+
 hidden byte R;			/* what somebody can reach */
-hidden byte g;
+hidden byte T;
+hidden mtype D;
 
-#define ROOT(o)	(h[o] || h[N + (o)] || held[0] == o || held[1] == o || \
-		 put[0] == o || put[1] == o || put[2] == o)
-#define TO(o, s) (c[o].slot[s] == NIL -> 0 : BIT(c[o].slot[s]))
-#define NEXT(o)	((R & BIT(o)) -> TO(o, 0) | TO(o, 1) : 0)
+#define ALL(f)		(f(0) | f(1) | f(2))
+#define TO(o, s)	(c[o].slot[s] == NIL -> 0 : BIT(c[o].slot[s]))
+#define EDGES(o)	(TO(o, 0) | TO(o, 1))
 
-/* R: what somebody can reach; twice around is enough for three objects. */
+#define STORING(me, o)	((a[me].doing == EXPOSE || a[me].doing == STORE || \
+			  a[me].doing == MOVE) && a[me].x == o)
+#define KEEPS(me, o)	(STORING(me, o) || a[me].y == o || \
+			 (a[me].q == o && a[me].doing == DROP) || \
+			 (a[me].close & BIT(o)))
+#define ROOT(o)		(hands[o] || KEEPS(0, o) || KEEPS(1, o) || \
+			 KEEPS(2, o) -> BIT(o) : 0)
+#define NEXT(o)		((R & BIT(o)) -> EDGES(o) : 0)
+
+/* R, and what that reaches; twice around is enough for three objects. */
+inline spread()
+{
+	R = R | ALL(NEXT);
+	R = R | ALL(NEXT)
+}
+
 inline reach()
 {
-	R = (ROOT(0) -> 1 : 0) | (ROOT(1) -> 2 : 0) | (ROOT(2) -> 4 : 0);
-	R = R | NEXT(0) | NEXT(1) | NEXT(2);
-	R = R | NEXT(0) | NEXT(1) | NEXT(2)
+	R = ALL(ROOT);
+	spread()
 }
 
 /* --- Counting ------------------------------------------------------------ */
 
-#define UP(version)	((version + 1) % VERSIONS)
+#define TRYING(me, o)	(a[me].x == o && (a[me].doing == LOOK || \
+			 a[me].doing == CHECK || a[me].doing == ABORT))
+#define LOCKED(o)	(TRYING(0, o) || TRYING(1, o))
+#define IN(o)		(list & BIT(o))
 
-/* All of these are parts of steps. A version says nothing without a scan. */
-inline REF_GET(o)
+/* All of these are parts of steps. The word is another one now. */
+inline changed(o)
+{
+	if
+	:: TRYING(0, o) -> a[0].seen = 0
+	:: else
+	fi;
+	if
+	:: TRYING(1, o) -> a[1].seen = 0
+	:: else
+	fi
+}
+
+inline touch(o)
+{
+	changed(o);
+	if
+	:: IN(o) -> c[o].touched = 1
+	:: else
+	fi
+}
+
+inline ref_get(o)
 {
 	assert(c[o].mem == USED);
 	c[o].count++;
-#ifndef NO_R4
-	c[o].version = (scan -> UP(c[o].version) : 0);
-#endif
-#if VERSIONS < 16
-	ticks++;
+	touch(o);
+#ifdef WRAPS
+	ticked = scan;
 #endif
 	garbage = garbage & ~BIT(o)
 }
 
-inline CANDIDATE_ADD(o)
+#define QUEUED(o)	(c[o].candidate || c[o].old)
+
+/* Bit and link, under the queue's lock. */
+inline link(o, which)
+{
+	assert(c[o].mem == USED || a_freed_object_is_linked);
+	assert(c[o].queue == NONE || the_queue_is_wrong);
+	c[o].candidate = (which == YOUNG);
+	c[o].old = (which == OLDER);
+	c[o].queue = which;
+	touch(o)
+}
+
+inline free_memory(o)
+{
+	assert((c[o].mem != FREE && c[o].count == 0) || counts_are_wrong);
+	assert(!c[o].weak || a_freed_object_is_found);
+	assert((!(sees & BIT(o)) && !IN(o)) || freed_memory_is_read);
+	assert(c[o].queue == NONE || a_freed_object_is_linked);
+	c[o].mem = FREE;
+	c[o].dead = 0;
+	c[o].touched = 0;
+	c[o].candidate = 0;
+	c[o].old = 0;
+#ifndef NO_R16
+	c[o].state = UNSEEN;
+#endif
+	garbage = garbage & ~BIT(o);
+	told = told & ~BIT(o)
+}
+
+#define LOWEST(set)	((set) & 1 -> 0 : ((set) & 2 -> 1 : 2))
+
+/* What comes after a put: what died of it, or the next handle, or nothing. */
+inline next(me)
 {
 	if
-	:: c[o].count && !c[o].dead && !c[o].candidate ->
-		assert(c[o].mem == USED);
-		c[o].candidate = 1;
-		c[o].queue = 1
-	:: else
+	:: a[me].dying ->
+		if
+		:: a[me].p == NIL -> a[me].p = LOWEST(a[me].dying)
+		:: else
+		fi;
+		a[me].doing = REAP
+	:: !a[me].dying && a[me].close ->
+		a[me].q = LOWEST(a[me].close);
+		a[me].close = a[me].close & ~BIT(a[me].q);
+		a[me].doing = DROP
+	:: else -> a[me].doing = IDLE
 	fi
 }
 
-inline FREE_MEMORY(o)
+/*
+ * A put that sees a word without a bit makes the object a candidate first, by
+ * when the other references may be gone; so it may do that with the last one.
+ */
+#ifndef NO_R1
+#define MAY_LINK(o)	(!QUEUED(o))
+#define MAY_DROP(o)	(QUEUED(o) || c[o].count == 1)
+#else
+#define MAY_LINK(o)	false
+#define MAY_DROP(o)	true
+#endif
+
+inline drop(me)
 {
-	assert(c[o].mem != FREE && c[o].count == 0);
-	assert(looks != o && !(list & BIT(o)) && !c[o].queue);
-	c[o].mem = FREE;
-	garbage = garbage & ~BIT(o);
-	c[o].version = 0;
-	c[o].candidate = 0;
-	c[o].dead = 0;
-#ifndef NO_R16
-	c[o].state = OLD;
-	c[o].epoch = 0
+	T = a[me].q;
+	assert(c[T].mem == USED || freed_memory_is_written);
+	assert(c[T].count || counts_are_wrong);
+#ifdef NO_R1
+	a[me].doing = (c[T].count > 1 && !QUEUED(T) -> LATE : DROP);
+#endif
+	c[T].count--;
+	touch(T);
+	if
+	:: c[T].count == 0 ->
+		a[me].doing = BURY;
+		reach();
+		assert(!(R & BIT(T)) || a_live_object_dies)
+	:: c[T].count && a[me].doing == LATE
+	:: else ->
+		a[me].q = NIL;
+		next(me)
+	fi
+}
+
+/* As the end of a step, where there is nothing to choose. */
+inline drop_at_once(me)
+{
+#ifndef GENERATIONS
+	if
+	:: MAY_LINK(a[me].q) && !MAY_DROP(a[me].q) -> link(a[me].q, YOUNG)
+	:: !MAY_LINK(a[me].q) && MAY_DROP(a[me].q) -> drop(me)
+	:: else
+	fi
+#else
+	skip
 #endif
 }
 
-#define BORN_NOW(o)	(c[o].state == BORN && c[o].epoch == scan)
-#define LAST(o)		((dy & BIT(o)) && !(dy & (BIT(o) - 1)))
+inline drop_late(me)
+{
+	T = a[me].q;
+	assert(c[T].mem == USED || a_freed_object_is_linked);
+	if
+	:: c[T].count && !c[T].dead && c[T].queue == NONE -> link(T, YOUNG)
+	:: else
+	fi;
+	a[me].q = NIL;
+	next(me)
+}
+
+/* Out of everything; the weak reference first, and the notice after that. */
+inline bury(me)
+{
+	T = a[me].q;
+	c[T].weak = 0;
+	told = told | BIT(T);
+#ifndef NO_R9
+	if
+	:: QUEUED(T) ->
+		c[T].queue = NONE;
+		c[T].candidate = 0;
+		c[T].old = 0;
+		touch(T)
+	:: else
+	fi;
+#endif
+	a[me].dying = a[me].dying | BIT(T);
+	a[me].q = NIL;
+	next(me)
+}
+
 #define EMPTY(o)	(c[o].slot[0] == NIL && c[o].slot[1] == NIL)
 
-inline DROP(me)
+/* The scanner will not look at the slots of an object that dies. */
+#define UNKNOWN(o)	(!((list | sees) & BIT(o)))
+
+/* The slot before the put (R3). */
+inline reap(me)
 {
-	assert(c[q].mem == USED && c[q].count);
-	c[q].count--;
-	p = q;
-	q = NIL;
-	put[me] = NIL;
+	T = a[me].p;
 	if
-	:: c[p].count == 0 ->
-		dy = dy | BIT(p);
-		dying[me] = dy
+	:: c[T].slot[1] != NIL ->
+		a[me].q = c[T].slot[1];
+		c[T].slot[1] = NIL
+	:: else ->
+		a[me].q = c[T].slot[0];
+		c[T].slot[0] = NIL
+	fi;
+	a[me].doing = DROP;
+	if
+	:: UNKNOWN(T) -> drop_at_once(me)
 	:: else
 	fi
 }
 
-/* Drops the reference q, and what dies of it. */
-inline put_all(me)
+#define MANY(set)	(((set) & 1) + (((set) >> 1) & 1) + (((set) >> 2) & 1))
+
+inline push(o)
 {
-	do
-	:: q != NIL ->
-	   if
-#ifndef NO_R1
-	   :: d_step {
-		c[q].count > 1 && !c[q].candidate ->
-		CANDIDATE_ADD(q)
-	      }
-	   :: d_step {
-		!(c[q].count > 1 && !c[q].candidate) ->
-		DROP(me)
-	      };
+	c[o].mem = DEFERRED;
+	deferred = deferred | BIT(o);
+#ifdef BOUND
+	assert(!past || more_waits_than_may);
+	if
+	:: MANY(deferred) > BOUND ->
+#ifndef NO_R17
+		stop = 1
 #else
-	   :: d_step { DROP(me) };
-	      if
-	      :: (dy & BIT(p))
-	      :: !(dy & BIT(p)) -> d_step {
-			assert(c[p].mem == USED);
-			CANDIDATE_ADD(p)
-		 }
-	      fi;
+		skip
 #endif
-	      if
-	      :: dy & BIT(p) -> d_step {
-			table_lock == NIL ->
-#ifndef NO_R9
-			c[p].candidate = 0;
-			c[p].queue = 0;
+	:: else
+	fi
 #endif
-			c[p].table = 0;
-			p = 0
-		 }
-	      :: !(dy & BIT(p)) -> p = 0
-	      fi
-	   fi
-	:: q == NIL && dy ->
-		p = (LAST(0) -> 0 : (LAST(1) -> 1 : 2));
-		if
-		:: !EMPTY(p) -> d_step {
-			/* The slot before the put (R3) */
-			if
-			:: c[p].slot[1] != NIL ->
-				q = c[p].slot[1];
-				c[p].slot[1] = NIL
-			:: else ->
-				q = c[p].slot[0];
-				c[p].slot[0] = NIL
-			fi;
-			put[me] = q
-		   }
-		:: EMPTY(p) && (!scan || BORN_NOW(p)) -> d_step {
-			FREE_MEMORY(p);
-			dy = dy & ~BIT(p);
-			dying[me] = dy
-		   }
-		:: EMPTY(p) && scan && !BORN_NOW(p) ->
-			/* Under the list's lock it looks again */
-			d_step {
-#ifndef NO_R14
-				if
-				:: scan ->
-					c[p].mem = DEFERRED;
-					deferred = deferred | BIT(p)
-				:: else -> FREE_MEMORY(p)
-				fi;
-#else
-				c[p].mem = DEFERRED;
-				deferred = deferred | BIT(p);
-#endif
-				dy = dy & ~BIT(p);
-				dying[me] = dy
-			}
-		fi;
-		p = 0
-	:: q == NIL && !dy -> break
-	od
 }
+
+inline reap_end(me)
+{
+	a[me].dying = a[me].dying & ~BIT(a[me].p);
+	a[me].p = NIL;
+	next(me)
+}
+
+inline reap_free(me)
+{
+	T = a[me].p;
+	if
+	:: !scan || c[T].state == BORN ->
+		free_memory(T);
+		reap_end(me)
+#ifndef NO_R14
+	:: else ->
+		push(T);
+		reap_end(me)
+#else
+	:: else -> a[me].doing = PUSH
+#endif
+	fi
+}
+
+/* What goes on by itself once it was begun, for sessions and the scanner. */
+#define PUTS(me)							\
+	:: d_step { a[me].doing == BURY && !LOCKED(a[me].q) ->		\
+		bury(me); sort() }					\
+	:: d_step { a[me].doing == REAP && !EMPTY(a[me].p) ->		\
+		reap(me); sort() }					\
+	:: d_step { a[me].doing == REAP && EMPTY(a[me].p) ->		\
+		reap_free(me); sort() }					\
+	DROPS(me) LATES(me) PUSHES(me)
+
+#define LINKS(me, which)						\
+	:: d_step { a[me].doing == DROP && MAY_LINK(a[me].q) LOOKS(me) -> \
+		link(a[me].q, which); LOOKED_AT(me); sort() }
+
+#ifndef GENERATIONS
+#define DROPS(me)							\
+	LINKS(me, YOUNG)						\
+	:: d_step { a[me].doing == DROP && MAY_DROP(a[me].q) ->		\
+		drop(me); sort() }
+#define LOOKS(me)
+#define LOOKED_AT(me)	skip
+#elif !defined(NO_G2)
+#define DROPS(me)							\
+	LINKS(me, YOUNG) LINKS(me, OLDER)				\
+	:: d_step { a[me].doing == DROP && c[a[me].q].old ->		\
+		c[a[me].q].queue = NONE;				\
+		link(a[me].q, YOUNG); sort() }				\
+	:: d_step { a[me].doing == DROP && MAY_DROP(a[me].q) ->		\
+		drop(me); sort() }
+#define LOOKS(me)
+#define LOOKED_AT(me)	skip
+#else
+/* It looks once, and not again when it drops. */
+#define DROPS(me)							\
+	LINKS(me, YOUNG) LINKS(me, OLDER)				\
+	:: d_step { a[me].doing == DROP && MAY_DROP(a[me].q) LOOKS(me) -> \
+		LOOKED_AT(me); sort() }					\
+	:: d_step { a[me].doing == DROP && a[me].seen ->		\
+		a[me].seen = 0; drop(me); sort() }
+#define LOOKS(me)	&& !a[me].seen
+#define LOOKED_AT(me)	a[me].seen = 1
+#endif
+#ifdef NO_R1
+#define LATES(me)							\
+	:: d_step { a[me].doing == LATE -> drop_late(me); sort() }
+#else
+#define LATES(me)
+#endif
+#ifdef NO_R14
+#define PUSHES(me)							\
+	:: d_step { a[me].doing == PUSH ->				\
+		push(a[me].p); reap_end(me); sort() }
+#else
+#define PUSHES(me)
+#endif
 
 /* --- Sessions --------------------------------------------------------------- */
 
-#define HOLDS(o)	h[me * N + (o)]
+#define KEY(me)		(((((((((a[me].doing * 4 + a[me].x) * 4 + a[me].y) * 4 + \
+			 a[me].q) * 4 + a[me].p) * 8 + a[me].dying) * 8 + \
+			 a[me].close) * 2 + a[me].stale) * 2 + a[me].k) * 2 + \
+			 a[me].seen)
+#define SWAP(field)	T = a[0].field; a[0].field = a[1].field; a[1].field = T
+
+/* Who is in a call comes first, and of two, who has the greater key. */
+inline sort()
+{
+#ifndef NO_SORT
+	if
+	:: a[1].doing != IDLE && (a[0].doing == IDLE || KEY(0) < KEY(1)) ->
+		D = a[0].doing; a[0].doing = a[1].doing; a[1].doing = D;
+		D = a[0].d; a[0].d = a[1].d; a[1].d = D;
+		SWAP(x); SWAP(y); SWAP(k); SWAP(q); SWAP(p); SWAP(dying);
+		SWAP(close); SWAP(stale); SWAP(seen)
+	:: else
+	fi
+#else
+	skip
+#endif
+}
+
+#ifndef NO_SORT
+#define FIRST_ONE	(me == 0 || a[0].doing != IDLE)
+#else
+#define FIRST_ONE	true
+#endif
+#ifndef FOREVER
+#define START		(a[me].doing == IDLE && ops && FIRST_ONE)
+#define BEGUN		ops--
+#else
+#define START		(a[me].doing == IDLE)
+#define BEGUN		skip
+#endif
+
+/* Handles of an object that are not in use by a call. */
+#define SPARE(o)	(hands[o] > STORING(0, o) + STORING(1, o))
 
 /* A slot into a handle, under the owner's slot lock. */
 #define GET(o, s)							\
 	:: d_step {							\
-		HOLDS(o) && c[o].slot[s] != NIL &&			\
-		!HOLDS(c[o].slot[s]) ->					\
-		x = c[o].slot[s];					\
-		REF_GET(x);						\
-		HOLDS(x) = 1;						\
-		x = 0							\
+		START && c[o].slot[s] != NIL && SPARE(o) &&		\
+		hands[c[o].slot[s]] < MOST &&				\
+		(s == 0 || c[o].slot[0] != c[o].slot[1]) ->		\
+		BEGUN;							\
+		T = c[o].slot[s];					\
+		hands[T]++;						\
+		ref_get(T)						\
 	   }
-
 
 /* Which slot shall refer to what: the target is counted before it is stored. */
 #define SET(o, s)							\
-	:: d_step { HOLDS(o) && c[o].slot[s] != NIL ->			\
-		x = o; k = s; y = NIL; storing = 1 }			\
+	:: d_step { START && c[o].slot[s] != NIL && SPARE(o) ->		\
+		BEGUN;							\
+		a[me].q = c[o].slot[s];					\
+		c[o].slot[s] = NIL;					\
+		a[me].doing = DROP;					\
+		sort() }						\
 	SET_TO(o, s, 0)							\
 	SET_TO(o, s, 1)							\
 	SET_TO(o, s, 2)
 
 #define SET_TO(o, s, t)							\
-	:: d_step { HOLDS(o) && HOLDS(t) && c[o].slot[s] != t ->	\
-		REF_GET(t); held[me] = t;				\
-		x = o; k = s; y = t; storing = 1 }
+	:: d_step {							\
+		START && c[o].slot[s] != t && SPARE(o) && SPARE(t) ->	\
+		BEGUN;							\
+		ref_get(t);						\
+		a[me].x = o;						\
+		a[me].k = s;						\
+		a[me].y = t;						\
+		a[me].doing = (EXPOSED(t) -> STORE : EXPOSE);		\
+		sort() }
 
-#define RELEASE(o)							\
-	:: d_step { HOLDS(o) ->						\
-		HOLDS(o) = 0; q = o; put[me] = o }
+#ifndef NO_R18
+#define EXPOSED(t)	(c[t].state != BORN)
+#else
+#define EXPOSED(t)	true
+#endif
+
+inline store(me)
+{
+	assert(c[a[me].x].mem == USED || freed_memory_is_written);
+	a[me].q = c[a[me].x].slot[a[me].k];
+	c[a[me].x].slot[a[me].k] = a[me].y;
+	a[me].x = NIL;
+	a[me].y = NIL;
+	a[me].k = 0;
+	a[me].doing = (a[me].q == NIL -> IDLE : DROP)
+}
+
+/* One handle, or a session with these. */
+#define RELEASE(set)							\
+	:: d_step { START && (!((set) & 1) || SPARE(0)) &&		\
+		(!((set) & 2) || SPARE(1)) &&				\
+		(!((set) & 4) || SPARE(2)) ->				\
+		BEGUN;							\
+		hands[0] = hands[0] - ((set) & 1);			\
+		hands[1] = hands[1] - (((set) >> 1) & 1);		\
+		hands[2] = hands[2] - (((set) >> 2) & 1);		\
+		a[me].q = LOWEST(set);					\
+		a[me].close = (set) & ~BIT(a[me].q);			\
+		a[me].doing = DROP;					\
+		drop_at_once(me);					\
+		sort() }
 
 #define CREATE(o)							\
 	:: d_step {							\
-		c[o].mem == FREE &&					\
+		START && c[o].mem == FREE && o < CELLS &&		\
 		(o == 0 || c[0].mem != FREE) &&				\
 		(o != 2 || c[1].mem != FREE) ->				\
+		BEGUN;							\
 		c[o].mem = USED;					\
 		c[o].count = 1;						\
 		BIRTH(o);						\
-		c[o].table = 1;						\
-		HOLDS(o) = 1						\
+		c[o].weak = 1;						\
+		hands[o] = 1						\
 	   }
 
 #ifndef NO_R16
-#define BIRTH(o)	c[o].epoch = scan; c[o].state = (scan -> BORN : OLD)
+#define BIRTH(o)	c[o].state = (scan -> BORN : UNSEEN)
 #else
 #define BIRTH(o)	skip
 #endif
 
-/* A weak upgrade, or a walk: an object found in the table, whose lock is held. */
-#define UPGRADE(o)							\
-	:: d_step { c[o].table && !HOLDS(o) && table_lock == NIL ->	\
-		table_lock = me; x = o; upgrading = 1 }
-
-inline upgrade()
-{
-	do
-	:: upgrading -> d_step {
-		assert(c[x].mem == USED);
-		wc = c[x].count;
-		wv = c[x].version;
-		ws = c[x].suspect;
-		if
-		:: wc == 0 || c[x].dead ->
-			reach();
-			assert(!(R & BIT(x)));
-			upgrading = 0
-		:: else
-		fi
-	   };
-#ifndef NO_R10
-	   if
-	   :: upgrading && ws ->
-		/* The descriptor; then the word once more */
-		d_step { d = desc; dg = generation };
-		d_step {
-			if
-			:: c[x].count != wc || c[x].version != wv ||
-			   c[x].suspect != ws || c[x].dead ->
-				d = NONE;
-				wc = 0
-			:: else ->
-				if
-				:: d == COMMITTED ->
-					reach();
-					assert(!(R & BIT(x)));
-					upgrading = 0
-				:: else
-				fi
-			fi
-		};
-		if
-		:: d == PENDING -> d_step {
-			if
-			:: desc == PENDING && generation == dg ->
-				desc = ABORTED;
-				/* That is touching, too */
-				held[me] = x;
-				reach();
-				held[me] = NIL;
-				garbage = garbage & ~R
-			:: else
-			fi;
-			wc = 0
-		   }
-		:: d != PENDING
-		fi
-	   :: !upgrading || !ws
-	   fi;
+/* A weak upgrade, or a walk: an object that was found, under the lock. */
+#ifdef NO_R11B
+#define MAY_TRY(o)	true
+#elif !defined(FOREVER) || defined(NO_TURNS)
+#define MAY_TRY(o)	(c[o].count && !c[o].dead)	/* else it is dead */
+#else
+/* Who waits for a lock comes before who came later. */
+#define MAY_TRY(o)	(c[o].count && !c[o].dead && \
+			 !(desc == COMMITTED && c[o].suspect))
 #endif
-	   d_step {
-		if
-		:: upgrading && wc && c[x].count == wc &&
-		   c[x].version == wv && c[x].suspect == ws && !c[x].dead ->
-			REF_GET(x);
-			HOLDS(x) = 1;
-			/* It, and what it refers to, is not garbage now */
-			reach();
-			garbage = garbage & ~R;
-			upgrading = 0
-		:: else
-		fi
-	   }
-	:: !upgrading -> break
-	od;
-	x = 0;
-	d_step {
-		table_lock = NIL;
-		wc = 0;
-		wv = 0;
-		ws = 0;
-		d = NONE;
-		dg = 0
-	}
-}
-
-/* An object loses its privilege, is stored, and what it replaces is dropped. */
-inline store()
-{
-#ifndef NO_R18
-	if
-	:: d_step {
-		y != NIL && c[y].state == BORN ->
-		c[y].state = OLD;
-		c[y].epoch = 0
-	   }
-	:: y == NIL || c[y].state != BORN
-	fi;
-#endif
-	d_step {
-		assert(c[x].mem == USED);
-		q = c[x].slot[k];
-		put[me] = q;
-		c[x].slot[k] = y;
-		held[me] = NIL;
-		x = 0;
-		y = 0;
-		k = 0;
-		storing = 0
-	}
-}
-
-proctype session(byte me)
-{
-	byte n, x, y, k, p, dy, wc, wv, dg;
-	byte q = NIL;
-	bit ws, storing, upgrading;
-	mtype d = NONE;
-
-	do
-	:: n < (me -> OPS1 : OPS0) ->
-		n++;
-		if
-		GET(0, 0) GET(0, 1) GET(1, 0) GET(1, 1) GET(2, 0) GET(2, 1)
-		SET(0, 0) SET(0, 1) SET(1, 0) SET(1, 1) SET(2, 0) SET(2, 1)
-		RELEASE(0) RELEASE(1) RELEASE(2)
-		CREATE(0) CREATE(1) CREATE(2)
 #ifndef NO_UPGRADES
-		UPGRADE(0) UPGRADE(1) UPGRADE(2)
+#define UPGRADE(o)							\
+	:: d_step { START && c[o].weak && hands[o] < MOST && MAY_TRY(o) ->	\
+		BEGUN;							\
+		a[me].x = o;						\
+		try(me);						\
+		sort() }
+#else
+#define UPGRADE(o)
 #endif
-		:: n = (me -> OPS1 : OPS0)
-		fi;
-		if
-		:: storing -> store()
-		:: upgrading -> upgrade()
-		:: else
-		fi;
-		put_all(me)
-	:: n == (me -> OPS1 : OPS0) -> break
-	od;
-	n = 0;
-	/* It is closed, with all that it holds, or stays as it is */
+
+inline upgrade_end(me)
+{
+	a[me].doing = IDLE;
+	a[me].x = NIL;
+	a[me].d = NONE;
+	a[me].stale = 0;
+	a[me].seen = 0
+}
+
+/* It, and what it refers to, is not garbage now. */
+inline upgrade_touch(o)
+{
+	R = BIT(o);
+	spread();
+	garbage = garbage & ~R
+}
+
+inline upgrade_get(me)
+{
+	T = a[me].x;
+	assert(!(told & BIT(T)) || an_object_is_found_after_its_notice);
+	assert(!(condemned & BIT(T)) || a_dead_object_is_found);
+	ref_get(T);
+	hands[T]++;
+	upgrade_touch(T);
+	upgrade_end(me)
+}
+
+inline upgrade_dead(me)
+{
+	reach();
+	assert(!(R & BIT(a[me].x)) || a_live_object_is_called_dead);
+	upgrade_end(me)
+}
+
+inline try(me)
+{
+	T = a[me].x;
+	assert(c[T].mem == USED || a_freed_object_is_found);
 	if
-	:: true
-	:: do
-	   :: n < N ->
-		d_step {
-			if
-			:: HOLDS(n) -> HOLDS(n) = 0; q = n; put[me] = n
-			:: else
-			fi;
-			n++
-		};
-		put_all(me)
-	   :: n == N -> break
-	   od
+	:: c[T].count == 0 || c[T].dead -> upgrade_dead(me)
+#ifndef NO_R10
+	:: c[T].count && !c[T].dead && c[T].suspect ->
+		a[me].seen = 1;
+		a[me].doing = LOOK
+#endif
+	:: else -> upgrade_get(me)
+	fi
+}
+
+/* The descriptor was read; the word once more. */
+inline check(me)
+{
+	if
+	:: !a[me].seen ->
+		a[me].d = NONE;
+		a[me].stale = 0;
+		try(me)
+	:: a[me].seen && a[me].d == COMMITTED -> upgrade_dead(me)
+	:: a[me].seen && a[me].d == PENDING -> a[me].doing = ABORT
+	:: else -> upgrade_get(me)
+	fi
+}
+
+#ifndef NO_R10B
+#define STALE(me)	a[me].stale
+#else
+#define STALE(me)	false
+#endif
+
+inline abort(me)
+{
+	if
+	:: desc == PENDING && !STALE(me) ->
+		desc = ABORTED;
+		upgrade_touch(a[me].x)	/* that is touching, too */
+	:: else
 	fi;
-	n = 0;
-	ended[me] = 1
+	a[me].d = NONE;
+	a[me].stale = 0;
+	a[me].doing = LOOK
 }
 
 #ifdef NO_R5
 /*
- * Holds x, which refers to y, and makes of that: holds y, which refers to x. No
+ * Holds o, which refers to t, and makes of that: holds t, which refers to o. No
  * count changes.
  */
-inline MOVE(x, y)
-{
-	d_step { h[x] && c[x].slot[0] == y -> c[x].slot[0] = NIL; h[y] = 1 };
-	d_step { c[y].slot[0] = x; h[x] = 0 }
-}
+#define MOVES(o, t)							\
+	:: d_step { START && SPARE(o) && c[o].slot[0] == t &&		\
+		c[t].slot[0] == NIL ->					\
+		c[o].slot[0] = NIL;					\
+		hands[t]++;						\
+		a[me].x = o;						\
+		a[me].doing = MOVE;					\
+		sort() }						\
+	:: d_step { a[me].doing == MOVE && a[me].x == o ->		\
+		if							\
+		:: c[t].slot[0] == NIL && hands[t] ->			\
+			c[t].slot[0] = o; hands[o]--			\
+		:: else							\
+		fi;							\
+		a[me].x = NIL;						\
+		a[me].doing = IDLE;					\
+		sort() }
+#else
+#define MOVES(o, t)
+#endif
 
-proctype mover()
+proctype session(byte me)
 {
 	do
-	:: h[0] -> MOVE(0, 1); skip
-	:: h[1] -> MOVE(1, 0); skip
-	:: ended[0] = 1; break
+	GET(0, 0) GET(1, 0) GET(2, 0)
+	SET(0, 0) SET(1, 0) SET(2, 0)
+#ifndef ONE_SLOT
+	GET(0, 1) GET(1, 1) GET(2, 1)
+	SET(0, 1) SET(1, 1) SET(2, 1)
+#endif
+	RELEASE(1) RELEASE(2) RELEASE(4)
+#ifndef NO_CLOSE
+	RELEASE(3) RELEASE(5) RELEASE(6) RELEASE(7)
+#endif
+	CREATE(0) CREATE(1) CREATE(2)
+	UPGRADE(0) UPGRADE(1) UPGRADE(2)
+	MOVES(0, 1) MOVES(1, 0)
+	:: d_step { a[me].doing == EXPOSE ->
+		if
+		:: c[a[me].y].state == BORN -> c[a[me].y].state = UNSEEN
+		:: else		/* somebody else was faster */
+		fi;
+		a[me].doing = STORE;
+		sort() }
+	:: d_step { a[me].doing == STORE -> store(me); sort() }
+	:: d_step { a[me].doing == LOOK ->
+		a[me].d = desc;
+		a[me].doing = CHECK;
+		sort() }
+	:: d_step { a[me].doing == CHECK -> check(me); sort() }
+	:: d_step { a[me].doing == ABORT -> abort(me); sort() }
+	PUTS(me)
 	od
 }
-#endif
 
 /* --- The scanner ---------------------------------------------------------- */
 
-inline CAPTURE(o, e)
+inline capture(o, edges)
 {
 	list = list | BIT(o);
-	c[o].epoch = number;
 	c[o].state = CAPTURED;
-	edges[o] = e;
+	c[o].touched = 0;
+	ext[o] = c[o].count - edges;
+#ifdef VALUES
 	cap_count[o] = c[o].count;
-	cap_version[o] = c[o].version;
+	cap_queued[o] = QUEUED(o);
+#endif
 	order[len_] = o;
 	len_++
 }
 
-#define IN(o)		(list & BIT(o))
+#define DYING(me)	a[me].dying | (a[me].doing == BURY -> BIT(a[me].q) : 0)
+#define UNREACHED(o)	(c[o].mem == USED && c[o].count && !(R & BIT(o)) -> \
+			 BIT(o) : 0)
+#define YOUNG_ONE(o)	(c[o].queue == YOUNG -> BIT(o) : 0)
+#define OLDER_ONE(o)	(c[o].queue == OLDER -> BIT(o) : 0)
 
-/* Candidates, each under the queue's lock. */
-inline drain()
+inline begin()
 {
-	do
-	:: i < N -> d_step {
-		if
-#ifdef NO_R15
-		:: list -> skip		/* one, and the others later */
-		:: !list &&
-#else
-		::
+#ifndef ALWAYS
+	scans--;
 #endif
-		   c[i].queue && !BORN_NOW(i) && c[i].count && !c[i].dead ->
-			assert(c[i].mem == USED);
-			c[i].queue = 0;
-			cap_candidate[i] = 0;
-			drained[i] = 1;
-#ifndef NO_R2
-			c[i].candidate = 0;
-#endif
-			CAPTURE(i, 0)
-		:: else
-		fi;
-		i++
-	   }
-	:: i == N -> break
-	od;
-#ifdef NO_R2
-	/* The bits go after the captures */
-	i = 0;
-	do
-	:: i < N -> d_step {
-		if
-		:: list & BIT(i) -> c[i].candidate = 0
-		:: else
-		fi;
-		i++
-	   }
-	:: i == N -> break
-	od;
-#endif
-	i = 0
-}
-
-#ifdef NO_R15
-/* What has been met on the way by now is only taken from the queue. */
-inline drain_rest()
-{
-	do
-	:: i < N -> d_step {
-		if
-		:: c[i].queue && IN(i) -> c[i].queue = 0; c[i].candidate = 0
-		:: c[i].queue && !IN(i) && !BORN_NOW(i) && c[i].count &&
-		   !c[i].dead ->
-			c[i].queue = 0;
-			c[i].candidate = 0;
-			cap_candidate[i] = 0;
-			drained[i] = 1;
-			CAPTURE(i, 0)
-		:: else
-		fi;
-		i++
-	   }
-	:: i == N -> break
-	od;
-	i = 0
-}
-#endif
-
-/* What a slot of o refers to: the word before the slots, which come later. */
-inline follow_one(o, v)
-{
-	assert(c[v].mem != FREE);
+	/* But for what the dying still refer to: their putters come */
+	R = ALL(ROOT) | DYING(0) | DYING(1);
+	spread();
+	garbage = ALL(UNREACHED);
+	todo = ALL(YOUNG_ONE);
 	if
-	:: c[v].epoch == number && c[v].state != OLD -> edges[v]++
+	:: both -> todo = todo | ALL(OLDER_ONE)
+	:: else -> garbage = 0
+	fi;
+#ifdef FOREVER
+	garbage = 0;		/* see the end of this file */
+#endif
+#ifdef WRAPS
+	ticked = 0;
+#endif
+#ifndef NO_R13
+	scan = 1;
+#endif
+	at = DRAIN
+}
+
+/* In a queue that is drained, and fit for it. */
+#define MINE(o)		((c[o].queue == YOUNG || (both && c[o].queue == OLDER)) && \
+			 c[o].state != BORN && c[o].count && !c[o].dead && \
+			 !(passed & BIT(o)) && ONLY_ONE -> BIT(o) : 0)
+#ifdef NO_R15
+#define ONLY_ONE	(!list || again)
+#else
+#define ONLY_ONE	true
+#endif
+
+/* Bit and link, and with them the capture. */
+inline take()
+{
+	o = LOWEST(ALL(MINE));
+	assert(c[o].mem == USED || freed_memory_is_read);
+	passed = passed | BIT(o);
+	c[o].queue = NONE;
+#ifndef NO_R2
+	c[o].candidate = 0;
+	c[o].old = 0;
+#endif
+	changed(o);
+	if
+	:: !IN(o) ->
+		drained = drained | BIT(o);
+		capture(o, 0)
+	:: else
+	fi;
+#ifdef NO_G1
+	/* All of the mask is cleared, wherever it is */
+	c[o].old = 0;
+#endif
+	o = 0
+}
+
+/* What a slot of o refers to: the word before its slots, which come later. */
+inline follow(v)
+{
+	assert(c[v].mem != FREE || freed_memory_is_read);
+	if
+	:: c[v].count == 0 || c[v].dead -> c[o].state = KEPT
 	:: else ->
-		if
-		:: c[v].count == 0 || c[v].dead -> c[o].state = KEPT
-		:: else ->
-			cap_candidate[v] = c[v].candidate;
-			drained[v] = 0;
-			CAPTURE(v, 1)
-		fi
+		capture(v, 1)
+#ifdef NO_G1
+		; c[v].old = 0
+#endif
 	fi;
 	v = NIL
 }
 
-inline NEXT_ONE()
-{
-	looks = NIL;
-	o = 0;
-	i++
-}
-
-inline follow()
-{
-	do
-	:: i < len_ -> d_step {
-		o = order[i];
-#ifdef NO_R3
-		/* The slots before the word */
-		v1 = c[o].slot[1];
-#endif
-		v0 = c[o].slot[0];
-		looks = v0
-	   };
-	   d_step {
-#ifndef NO_R3
-		v1 = c[o].slot[1]
-#else
-		cap_count[o] = c[o].count;
-		cap_version[o] = c[o].version;
-		cap_candidate[o] = c[o].candidate
-#endif
-	   };
-	   if
-	   :: v0 != NIL -> d_step { follow_one(o, v0); looks = v1 }
-	   :: v0 == NIL -> d_step { looks = v1 }
-	   fi;
-	   if
-	   :: v1 != NIL -> d_step { follow_one(o, v1); NEXT_ONE() }
-	   :: v1 == NIL -> d_step { NEXT_ONE() }
-	   fi
-	:: i >= len_ -> break
-	od;
-	i = 0;
-	d_step { v0 = 0; v1 = 0 }
-}
-
-#define EXTERNAL(o)	(cap_count[o] != edges[o] || c[o].state == KEPT)
-#define LIVE_TO(o)	(IN(o) && !(suspects & BIT(o)) -> TO(o, 0) | TO(o, 1) : 0)
-
-/* A filter, so that it may as well see all slots at one instant. */
-inline deduce()
-{
-	d_step {
-		suspects = (IN(0) && !EXTERNAL(0) -> 1 : 0) |
-			   (IN(1) && !EXTERNAL(1) -> 2 : 0) |
-			   (IN(2) && !EXTERNAL(2) -> 4 : 0);
-		suspects = suspects & ~(LIVE_TO(0) | LIVE_TO(1) | LIVE_TO(2));
-		suspects = suspects & ~(LIVE_TO(0) | LIVE_TO(1) | LIVE_TO(2))
-	}
-}
-
-#define MEMBER(o)	((members & BIT(o)) != 0)
-
-/* The edges inside of a component: each member's slots are read once. */
-inline count_edges()
-{
-	do
-	:: i < N && MEMBER(i) ->
-		d_step { v0 = c[i].slot[0] };
-		d_step {
-			v1 = c[i].slot[1];
-			if
-			:: v0 != NIL && MEMBER(v0) -> missing[v0]--
-			:: else
-			fi;
-			if
-			:: v1 != NIL && MEMBER(v1) -> missing[v1]--
-			:: else
-			fi;
-			i++
-		}
-	:: i < N && !MEMBER(i) -> i++
-	:: i == N -> break
-	od;
-	i = 0;
-	d_step { v0 = 0; v1 = 0 }
-}
-
-inline MARK(o)
+/* Edges to what is captured are the scanner's own business. */
+inline absorb(v)
 {
 	if
-	:: missing[o] == 0 &&
-	   c[o].count == cap_count[o] && c[o].version == cap_version[o] &&
-	   c[o].candidate == cap_candidate[o] && !c[o].dead && !c[o].suspect ->
-		assert(c[o].mem == USED);
-		c[o].suspect = 1;
-#ifndef NO_R4
-		c[o].version = UP(c[o].version);
-		cap_version[o] = c[o].version
-#endif
-	:: else -> good = 0
-	fi
-}
-
-/* Under the table's lock, so that an upgrade sees it all, or nothing. */
-inline KILL(o)
-{
-	if
-	:: MEMBER(o) ->
-		assert(c[o].mem == USED && c[o].suspect);
-		c[o].candidate = 0;
-		c[o].queue = 0;
-		c[o].suspect = 0;
-		c[o].dead = 1;
-		c[o].table = 0
+	:: v != NIL && c[v].state != UNSEEN ->
+		ext[v]--;
+		v = NIL
 	:: else
 	fi
 }
 
+inline followed()
+{
+	absorb(v0);
+	absorb(v1);
+	sees = (v0 == NIL -> 0 : BIT(v0)) | (v1 == NIL -> 0 : BIT(v1));
+	if
+	:: sees -> at = CHILD
+	:: else ->
+		o = 0;
+		i++;
+		at = (i < len_ -> PEEK : DEDUCE)
+	fi
+}
+
+#define EXTERNAL(o)	(ext[o] || c[o].state == KEPT)
+#define INTERNAL(o)	(IN(o) && !EXTERNAL(o) -> BIT(o) : 0)
+#define LIVE_TO(o)	(IN(o) && !(suspects & BIT(o)) -> EDGES(o) : 0)
+
+/*
+ * Where all that was captured may be garbage, it is one component, and the
+ * capture has read the slots of each once: see rs_component_count().
+ */
+#ifndef NO_R8B
+#define WHOLE		(suspects == list)
+#else
+#define WHOLE		true
+#endif
+
+/* A filter, so that it may as well see all slots at one instant. */
+inline deduce()
+{
+	suspects = ALL(INTERNAL);
+	if
+	:: !(suspects & drained) -> suspects = 0
+	:: else ->
+		suspects = suspects & ~ALL(LIVE_TO);
+		suspects = suspects & ~ALL(LIVE_TO)
+	fi;
+	drained = drained & suspects;
+	members = suspects;
+	i = 0;
+	len_ = 0;
+	order[0] = 0; order[1] = 0; order[2] = 0;
+	ext[0] = 0; ext[1] = 0; ext[2] = 0;
+	if
+	:: suspects && WHOLE ->
+		/* The capture has counted their edges: none is missing */
+		all = 1;
+		i = LOWEST(members);
+		at = MARK
+	:: suspects && !WHOLE ->
+		all = 1;
+		missing_init();
+		at = COUNT
+	:: else -> at = REQUEUE
+	fi
+}
+
+#define MEMBER(o)	((members & BIT(o)) != 0)
+#define AFTER(o)	(members & ~(BIT((o) + 1) - 1))
+
+#ifdef VALUES
+#define CAPTURED_COUNT(o)	cap_count[o]
+#define SAME(o)		(c[o].count == cap_count[o] && \
+			 QUEUED(o) == cap_queued[o])
+#else
+/* If it was touched the mark will fail, whatever is missing. */
+#define CAPTURED_COUNT(o)	(c[o].touched -> credit[o] : c[o].count)
+#define SAME(o)		(!c[o].touched)
+#endif
+#define MISSING(o)	(MEMBER(o) -> CAPTURED_COUNT(o) - credit[o] : 0)
+
+inline missing_init()
+{
+	missing[0] = MISSING(0);
+	missing[1] = MISSING(1);
+	missing[2] = MISSING(2);
+	i = LOWEST(members)
+}
+
+/* An edge inside of a component. */
+inline count_edge(s)
+{
+	T = c[i].slot[s];
+	if
+	:: T != NIL && MEMBER(T) -> missing[T]--
+	:: else
+	fi
+}
+
+inline next_member()
+{
+	i = (AFTER(i) -> LOWEST(AFTER(i)) : N)
+}
+
+/* And the other half of a member's slots. */
+inline count_second()
+{
+	count_edge(1);
+#ifdef NO_R8
+	missing[0] = 0; missing[1] = 0; missing[2] = 0;
+#endif
+	next_member();
+	if
+	:: i == N ->
+		i = LOWEST(members);
+		at = MARK
+	:: else -> at = COUNT
+	fi
+}
+
+#define CHECKING(me)	(a[me].doing == CHECK || a[me].doing == ABORT)
+
+inline mark()
+{
+	if
+	:: !marked ->
+		/* With a new generation */
+		desc = PENDING;
+		a[0].stale = CHECKING(0);
+		a[1].stale = CHECKING(1)
+	:: else
+	fi;
+	if
+	:: missing[i] == 0 && SAME(i) && !c[i].dead && !c[i].suspect ->
+		assert(c[i].mem == USED || freed_memory_is_written);
+		c[i].suspect = 1;
+		changed(i);
+		marked = marked | BIT(i);
+		next_member();
+		at = (i == N -> COMMIT : MARK)
+	:: else ->
+		bad = 1;
+		if
+		:: marked -> at = REFUSE
+		:: else -> decided()
+		fi
+	fi
+}
+
 /* Edges out of a condemned component, whose slots are frozen. */
-inline CREDIT(o, s)
+inline credit_one(o, s)
 {
 	if
 	:: MEMBER(o) && c[o].slot[s] != NIL && !MEMBER(c[o].slot[s]) ->
@@ -718,100 +1082,92 @@ inline CREDIT(o, s)
 	fi
 }
 
-/*
- * Condemns members; good says whether it could. Where they are all that was
- * captured, the capture has counted the edges inside.
- */
-inline condemn(whole)
+inline commit()
 {
-	d_step {
-		good = 1;
-		missing[0] = cap_count[0] - credit[0];
-		missing[1] = cap_count[1] - credit[1];
-		missing[2] = cap_count[2] - credit[2]
-	};
-#ifndef NO_R8
+	desc = COMMITTED;
+	reach();
+	/* Here they die */
+	assert(!(R & members) || a_live_object_is_condemned);
+	condemned = condemned | members;
+	drained = drained & ~members;
 	if
-	:: whole -> d_step {
-		missing[0] = MEMBER(0) * (cap_count[0] - edges[0]);
-		missing[1] = MEMBER(1) * (cap_count[1] - edges[1]);
-		missing[2] = MEMBER(2) * (cap_count[2] - edges[2])
-	   }
-	:: !(whole) -> count_edges()
+	:: left ->
+		credit_one(0, 0); credit_one(0, 1);
+		credit_one(1, 0); credit_one(1, 1);
+		credit_one(2, 0); credit_one(2, 1)
+	:: else
 	fi;
-#else
-	d_step { missing[0] = 0; missing[1] = 0; missing[2] = 0 };
-#endif
-	d_step { desc = PENDING; generation = (generation + 1) % 4 };
-	do
-	:: good && i < N && MEMBER(i) -> d_step { MARK(i); i++ }
-	:: good && i < N && !MEMBER(i) -> i++
-	:: !good || i == N -> break
-	od;
-	i = 0;
-#if VERSIONS < 16 && !defined(NO_R6)
-	d_step {
-		if
-		:: ticks >= VERSIONS -> good = 0; stopped = 1
-		:: else
-		fi
-	};
-#endif
-	if
-	:: d_step {
-		good && desc == PENDING ->
-		desc = COMMITTED;
-		reach();
-		/* Here they die */
-		assert(!(R & members))
-	   };
-	   d_step {
-		CREDIT(0, 0); CREDIT(0, 1);
-		CREDIT(1, 0); CREDIT(1, 1);
-		CREDIT(2, 0); CREDIT(2, 1)
-	   };
 #ifdef NO_R11
-	   desc = NONE;
+	desc = NONE;
 #endif
-	   d_step { table_lock == NIL -> KILL(0); KILL(1); KILL(2) };
-	   d_step { desc = NONE; condemned = condemned | members }
-	:: d_step { !good || desc != PENDING -> good = 0; desc = ABORTED };
-	   d_step {
-		if
-		:: MEMBER(0) -> c[0].suspect = 0
-		:: else
-		fi;
-		if
-		:: MEMBER(1) -> c[1].suspect = 0
-		:: else
-		fi;
-		if
-		:: MEMBER(2) -> c[2].suspect = 0
-		:: else
-		fi
-	   };
-	   desc = NONE
+#ifdef NO_R11C
+	tell();
+#endif
+	i = LOWEST(members);
+	at = KILL
+}
+
+#define FOUND(o)	(MEMBER(o) && c[o].weak)
+
+inline tell()
+{
+	assert(!ALL(FOUND) || a_notice_comes_too_early);
+	told = told | members
+}
+
+inline kill()
+{
+	assert((c[i].mem == USED && c[i].suspect) || freed_memory_is_written);
+	c[i].queue = NONE;
+	c[i].candidate = 0;
+	c[i].old = 0;
+	c[i].suspect = 0;
+	c[i].dead = 1;
+	changed(i);
+#ifndef NO_R11B
+	c[i].weak = 0;
+#endif
+	next_member();
+	if
+	:: i == N ->
+#if !defined(NO_R11C) && !defined(NO_R11B)
+		tell();
+#endif
+		decided()
+	:: else
 	fi
 }
 
-#define AMONG(o)	((suspects & BIT(o)) != 0)
-#define REACHES(o)	(AMONG(o) -> BIT(o) | ((TO(o, 0) | TO(o, 1)) & suspects) : 0)
+/* An AND takes a mark back. */
+inline clear()
+{
+	i = LOWEST(marked);
+	c[i].suspect = 0;
+	changed(i);
+	marked = marked & ~BIT(i);
+	if
+	:: !marked -> decided()
+	:: else
+	fi
+}
+
+#define REACHES(o)	((suspects & BIT(o)) -> BIT(o) | (EDGES(o) & suspects) : 0)
 #define WIDEN(o)	to[o] | ((to[o] & 1) -> to[0] : 0) | \
 			((to[o] & 2) -> to[1] : 0) | ((to[o] & 4) -> to[2] : 0)
 #define BOTH(o, t)	((to[o] & BIT(t)) && (to[t] & BIT(o)) -> BIT(t) : 0)
 
 /* What reaches what; it may see the slots at one instant, for it decides nothing. */
-inline components()
+inline split()
 {
-	d_step {
-		to[0] = REACHES(0);
-		to[1] = REACHES(1);
-		to[2] = REACHES(2);
-		to[0] = WIDEN(0);
-		to[1] = WIDEN(1);
-		to[2] = WIDEN(2);
-		left = suspects
-	}
+	to[0] = REACHES(0);
+	to[1] = REACHES(1);
+	to[2] = REACHES(2);
+	to[0] = WIDEN(0);
+	to[1] = WIDEN(1);
+	to[2] = WIDEN(2);
+	left = suspects;
+	all = 0;
+	pick()
 }
 
 /* Whether another component that is left reaches o's. */
@@ -825,109 +1181,123 @@ inline components()
 #define FIRST(o)	((left & BIT(o)) && !LATER(o, 0) && !LATER(o, 1) && \
 			 !LATER(o, 2))
 
-inline decide()
+inline pick()
 {
-	d_step {
-		credit[0] = 0;
-		credit[1] = 0;
-		credit[2] = 0;
-		members = suspects
-	};
-	condemn(members == list);
+	i = (FIRST(0) -> 0 : (FIRST(1) -> 1 : 2));
+	assert(FIRST(i));
+	members = BOTH(i, 0) | BOTH(i, 1) | BOTH(i, 2);
+	left = left & ~members;
+	bad = 0;
+	missing_init();
 	if
-	:: good
-	:: !good ->
-		components();
-		do
-		:: left ->
-			d_step {
-				i = (FIRST(0) -> 0 : (FIRST(1) -> 1 : 2));
-				assert(FIRST(i));
-				members = BOTH(i, 0) | BOTH(i, 1) | BOTH(i, 2);
-				left = left & ~members;
-				i = 0
-			};
-			condemn(0)
-		:: !left -> break
-		od
+	:: !left -> to[0] = 0; to[1] = 0; to[2] = 0
+	:: else
 	fi;
-	members = 0;
-	d_step {
-		good = 0;
-		to[0] = 0;
-		to[1] = 0;
-		to[2] = 0;
-		missing[0] = 0;
-		missing[1] = 0;
-		missing[2] = 0;
-		credit[0] = 0;
-		credit[1] = 0;
-		credit[2] = 0
-	}
+	at = COUNT
 }
+
+/* Its notes mean nothing any more, but for what goes back to the queue. */
+inline give_up()
+{
+	members = 0;
+	suspects = 0;
+	left = 0;
+	passed = 0;
+	todo = 0;
+	i = 0;
+	len_ = 0;
+	bad = 0;
+	all = 0;
+	order[0] = 0; order[1] = 0; order[2] = 0;
+	ext[0] = 0; ext[1] = 0; ext[2] = 0;
+	to[0] = 0; to[1] = 0; to[2] = 0;
+	missing[0] = 0; missing[1] = 0; missing[2] = 0;
+	credit[0] = 0; credit[1] = 0; credit[2] = 0;
+	at = REQUEUE
+}
+
+/* One component is. If it was all of them, and failed, they are split. */
+inline decided()
+{
+	desc = NONE;
+	marked = 0;
+	members = 0;
+	missing[0] = 0; missing[1] = 0; missing[2] = 0;
+	if
+	:: left -> pick()
+	:: !left && bad && all ->
+		i = 0;
+		at = SPLIT
+	:: else -> give_up()
+	fi
+}
+
+/* Where it looks whether it shall. */
+#if defined(BOUND)
+#define GIVE_UP		stop
+#define GO_ON		!stop
+#define LOOKED		past = (MANY(deferred) > BOUND)
+#elif defined(NO_STOPS)
+#define GIVE_UP		false
+#define GO_ON		true
+#define LOOKED		skip
+#else
+#define GIVE_UP		true
+#define GO_ON		true
+#define LOOKED		skip
+#endif
+
+#define IN_USE(o)	(c[o].mem == USED -> BIT(o) : 0)
+#define SLOTS_OF(o)	((condemned & BIT(o)) && !EMPTY(o))
 
 /*
- * What was taken from the queue, is not known to be alive and is not condemned
- * goes back.
+ * The condemned are the scanner's alone. Drops what they refer to inside, up to
+ * the first reference to something else; or frees them when there is none.
  */
-inline requeue()
-{
-	do
-	:: i < N -> d_step {
-		if
-		:: ((stopped -> list : suspects) & ~condemned & BIT(i)) &&
-		   drained[i] ->
-#ifndef NO_R12
-			CANDIDATE_ADD(i)
-#else
-			skip
-#endif
-		:: else
-		fi;
-		i++
-	   }
-	:: i == N -> break
-	od;
-	i = 0
-}
-
 inline reclaim()
 {
 	do
-	:: i < 2 * N -> d_step {
-		o = i / 2;
+	:: a[SCANNER].q == NIL && (SLOTS_OF(0) || SLOTS_OF(1) || SLOTS_OF(2)) ->
+		o = (SLOTS_OF(0) -> 0 : (SLOTS_OF(1) -> 1 : 2));
+		i = (c[o].slot[0] == NIL);
+		T = c[o].slot[i];
+		c[o].slot[i] = NIL;
 		if
-		:: (condemned & BIT(o)) && c[o].slot[i % 2] != NIL ->
-			v0 = c[o].slot[i % 2];
-			c[o].slot[i % 2] = NIL;
-			if
-			:: condemned & BIT(v0) -> c[v0].count--
-			:: else -> q = v0; put[SCANNER] = v0
-			fi;
-			v0 = 0
-		:: else
-		fi;
-		o = 0;
-		i++
-	   };
-	   put_all(SCANNER)
-	:: i == 2 * N -> break
+		:: condemned & BIT(T) -> c[T].count--
+		:: else ->
+			a[SCANNER].q = T;
+			a[SCANNER].doing = DROP
+		fi
+	:: else -> break
 	od;
+	o = 0;
 	i = 0;
-	d_step {
+	if
+	:: a[SCANNER].q == NIL ->
 		do
 		:: i < N ->
 			if
 			:: condemned & BIT(i) ->
 				list = list & ~BIT(i);
-				FREE_MEMORY(i)
+#ifdef NO_R11B
+				c[i].mem = FREE;
+				c[i].dead = 0;
+#else
+				free_memory(i)
+#endif
 			:: else
 			fi;
 			i++
 		:: else -> break
 		od;
-		i = 0
-	}
+		i = 0;
+		condemned = 0;
+		/* What was garbage when this scan began, and still is, is gone */
+		assert(!(garbage & ALL(IN_USE)) || garbage_is_left);
+		garbage = 0;
+		at = RESTING
+	:: else -> at = RECLAIM
+	fi
 }
 
 /*
@@ -937,244 +1307,332 @@ inline reclaim()
 inline scan_end()
 {
 	list = condemned;
-	d_step {
-		scan = 0;
-		o = deferred;
-		deferred = 0;
-		i = 0;
-		do
-		:: i < N ->
-			c[i].version = 0;
-#ifndef NO_R16
-			c[i].epoch = 0;
-			c[i].state = OLD;
-#endif
-			i++
-		:: else -> break
-		od;
-		i = 0
-	};
-	d_step {
-		do
-		:: i < N ->
-			if
-			:: o & BIT(i) -> FREE_MEMORY(i)
-			:: else
-			fi;
-			i++
-		:: else -> break
-		od;
-		i = 0;
-		o = 0
-	}
-}
-
-/* Its notes mean nothing any more. */
-inline forget()
-{
-	d_step {
-		suspects = 0;
-		condemned = 0;
-		len_ = 0;
-		i = 0;
-		do
-		:: i < N ->
-			order[i] = 0;
-			edges[i] = 0;
-			cap_count[i] = 0;
-			cap_version[i] = 0;
-			cap_candidate[i] = 0;
-			drained[i] = 0;
-			i++
-		:: else -> break
-		od;
-		i = 0;
-		/* What was garbage when this scan began, and still is, is gone */
-		assert(stopped || !(garbage & (
-			(c[0].mem == USED -> 1 : 0) |
-			(c[1].mem == USED -> 2 : 0) |
-			(c[2].mem == USED -> 4 : 0))));
-		garbage = 0;
-		stopped = 0
-	}
-}
-
-#define UNREACHED(o)	(c[o].mem == USED && c[o].count && !(R & BIT(o)) -> \
-			 BIT(o) : 0)
-
-inline begin()
-{
-	d_step {
-		reach();
-		/* But for what the dying still refer to: their putters come */
-		garbage = (dying[0] | dying[1] -> 0 :
-			   UNREACHED(0) | UNREACHED(1) | UNREACHED(2));
-#if VERSIONS < 16
-		ticks = 0;
-#endif
-#ifndef NO_R13
-		scan = number
-#endif
-	}
-}
-
-inline one_scan()
-{
-#ifndef NO_R16
-	number++;
-#else
-	number = 1;
-#endif
-	begin();
-	drain();
-#ifdef NO_R13
-	/* The number comes after the first looks */
-	scan = number;
-#endif
-	follow();
-#ifdef NO_R15
-	drain_rest();
-	follow();
-#endif
-	if
-	:: true
-	:: !last -> stopped = 1		/* R17 */
-	fi;
-	if
-	:: !stopped ->
-		deduce();
+	scan = 0;
+	stop = 0;
+	past = 0;
+	both = 0;
+	i = 0;
+	do
+	:: i < N ->
 		if
-		:: suspects -> decide()
-		:: !suspects
-		fi
-	:: stopped
-	fi;
-	requeue();
-	scan_end();
-	reclaim();
-	forget()
+		:: deferred & BIT(i) -> free_memory(i)
+		:: else
+		fi;
+		c[i].touched = 0;
+#ifdef VALUES
+		cap_count[i] = 0;
+		cap_queued[i] = 0;
+#endif
+#ifndef NO_R16
+		c[i].state = UNSEEN;
+#endif
+		i++
+	:: else -> break
+	od;
+	deferred = 0;
+	i = 0;
+	reclaim()
 }
 
-#define HELD(o)		(h[o] + h[N + (o)])
-#define EDGES(p, o)	(c[p].mem == USED -> (c[p].slot[0] == o) + \
+#define IN_QUEUE(o)	(c[o].queue != NONE -> BIT(o) : 0)
+#define SLOTS_TO(p, o)	(c[p].mem == USED -> (c[p].slot[0] == o) + \
 			 (c[p].slot[1] == o) : 0)
+#define LOST(o)		(c[o].mem != FREE && !(R & BIT(o)) -> BIT(o) : 0)
 
-inline check_end()
+#define REST		(a[0].doing == IDLE && a[1].doing == IDLE)
+
+/* Nobody does anything. */
+inline check_rest()
 {
-	d_step {
-		reach();
-		i = 0;
-		do
-		:: i < N ->
-			assert(!c[i].suspect && c[i].mem != DEFERRED);
-			assert(c[i].queue == c[i].candidate);
-			assert(c[i].mem == FREE ||
-			       ((R & BIT(i)) && !c[i].dead && c[i].table));
-			assert(c[i].count == HELD(i) + EDGES(0, i) +
-			       EDGES(1, i) + EDGES(2, i));
-			i++
-		:: else -> break
-		od
-	}
+	i = 0;
+	do
+	:: i < N ->
+		assert(c[i].mem != DEFERRED || memory_is_lost);
+		assert(!c[i].suspect && !c[i].dead);
+		assert((c[i].queue == YOUNG) == c[i].candidate ||
+		       the_queue_is_wrong);
+		assert((c[i].queue == OLDER) == c[i].old || the_queue_is_wrong);
+		assert(c[i].count == hands[i] + SLOTS_TO(0, i) +
+		       SLOTS_TO(1, i) + SLOTS_TO(2, i) || counts_are_wrong);
+#ifndef NO_R11B
+		assert(c[i].weak == (c[i].mem == USED));
+#endif
+#ifndef NO_R16
+		assert(c[i].state == UNSEEN);
+#endif
+		i++
+	:: else -> break
+	od;
+	i = 0;
+	R = ALL(ROOT) | ALL(IN_QUEUE);
+	spread();
+	assert(!ALL(LOST) || garbage_is_lost)
 }
+
+inline requeue(which)
+{
+	T = LOWEST(drained);
+	drained = drained & ~BIT(T);
+#ifndef NO_R12
+	if
+	:: c[T].count && !c[T].dead && c[T].queue == NONE -> link(T, which)
+	:: else
+	fi
+#else
+	skip
+#endif
+}
+
+/* Rule R6: the clock says that a version may have wrapped. */
+#if defined(WRAPS) && !defined(NO_R6)
+#define TOO_OLD		ticked
+#else
+#define TOO_OLD		false
+#endif
+
+#if defined(NO_R2) || defined(NO_R13)
+/* What comes too late without these rules. */
+inline late_bits()
+{
+#ifdef NO_R2
+	c[0].candidate = (c[0].queue == YOUNG);
+	c[1].candidate = (c[1].queue == YOUNG);
+	c[2].candidate = (c[2].queue == YOUNG);
+#else
+	scan = 1;
+#endif
+	if
+	:: len_ -> at = PEEK
+	:: else -> give_up()
+	fi
+}
+#endif
+
+#define DRAINED		(at == DRAIN && !ALL(MINE))
+#if defined(NO_R2) || defined(NO_R13)
+#define PEEKS		(at == PEEK)
+#else
+#define PEEKS		(at == PEEK || (DRAINED && i < len_))
+#endif
+
+inline peek()
+{
+	todo = 0;
+	passed = 0;
+	o = order[i];
+#ifdef NO_R3
+	/* The slots before the word */
+	v1 = c[o].slot[1];
+#endif
+	v0 = c[o].slot[0];
+	sees = (v0 == NIL -> 0 : BIT(v0)) | (v1 == NIL -> 0 : BIT(v1));
+	at = SECOND
+}
+
+inline peek_second()
+{
+#ifdef NO_R3
+	ext[o] = ext[o] + c[o].count - cap_count[o];
+	cap_count[o] = c[o].count;
+	cap_queued[o] = QUEUED(o);
+	c[o].state = (c[o].count -> c[o].state : KEPT);
+#else
+	v1 = c[o].slot[1];
+#endif
+	followed()
+}
+
+inline child()
+{
+	if
+	:: v0 != NIL -> follow(v0)
+	:: else -> follow(v1)
+	fi;
+	followed()
+}
+
+#ifdef NO_R15
+inline again_or_deduce()
+{
+	if
+	:: again -> deduce()
+	:: else ->
+		again = 1;
+		at = DRAIN
+	fi
+}
+#endif
 
 proctype scanner()
 {
-	byte i, o, v0, v1, p, dy, number;
-	byte q = NIL;
-	byte order[N], edges[N], to[N], missing[N], credit[N];
-	byte cap_count[N], cap_version[N];
-	bit cap_candidate[N], drained[N];
-	byte len_, suspects, members, left, condemned;
-	bit good, stopped, last;
+	mtype at = RESTING;
+	byte i, o;
+	byte v0 = NIL;
+	byte v1 = NIL;
+	byte order[N], ext[N], to[N], missing[N], credit[N];
+#ifdef VALUES
+	byte cap_count[N];
+	bit cap_queued[N];
+#endif
+	byte len_, todo, passed, drained, suspects, members, left, marked;
+	bit bad, all;
+#ifdef NO_R15
+	bit again;
+#endif
 
-	if
-	:: true -> one_scan()
-	:: true
-	fi;
-	(ended[0] && ended[1]);
-	/* Without a scan nothing waits for the end of one */
-	assert(!deferred);
-	last = 1;
-	one_scan();
-	check_end()
+	do
+#ifndef FOREVER
+	:: d_step { at == RESTING && REST -> check_rest() }
+#endif
+#ifdef GENERATIONS
+	:: d_step { at == RESTING && scans -> both = 0; begin() }
+#endif
+	:: d_step { at == RESTING && scans -> both = 1; begin() }
+	/* Candidates, each under the queue's lock; later ones it may miss */
+	:: d_step { at == DRAIN && ALL(MINE) -> take() }
+	:: d_step { at == DRAIN && (ALL(MINE) & ~todo) &&
+		!(todo & BIT(LOWEST(ALL(MINE)))) ->
+		passed = passed | BIT(LOWEST(ALL(MINE))) }
+#if defined(NO_R2) || defined(NO_R13)
+	:: d_step { DRAINED -> todo = 0; passed = 0; at = LATER_BITS }
+	:: d_step { at == LATER_BITS -> late_bits() }
+#else
+	:: d_step { DRAINED && !len_ -> give_up() }
+#endif
+	:: d_step { PEEKS && GO_ON -> LOOKED; peek() }
+	:: d_step { PEEKS && GIVE_UP -> garbage = 0; give_up() }
+	:: d_step { at == SECOND -> peek_second() }
+	:: d_step { at == CHILD -> child() }
+#ifndef NO_R15
+	:: d_step { at == DEDUCE -> deduce() }
+#else
+	:: d_step { at == DEDUCE -> again_or_deduce() }
+	:: d_step { DRAINED && len_ && i >= len_ -> deduce() }
+#endif
+	:: d_step { at == COUNT && GO_ON ->
+		LOOKED; count_edge(0); at = COUNT_SECOND }
+	:: d_step { at == COUNT && GIVE_UP -> garbage = 0; give_up() }
+	:: d_step { at == COUNT_SECOND -> count_second() }
+	:: d_step { at == MARK && GO_ON -> LOOKED; mark() }
+	:: d_step { at == MARK && GIVE_UP && !marked ->
+		garbage = 0; give_up() }
+	:: d_step { at == MARK && GIVE_UP && marked ->
+		garbage = 0; bad = 1; at = REFUSE }
+	:: d_step { at == COMMIT && desc == PENDING && !TOO_OLD -> commit() }
+	:: d_step { at == COMMIT && (desc != PENDING || TOO_OLD) ->
+		bad = 1;
+#ifdef WRAPS
+		garbage = (TOO_OLD -> 0 : garbage);
+#endif
+		at = REFUSE }
+	:: d_step { at == KILL && !LOCKED(i) -> kill() }
+	:: d_step { at == REFUSE -> desc = ABORTED; at = CLEAR }
+	:: d_step { at == CLEAR -> clear() }
+	:: d_step { at == SPLIT -> split() }
+	/* What was unqueued, is not known to be alive and is not condemned */
+	:: d_step { at == REQUEUE && drained -> requeue(YOUNG) }
+#ifdef GENERATIONS
+	:: d_step { at == REQUEUE && drained -> requeue(OLDER) }
+#endif
+	:: d_step { at == REQUEUE && !drained -> scan_end() }
+	:: d_step { at == RECLAIM && a[SCANNER].doing == IDLE -> reclaim() }
+	PUTS(SCANNER)
+	od
 }
 
 /* --- The beginning --------------------------------------------------------- */
 
-inline MAKE(o, a, b, n)
+inline MAKE(o, s0, s1, n)
 {
 	c[o].mem = USED;
-	c[o].slot[0] = a;
-	c[o].slot[1] = b;
+	c[o].slot[0] = s0;
+	c[o].slot[1] = s1;
 	c[o].count = n;
-	c[o].table = 1
+	c[o].weak = 1
 }
 
 inline QUEUE(o)
 {
 	c[o].candidate = 1;
-	c[o].queue = 1
+	c[o].queue = YOUNG
 }
+
+#ifdef INIT
+#define GRAPH(n)	:: INIT == n ->
+#else
+#define GRAPH(n)	:: true ->
+#endif
 
 init
 {
 	atomic {
-#if INIT == 0
-		/* A ring of two, of which each session holds one */
-		MAKE(0, 1, NIL, 2);
-		MAKE(1, 0, NIL, 2);
-		h[0] = 1;
-		h[N + 1] = 1;
-#elif INIT == 1
-		/* A ring of three, of which one session holds a candidate */
-		MAKE(0, 1, NIL, 2);
-		MAKE(1, 2, NIL, 1);
-		MAKE(2, 0, NIL, 1);
-		QUEUE(0);
-		h[0] = 1;
-#elif INIT == 2
-		/* A ring that is garbage, and an object that both hold */
-		MAKE(0, 1, NIL, 1);
-		MAKE(1, 0, NIL, 1);
-		QUEUE(0);
-		MAKE(2, NIL, NIL, 2);
-		h[2] = 1;
-		h[N + 2] = 1;
-#elif INIT == 3
-		/* A ring that one session holds, and a loop behind it */
-		MAKE(0, 1, NIL, 2);
-		MAKE(1, 0, 2, 1);
-		MAKE(2, 2, NIL, 2);
-		QUEUE(1);
-		h[0] = 1;
-#elif INIT == 4
-		/* Three loops that are garbage; one refers to another */
-		MAKE(0, 0, 1, 1);
-		MAKE(1, 1, NIL, 2);
-		MAKE(2, 2, NIL, 1);
-		QUEUE(0);
-		QUEUE(1);
-		QUEUE(2);
-#elif INIT == 6
-		/* A ring of two, of which one session holds a candidate */
-		MAKE(0, 1, NIL, 2);
-		MAKE(1, 0, NIL, 1);
-		QUEUE(0);
-		h[0] = 1;
-#elif INIT == 5
-		/* A chain of two, the head of which one session holds */
-		MAKE(0, 1, NIL, 1);
-		MAKE(1, NIL, NIL, 1);
-		QUEUE(1);
-		h[0] = 1;
-#endif
-#ifdef NO_R5
-		run mover();
-#else
+		if
+		GRAPH(0)	/* A ring of two, each of which has a handle */
+			MAKE(0, 1, NIL, 2);
+			MAKE(1, 0, NIL, 2);
+			hands[0] = 1;
+			hands[1] = 1
+		GRAPH(1)	/* A ring of three, with a handle of a candidate */
+			MAKE(0, 1, NIL, 2);
+			MAKE(1, 2, NIL, 1);
+			MAKE(2, 0, NIL, 1);
+			QUEUE(0);
+			hands[0] = 1
+		GRAPH(2)	/* A garbage ring, and an object with two handles */
+			MAKE(0, 1, NIL, 1);
+			MAKE(1, 0, NIL, 1);
+			QUEUE(0);
+			MAKE(2, NIL, NIL, 2);
+			hands[2] = 2
+		GRAPH(3)	/* A ring with a handle, and a loop behind it */
+			MAKE(0, 1, NIL, 2);
+			MAKE(1, 0, 2, 1);
+			MAKE(2, 2, NIL, 2);
+			QUEUE(1);
+			hands[0] = 1
+		GRAPH(4)	/* Three garbage loops; one refers to another */
+			MAKE(0, 0, 1, 1);
+			MAKE(1, 1, NIL, 2);
+			MAKE(2, 2, NIL, 1);
+			QUEUE(0);
+			QUEUE(1);
+			QUEUE(2)
+		GRAPH(5)	/* A chain of two, the head of which has a handle */
+			MAKE(0, 1, NIL, 1);
+			MAKE(1, NIL, NIL, 1);
+			QUEUE(1);
+			hands[0] = 1
+		GRAPH(6)	/* A ring of two, with a handle of a candidate */
+			MAKE(0, 1, NIL, 2);
+			MAKE(1, 0, NIL, 1);
+			QUEUE(0);
+			hands[0] = 1
+		fi;
 		run session(0);
-#endif
+#ifndef ONE_SESSION
 		run session(1);
+#endif
 		run scanner()
 	}
 }
+
+/*
+ * What comes to pass in the end, where every thread goes on in the end (weak
+ * fairness) and locks are handed on in turn. For two objects, whose sessions
+ * never stop (FOREVER).
+ */
+#define SLOT_TO(p, o)	(c[p].slot[0] == o || c[p].slot[1] == o)
+#define KEPT_BY(me, o)	(a[me].x == o || a[me].y == o || \
+			 (a[me].q == o && a[me].doing == DROP))
+#define HELD(o)		(hands[o] || KEPT_BY(0, o) || KEPT_BY(1, o) || \
+			 KEPT_BY(2, o))
+#define LIVE(o, p)	(HELD(o) || (HELD(p) && SLOT_TO(p, o)))
+#define GARBAGE(o, p)	(c[o].mem == USED && c[o].count && !LIVE(o, p))
+
+#if defined(SCANS_END)
+ltl scans_end { [] (scan -> <> !scan) }
+#elif defined(CALLS_END)
+ltl calls_end { [] (a[0].doing != IDLE -> <> (a[0].doing == IDLE)) }
+#elif defined(GARBAGE_GOES)
+ltl garbage_goes { [] (GARBAGE(0, 1) -> <> !GARBAGE(0, 1)) }
+#endif
