@@ -19,7 +19,7 @@ pahole = $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: all module userspace install uninstall modules_install check test \
-	test-all demo model bench bench-report kunit clean help
+	test-all torture demo model bench bench-report kunit clean help
 
 ## all              the module, the library, the command (the default)
 all: module userspace
@@ -67,6 +67,10 @@ test:
 test-all:
 	@$(script) tests/run.sh --all
 
+## torture          torture for MINUTES (15), in virtual machines
+torture:
+	@$(script) tests/torture/run.sh $(MINUTES)
+
 ## demo             a demonstration, from nothing, in minutes (as root)
 demo:
 	@$(script) tests/demo/run.sh
@@ -96,6 +100,7 @@ help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
 ##
+## MINUTES=N        how long to torture
 ## KDIR=DIR         the kernel that the module is for (the running one's headers)
 ## PREFIX=DIR       where the library and the command are installed (/usr/local)
 ## DESTDIR=DIR      what goes before all installed paths
