@@ -75,12 +75,12 @@
  *     scan; the queues are what the words say; nothing waits for a scan's end;
  *   - memory waits beyond the bound only until the scanner looks next (BOUND).
  *
- * A rule is left out with -DNO_Rn; then one of these must fail. R10B: descriptors
- * carry a generation; R8B: only where all that was captured is one component has
- * the capture counted its edges; R11B: a weak reference is cleared before the memory is
- * freed; R11C: notices come after all of a component's are cleared; G1: a drain
- * clears no bit without its link; G2: a put looks at both bits when it drops, not
- * before; TURNS: locks are handed on in turn.
+ * A rule is left out with -DNO_Rn; then one of these must fail. R8B: only where
+ * all that was captured is one component has the capture counted its edges; R10B:
+ * descriptors carry a generation; R11B: a weak reference is cleared before the
+ * memory is freed; R11C: notices come after all of a component's are cleared; G1:
+ * a drain clears no bit without its link; G2: a put looks at both bits when it
+ * drops, not before; TURNS: locks are handed on in turn.
  *
  * One step is one access to memory that others write, or several that nobody
  * could come between, or would notice if he did:
