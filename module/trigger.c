@@ -79,9 +79,24 @@ static void rs_trigger_arm_locked(struct rs_heap *heap, unsigned long at)
 			 time_after(at, now) ? at - now : 0);
 }
 
+/* Whether somebody waits for a scan that has not begun. */
+bool rs_trigger_wanted(const struct rs_heap *heap)
+{
+	return READ_ONCE(heap->scans_asked) > READ_ONCE(heap->scans_begun);
+}
+
+/*
+ * The caller has seen a candidate, or has made one. If he finds the timer armed
+ * though it has just fired, or that scans shall not come by themselves though
+ * they just may, then whoever did that sees the candidate.
+ */
 static void rs_trigger_arm(struct rs_heap *heap, unsigned long at)
 {
+	/* Candidate, then timer and setting; pairs with rs_trigger_next() */
+	smp_mb();
 	/* Most of the time it is armed: then there is nothing to do */
+	if (!READ_ONCE(heap->automatic) && !rs_trigger_wanted(heap))
+		return;
 	if (READ_ONCE(heap->armed) &&
 	    !time_before(at, READ_ONCE(heap->armed_at)))
 		return;
@@ -124,20 +139,12 @@ void rs_trigger_candidate(struct rs_heap *heap, struct rs_queue *queue)
 {
 	u32 age = queue - heap->queue;
 
-	if (!READ_ONCE(heap->automatic))
-		return;
 	if (queue->len == 1) {
 		WRITE_ONCE(queue->since, jiffies);
 		rs_trigger_arm(heap, rs_trigger_delayed(heap, age));
 	}
 	if (!age && rs_trigger_many(heap, age))
 		rs_trigger_arm(heap, READ_ONCE(heap->generation[0].rest));
-}
-
-/* Whether somebody waits for a scan that has not begun. */
-bool rs_trigger_wanted(const struct rs_heap *heap)
-{
-	return READ_ONCE(heap->scans_asked) > READ_ONCE(heap->scans_begun);
 }
 
 /* Asks for a scan that begins from now on; returns its number. */
@@ -263,15 +270,15 @@ void rs_trigger_report(struct rs_heap *heap, u32 generation,
 	spin_unlock(&heap->report_lock);
 }
 
-/* Arms the timer for what is due next. */
+/* Arms the timer for what is due next. It has fired, or was set anew. */
 void rs_trigger_next(struct rs_heap *heap)
 {
 	u32 age;
 
+	/* Timer or setting, then candidates; pairs with rs_trigger_arm() */
+	smp_mb();
 	if (rs_trigger_wanted(heap))
 		rs_trigger_arm(heap, jiffies);
-	if (!READ_ONCE(heap->automatic))
-		return;
 	for (age = 0; age < RS_GENERATIONS; age++) {
 		if (!rs_candidates_of(heap, age))
 			continue;
