@@ -21,7 +21,7 @@
  * @args: the user's struct
  * @ops: one chunk of operations
  * @results: what these made
- * @answers: words of each that the user gets back
+ * @answers: bits of the words of each that the user gets back
  * @handles: what the operations of earlier chunks made; NULL if there is one
  *           only
  */
@@ -29,11 +29,13 @@ struct rs_batch {
 	struct refstore_batch *args;
 	struct refstore_op ops[RS_BATCH_CHUNK];
 	struct rs_result results[RS_BATCH_CHUNK];
-	u8 answers[RS_BATCH_CHUNK];
+	u16 answers[RS_BATCH_CHUNK];
 	u64 *handles;
 };
 
 #define RS_OP_WORDS	(sizeof(struct refstore_op) / sizeof(u64))
+#define RS_OP_ERROR	BIT(offsetof(struct refstore_op, error) / sizeof(u64))
+#define RS_OP_BODY	(offsetof(struct refstore_op, create) / sizeof(u64))
 
 static int rs_ops_get(struct refstore_op *ops,
 		      const struct refstore_op __user *from, u32 count)
@@ -51,7 +53,7 @@ static int rs_ops_get(struct refstore_op *ops,
 }
 
 static int rs_ops_put(struct refstore_op __user *to,
-		      const struct refstore_op *ops, const u8 *answers,
+		      const struct refstore_op *ops, const u16 *answers,
 		      u32 count)
 {
 	int err = 0;
@@ -99,16 +101,19 @@ static int rs_op_try(struct rs_call *call, const struct rs_command *command,
 	return err ? err : command->run(call, &op->create);
 }
 
-/* Runs an operation; returns how many of its words have an answer in them. */
+/* Runs an operation; returns in which of its words there is an answer. */
 static u32 rs_op_run(struct rs_call *call, struct refstore_op *op)
 {
 	const struct rs_command *command = rs_command_find(op->command);
+	u32 words;
 
 	op->error = rs_op_try(call, command, op);
-	if (op->error || command->mute)
-		return 1;
-	return (offsetof(struct refstore_op, create) +
-		min_t(u32, op->create.size, command->size)) / sizeof(u64);
+	if (op->error)
+		return RS_OP_ERROR;
+	/* No further than the user's struct goes */
+	words = min_t(u32, op->create.size, command->size) / sizeof(u64);
+	return RS_OP_ERROR |
+	       (command->out & GENMASK(words - 1, 0)) << RS_OP_BODY;
 }
 
 /* Runs a chunk; returns how many operations were begun. */

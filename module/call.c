@@ -85,52 +85,38 @@ int rs_call_result(struct rs_call *call, struct rs_object *ref, u64 *handle)
 	return 0;
 }
 
-static void rs_call_drop(struct rs_call *call, struct rs_result *result)
+/* Takes back the handle of an operation's result, before it is installed. */
+static struct rs_object *rs_call_revoke(struct rs_call *call,
+					struct rs_result *result)
 {
+	struct rs_object *ref = result->ref;
+
 	rs_handle_cancel(&call->session->handles, result->handle);
-	rs_handle_drop(call->heap, result->ref);
 	result->ref = NULL;
 	result->handle = 0;
+	return ref;
 }
 
-/* Gives a handle back: one that is installed, or of this chunk. */
-int rs_call_release(struct rs_call *call, u64 handle)
+/* rs_call_take() for REFSTORE_RESULT(n). */
+struct rs_object *rs_call_take_earlier(struct rs_call *call, u64 n)
 {
-	struct rs_object *ref;
-	u64 n = handle & ~RS_RESULT_BIT;
-
-	if (unlikely(handle & RS_RESULT_BIT)) {
-		if (rs_call_any(call, handle, &ref))
-			return -EBADF;
-		if (n >= call->base) {
-			n = array_index_nospec(n - call->base, call->pos);
-			rs_call_drop(call, &call->results[n]);
-			return 0;
-		}
-		handle = call->earlier[array_index_nospec(n, call->base)];
+	if (!rs_call_earlier(call, n))
+		return NULL;
+	if (n >= call->base) {
+		n = array_index_nospec(n - call->base, call->pos);
+		return rs_call_revoke(call, &call->results[n]);
 	}
-	ref = rs_handle_take(&call->session->handles, handle);
-	if (!ref)
-		return -EBADF;
-	rs_handle_drop(call->heap, ref);
-	return 0;
+	n = array_index_nospec(n, call->base);
+	return rs_handle_take(&call->session->handles, call->earlier[n]);
 }
 
 /* The answers of the chunk's first @count operations are out: now it counts. */
 void rs_call_install(struct rs_call *call, u32 count)
 {
-	struct rs_result *result;
 	u32 i;
 
-	for (i = 0; i < count; i++) {
-		result = &call->results[i];
-		if (!result->ref)
-			continue;
-		rs_handle_install(&call->session->handles, result->handle,
-				  result->ref);
-		if (unlikely(rs_is_weak(result->ref)))
-			rs_weak_arm(call->heap, rs_weak_untag(result->ref));
-	}
+	for (i = 0; i < count; i++)
+		rs_result_install(call, &call->results[i]);
 }
 
 /* They could not be copied out: takes back what they made. */
@@ -140,5 +126,7 @@ void rs_call_cancel(struct rs_call *call, u32 count)
 
 	for (i = 0; i < count; i++)
 		if (call->results[i].ref)
-			rs_call_drop(call, &call->results[i]);
+			rs_handle_drop(call->heap,
+				       rs_call_revoke(call,
+						      &call->results[i]));
 }

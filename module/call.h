@@ -10,6 +10,7 @@
 #define RS_CALL_H
 
 #include <linux/nospec.h>
+#include <linux/sched/signal.h>
 
 #include "session.h"
 
@@ -56,8 +57,8 @@ struct rs_call {
  * @min_size: of its first version
  * @flags: those that the command knows
  * @reserved: offset of a __u32 that must be zero; 0 if there is none
+ * @out: bits of the words of the struct that have an answer in them
  * @batch: it may be part of a batch, and runs under the session's lock
- * @mute: it has no answer to copy out
  * @probe: it cannot be undone when the answer cannot be copied out, so that is
  *         tried first
  */
@@ -67,12 +68,12 @@ struct rs_command {
 	u16 min_size;
 	u32 flags;
 	u16 reserved;
+	u16 out;
 	bool batch;
-	bool mute;
 	bool probe;
 };
 
-#define RS_NR_COMMANDS	(REFSTORE_CMD_DROP_SAVED - REFSTORE_CMD_QUERY + 1)
+#define RS_NR_COMMANDS	(REFSTORE_CMD_RELEASE_MANY - REFSTORE_CMD_QUERY + 1)
 
 extern const struct rs_command rs_commands[RS_NR_COMMANDS];
 
@@ -98,17 +99,54 @@ static inline int rs_command_check(const struct rs_command *command,
 	return reserved && words[reserved] ? -EINVAL : 0;
 }
 
+/* Whether a call that does much in chunks goes on after one of them. */
+static inline bool rs_call_goes_on(u32 done, u32 count)
+{
+	cond_resched();
+	return done < count && !signal_pending(current);
+}
+
 int rs_call_object(struct rs_call *call, u64 handle, struct rs_object **obj);
 int rs_call_object_or_null(struct rs_call *call, u64 handle,
 			   struct rs_object **obj);
 int rs_call_any(struct rs_call *call, u64 handle, struct rs_object **ref);
 int rs_call_weak(struct rs_call *call, u64 handle, struct rs_weak **weak);
 int rs_call_result(struct rs_call *call, struct rs_object *ref, u64 *handle);
-int rs_call_release(struct rs_call *call, u64 handle);
+struct rs_object *rs_call_take_earlier(struct rs_call *call, u64 n);
 void rs_call_install(struct rs_call *call, u32 count);
 void rs_call_cancel(struct rs_call *call, u32 count);
 
+/**
+ * rs_call_take - take a reference out of its handle
+ * @call: the call
+ * @handle: one that is installed, or REFSTORE_RESULT()
+ *
+ * Return: the reference, counted or weak, which is the caller's now; NULL if the
+ * handle names none.
+ */
+static inline struct rs_object *rs_call_take(struct rs_call *call, u64 handle)
+{
+	if (unlikely(handle & RS_RESULT_BIT))
+		return rs_call_take_earlier(call, handle & ~RS_RESULT_BIT);
+	return rs_handle_take(&call->session->handles, handle);
+}
+
+/* The answer is out: what an operation made gets its handle. */
+static inline void rs_result_install(struct rs_call *call,
+				     const struct rs_result *result)
+{
+	if (!result->ref)
+		return;
+	rs_handle_install(&call->session->handles, result->handle, result->ref);
+	if (unlikely(rs_is_weak(result->ref)))
+		rs_weak_arm(call->heap, rs_weak_untag(result->ref));
+}
+
 int rs_batch(struct rs_call *call, void *body);
+int rs_read_slots(struct rs_call *call, void *body);
+int rs_write_slots(struct rs_call *call, void *body);
+int rs_create_many(struct rs_call *call, void *body);
+int rs_release_many(struct rs_call *call, void *body);
 int rs_walk(struct rs_call *call, void *body);
 int rs_tune(struct rs_call *call, void *body);
 int rs_generation_query(struct rs_call *call, void *body);

@@ -38,14 +38,6 @@ static int rs_cmd_query(struct rs_call *call, void *body)
 	return 0;
 }
 
-static int rs_create_check(struct rs_heap *heap,
-			   const struct refstore_create *create)
-{
-	if (create->nr_slots > RS_MAX_SLOTS || create->data_len > RS_MAX_DATA)
-		return -E2BIG;
-	return rs_type_valid(heap, create->type) ? 0 : -EINVAL;
-}
-
 /* Fills slots of a new object from an array of handles in user memory. */
 static int rs_create_fill(struct rs_call *call, struct rs_object *obj,
 			  const u64 __user *handles, u32 first, u32 count)
@@ -115,7 +107,7 @@ static int rs_cmd_create(struct rs_call *call, void *body)
 		.seals = create->flags & (RS_SEALED_DATA | RS_SEALED_SLOTS),
 	};
 	struct rs_object *obj;
-	int err = rs_create_check(call->heap, create);
+	int err = rs_spec_check(&spec);
 
 	if (err)
 		return err;
@@ -150,8 +142,12 @@ static int rs_cmd_dup(struct rs_call *call, void *body)
 static int rs_cmd_release(struct rs_call *call, void *body)
 {
 	struct refstore_release *release = body;
+	struct rs_object *ref = rs_call_take(call, release->object);
 
-	return rs_call_release(call, release->object);
+	if (!ref)
+		return -EBADF;
+	rs_handle_drop(call->heap, ref);
+	return 0;
 }
 
 static int rs_cmd_get_slot(struct rs_call *call, void *body)
@@ -195,119 +191,6 @@ static int rs_cmd_cas_slot(struct rs_call *call, void *body)
 	if (err)
 		return err;
 	return rs_slot_cas(call->heap, obj, cas->index, expected, value);
-}
-
-static void rs_slots_unread(struct rs_call *call, const u64 *handles,
-			    struct rs_object **values, u32 reserved, u32 count)
-{
-	u32 i;
-
-	for (i = 0; i < reserved; i++)
-		if (handles[i])
-			rs_handle_cancel(&call->session->handles, handles[i]);
-	for (i = 0; i < count; i++)
-		if (values[i])
-			rs_put(call->heap, values[i]);
-}
-
-/* Reserves a handle for each value, and copies them out. */
-static int rs_slots_copy_out(struct rs_call *call, u64 __user *to,
-			     struct rs_object **values, u32 count)
-{
-	struct rs_handles *table = &call->session->handles;
-	u64 handles[RS_SLOT_CHUNK] = {};
-	int err = 0;
-	u32 i;
-
-	for (i = 0; i < count && !err; i++)
-		if (values[i])
-			err = rs_handle_reserve(table, &handles[i]);
-	if (!err && copy_to_user(to, handles, count * sizeof(u64)))
-		err = -EFAULT;
-	if (err) {
-		rs_slots_unread(call, handles, values, i, count);
-		return err;
-	}
-	for (i = 0; i < count; i++)
-		if (values[i])
-			rs_handle_install(table, handles[i], values[i]);
-	return 0;
-}
-
-static int rs_slots_read_chunk(struct rs_call *call, struct rs_object *obj,
-			       const struct refstore_slots *slots)
-{
-	u64 __user *to = u64_to_user_ptr(slots->handles);
-	struct rs_object *values[RS_SLOT_CHUNK];
-	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
-	int n, err;
-
-	n = rs_slots_read(call->heap, obj, slots->first + slots->done, count,
-			  values);
-	if (n < 0)
-		return n;
-	err = rs_slots_copy_out(call, to + slots->done, values, n);
-	return err ? err : n;
-}
-
-static int rs_slots_write_chunk(struct rs_call *call, struct rs_object *obj,
-				const struct refstore_slots *slots)
-{
-	const u64 __user *from = u64_to_user_ptr(slots->handles);
-	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
-	u64 handles[RS_SLOT_CHUNK];
-	struct rs_object *value;
-	int err = 0;
-	u32 i;
-
-	if (copy_from_user(handles, from + slots->done, count * sizeof(u64)))
-		return -EFAULT;
-	for (i = 0; i < count; i++) {
-		err = rs_call_object_or_null(call, handles[i], &value);
-		if (!err)
-			err = rs_slot_set(call->heap, obj,
-					  slots->first + slots->done + i,
-					  value);
-		if (err)
-			break;
-	}
-	return i ? i : err;
-}
-
-/* Many slots, in chunks; an error counts only before the first slot. */
-static int rs_slots_run(struct rs_call *call, struct refstore_slots *slots,
-			int (*chunk)(struct rs_call *call,
-				     struct rs_object *obj,
-				     const struct refstore_slots *slots))
-{
-	struct rs_object *obj;
-	int n, err = rs_call_object(call, slots->object, &obj);
-
-	if (!err && !slots->count)
-		err = -EINVAL;
-	if (!err)
-		err = rs_slots_check(obj, slots->first, slots->count);
-	if (err)
-		return err;
-	slots->done = 0;
-	do {
-		n = chunk(call, obj, slots);
-		if (n <= 0)
-			return slots->done ? 0 : n;
-		slots->done += n;
-		cond_resched();
-	} while (slots->done < slots->count && !signal_pending(current));
-	return 0;
-}
-
-static int rs_cmd_read_slots(struct rs_call *call, void *body)
-{
-	return rs_slots_run(call, body, rs_slots_read_chunk);
-}
-
-static int rs_cmd_write_slots(struct rs_call *call, void *body)
-{
-	return rs_slots_run(call, body, rs_slots_write_chunk);
 }
 
 static int rs_cmd_resize_slots(struct rs_call *call, void *body)
@@ -532,126 +415,144 @@ static int rs_cmd_upgrade(struct rs_call *call, void *body)
 		BUILD_BUG_ON_ZERO(sizeof_field(struct struct_name,	\
 					       reserved) != sizeof(u32))
 
+/* The word of a struct that a field of the answer is in; or all of them. */
+#define RS_OUT(struct_name, field)					\
+	BIT(offsetof(struct struct_name, field) / sizeof(u64))
+#define RS_OUT_ALL(struct_name)						\
+	GENMASK(sizeof(struct struct_name) / sizeof(u64) - 1, 0)
+
 const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_QUERY - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_query, refstore_query, session, 0, false),
+		.out = RS_OUT_ALL(refstore_query),
 	},
 	[REFSTORE_CMD_CREATE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_create, refstore_create, id,
 			   REFSTORE_SEAL_DATA | REFSTORE_SEAL_SLOTS |
 			   REFSTORE_CREATE_SLOTTED, true),
 		RS_RESERVED(refstore_create),
+		.out = RS_OUT(refstore_create, result) |
+		       RS_OUT(refstore_create, id),
 	},
 	[REFSTORE_CMD_DUP - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_dup, refstore_dup, result, 0, true),
+		.out = RS_OUT(refstore_dup, result),
 	},
 	[REFSTORE_CMD_RELEASE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_release, refstore_release, object, 0, true),
-		.mute = true,
 	},
 	[REFSTORE_CMD_GET_SLOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_get_slot, refstore_get_slot, reserved, 0,
 			   true),
 		RS_RESERVED(refstore_get_slot),
+		.out = RS_OUT(refstore_get_slot, result),
 	},
 	[REFSTORE_CMD_SET_SLOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_set_slot, refstore_set_slot, reserved, 0,
 			   true),
 		RS_RESERVED(refstore_set_slot),
-		.mute = true,
 	},
 	[REFSTORE_CMD_CAS_SLOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_cas_slot, refstore_cas_slot, reserved, 0,
 			   true),
 		RS_RESERVED(refstore_cas_slot),
-		.mute = true,
 	},
 	[REFSTORE_CMD_READ_SLOTS - REFSTORE_CMD_QUERY] = {
-		RS_COMMAND(rs_cmd_read_slots, refstore_slots, reserved, 0,
+		RS_COMMAND(rs_read_slots, refstore_slots, reserved, 0,
 			   true),
 		RS_RESERVED(refstore_slots),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_slots),
 	},
 	[REFSTORE_CMD_WRITE_SLOTS - REFSTORE_CMD_QUERY] = {
-		RS_COMMAND(rs_cmd_write_slots, refstore_slots, reserved, 0,
+		RS_COMMAND(rs_write_slots, refstore_slots, reserved, 0,
 			   true),
 		RS_RESERVED(refstore_slots),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_slots),
 	},
 	[REFSTORE_CMD_RESIZE_SLOTS - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_resize_slots, refstore_resize_slots,
 			   reserved, 0, true),
 		RS_RESERVED(refstore_resize_slots),
-		.mute = true,
 	},
 	[REFSTORE_CMD_READ - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_read, refstore_data, reserved, 0, true),
 		RS_RESERVED(refstore_data),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_data),
 	},
 	[REFSTORE_CMD_WRITE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_write, refstore_data, reserved, 0, true),
 		RS_RESERVED(refstore_data),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_data),
 	},
 	[REFSTORE_CMD_SEAL - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_seal, refstore_seal, object,
 			   REFSTORE_SEAL_DATA | REFSTORE_SEAL_SLOTS, true),
-		.mute = true,
 	},
 	[REFSTORE_CMD_STAT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_stat, refstore_stat, bytes, 0, true),
 		RS_RESERVED(refstore_stat),
+		.out = RS_OUT_ALL(refstore_stat),
 	},
 	[REFSTORE_CMD_GET_ROOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_get_root, refstore_get_root, result, 0,
 			   true),
+		.out = RS_OUT(refstore_get_root, result),
 	},
 	[REFSTORE_CMD_SET_ROOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_set_root, refstore_set_root, value, 0, true),
-		.mute = true,
 	},
 	[REFSTORE_CMD_CAS_ROOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_cas_root, refstore_set_root, value, 0, true),
-		.mute = true,
 	},
 	[REFSTORE_CMD_SESSION_NEW - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_session_new, refstore_session_new, reserved,
 			   REFSTORE_SESSION_CLONE, false),
 		RS_RESERVED(refstore_session_new),
+		.out = RS_OUT_ALL(refstore_session_new),
 	},
 	[REFSTORE_CMD_TYPE_REGISTER - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_type_register, refstore_type, name, 0,
 			   false),
 		RS_RESERVED(refstore_type),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_type),
 	},
 	[REFSTORE_CMD_COLLECT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_collect, refstore_collect, scans, 0, false),
 		RS_RESERVED(refstore_collect),
+		.out = RS_OUT_ALL(refstore_collect),
 	},
 	[REFSTORE_CMD_WALK - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_walk, refstore_walk, end, REFSTORE_WALK_MINT,
 			   false),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_walk),
 	},
 	[REFSTORE_CMD_BATCH - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_batch, refstore_batch, failed,
 			   REFSTORE_BATCH_CONTINUE, false),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_batch),
 	},
 	[REFSTORE_CMD_TYPE_NAME - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_type_name, refstore_type, name, 0, false),
 		RS_RESERVED(refstore_type),
+		.out = RS_OUT_ALL(refstore_type),
 	},
 	[REFSTORE_CMD_WEAK - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_weak, refstore_weak, result,
 			   REFSTORE_WEAK_NOTIFY, true),
 		/* The object keeps its block */
 		.probe = true,
+		.out = RS_OUT(refstore_weak, result),
 	},
 	[REFSTORE_CMD_UPGRADE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_upgrade, refstore_upgrade, result, 0, true),
+		.out = RS_OUT(refstore_upgrade, result),
 	},
 	[REFSTORE_CMD_TUNE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_tune, refstore_tune, delay,
@@ -660,20 +561,38 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 			   REFSTORE_TUNE_DELAY, false),
 		RS_RESERVED(refstore_tune),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_tune),
 	},
 	[REFSTORE_CMD_GENERATION - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_generation_query, refstore_generation, saturated,
 			   0, false),
 		RS_RESERVED(refstore_generation),
+		.out = RS_OUT_ALL(refstore_generation),
 	},
 	[REFSTORE_CMD_FREEZE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_freeze, refstore_freeze, frozen,
 			   REFSTORE_FREEZE_ALL | REFSTORE_FREEZE_NONE, false),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_freeze),
 	},
 	[REFSTORE_CMD_DROP_SAVED - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_drop_saved, refstore_drop_saved, dropped, 0,
 			   false),
 		.probe = true,
+		.out = RS_OUT_ALL(refstore_drop_saved),
+	},
+	[REFSTORE_CMD_CREATE_MANY - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_create_many, refstore_create_many, reserved,
+			   REFSTORE_SEAL_DATA | REFSTORE_SEAL_SLOTS |
+			   REFSTORE_CREATE_SLOTTED, true),
+		RS_RESERVED(refstore_create_many),
+		.probe = true,
+		.out = RS_OUT_ALL(refstore_create_many),
+	},
+	[REFSTORE_CMD_RELEASE_MANY - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_release_many, refstore_release_many, done, 0,
+			   true),
+		.probe = true,
+		.out = RS_OUT_ALL(refstore_release_many),
 	},
 };

@@ -45,6 +45,17 @@ static int rs_data_get(void *to, const void __user *from, u32 length)
 	return copy_from_user(to, from, length) ? -EFAULT : 0;
 }
 
+/* The first data of an object; @data may be NULL for zeroes. */
+static int rs_data_fill(struct rs_object *obj, const void __user *data, u32 len)
+{
+	if (!len)
+		return 0;
+	if (data)
+		return rs_data_get(rs_object_data(obj), data, len);
+	memset(rs_object_data(obj), 0, len);
+	return 0;
+}
+
 /**
  * rs_object_create - make an object with its data, in no table yet
  * @spec: what it shall be; its figures are within the limits
@@ -60,16 +71,38 @@ struct rs_object *rs_object_create(const struct rs_spec *spec,
 
 	obj = rs_object_alloc(spec);
 	*err = obj ? 0 : -ENOMEM;
-	if (!obj || !spec->data_len)
-		return obj;
-	if (!data) {
-		memset(rs_object_data(obj), 0, spec->data_len);
-	} else if (rs_data_get(rs_object_data(obj), data, spec->data_len)) {
-		rs_object_free(obj);
-		*err = -EFAULT;
+	if (!obj)
 		return NULL;
-	}
-	return obj;
+	*err = rs_data_fill(obj, data, spec->data_len);
+	if (likely(!*err))
+		return obj;
+	rs_object_free(obj);
+	return NULL;
+}
+
+/**
+ * rs_objects_create - the same for several objects that are alike
+ * @spec: what each shall be
+ * @data: the data of all, one's behind the other's, or NULL for zeroes
+ * @objs: where the objects go
+ * @nr: how many, at least one
+ *
+ * Return: 0, -ENOMEM or -EFAULT.
+ */
+int rs_objects_create(const struct rs_spec *spec, const void __user *data,
+		      struct rs_object **objs, u32 nr)
+{
+	u32 i, step = data ? spec->data_len : 0;
+	int err = rs_objects_alloc(spec, objs, nr);
+
+	if (err)
+		return err;
+	for (i = 0; i < nr && !err; i++)
+		err = rs_data_fill(objs[i], data + (size_t)i * step,
+				   spec->data_len);
+	if (err)
+		rs_objects_free(objs, nr);
+	return err;
 }
 
 static int rs_data_copy_out(struct rs_heap *heap, struct rs_object *obj,

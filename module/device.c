@@ -77,10 +77,8 @@ static int rs_body_put(const struct rs_command *command,
 {
 	size_t size = min_t(size_t, body->size, command->size);
 
-	if (command->mute)
-		return 0;
 	if (likely(size == command->size))
-		return rs_words_put(to, body->words, size / sizeof(u64));
+		return rs_words_put(to, body->words, command->out);
 	return copy_to_user(to, body, size) ? -EFAULT : 0;
 }
 
@@ -95,12 +93,12 @@ static int rs_run_locked(const struct rs_command *command, struct rs_call *call,
 	if (mutex_lock_interruptible(&call->session->lock))
 		return -EINTR;
 	err = command->run(call, body);
-	if (!err)
+	if (!err && command->out)
 		err = rs_body_put(command, body, user);
 	if (err)
 		rs_call_cancel(call, 1);
 	else
-		rs_call_install(call, 1);
+		rs_result_install(call, &result);
 	mutex_unlock(&call->session->lock);
 	return err;
 }

@@ -61,6 +61,12 @@ static unsigned long *rs_table_cell(struct rs_heap *heap, u32 index)
 	return rs_vec_at_locked(&heap->table, index, sizeof(unsigned long));
 }
 
+/* The page of cells that an index is in, likewise. */
+static unsigned long *rs_table_page(struct rs_heap *heap, u32 index)
+{
+	return rs_table_cell(heap, index & ~(RS_TABLE_PAGE - 1));
+}
+
 /**
  * rs_heap_at - the object at an index
  * @heap: the heap, whose table_lock the caller holds
@@ -80,13 +86,16 @@ struct rs_object *rs_heap_at(struct rs_heap *heap, u32 index)
 	return cell & 1 ? NULL : (struct rs_object *)cell;
 }
 
-static bool rs_heap_has_room(struct rs_heap *heap, bool tracked)
+/* How many objects more the arrays have room for, of up to @nr. */
+static u32 rs_heap_room(struct rs_heap *heap, bool tracked, u32 nr)
 {
 	if (heap->table_free == RS_NO_INDEX &&
 	    heap->table_used == rs_vec_len(&heap->table))
-		return false;
-	return !tracked || (heap->slotted < rs_vec_len(&heap->queue[0].vec) &&
-			    heap->slotted < rs_vec_len(&heap->work));
+		return 0;
+	if (!tracked)
+		return nr;
+	nr = min_t(u64, nr, rs_vec_len(&heap->queue[0].vec) - heap->slotted);
+	return min_t(u64, nr, rs_vec_len(&heap->work) - heap->slotted);
 }
 
 static int rs_heap_grow_vec(struct rs_heap *heap, struct rs_vec *vec, u64 used)
@@ -154,33 +163,40 @@ static u32 rs_table_extend(struct rs_heap *heap)
 	return heap->table_used++;
 }
 
-static u32 rs_table_pop(struct rs_heap *heap)
+/* Gives out an index: its cell is @cell then. The table has room. */
+static u32 rs_table_pop(struct rs_heap *heap, unsigned long cell)
 {
 	u32 head = heap->table_free, index, next;
-	unsigned long *cell;
+	unsigned long *page, *first;
 
-	if (head == RS_NO_INDEX)
-		return rs_table_extend(heap);
-	cell = rs_table_cell(heap, head);
-	index = (u32)*cell >> 1;
-	next = (u32)*rs_table_cell(heap, index) >> 1;
+	if (head == RS_NO_INDEX) {
+		index = rs_table_extend(heap);
+		*rs_table_cell(heap, index) = cell;
+		return index;
+	}
+	page = rs_table_page(heap, head);
+	first = &page[head % RS_TABLE_PAGE];
+	index = (u32)*first >> 1;
+	next = (u32)page[index % RS_TABLE_PAGE] >> 1;
+	page[index % RS_TABLE_PAGE] = cell;
 	if (next == head)
-		heap->table_free = *cell >> 32;
-	*cell = rs_table_link(*cell >> 32, next);
+		heap->table_free = *first >> 32;
+	*first = rs_table_link(*first >> 32, next);
 	return index;
 }
 
 static void rs_table_push(struct rs_heap *heap, u32 index)
 {
+	unsigned long *page = rs_table_page(heap, index);
 	u32 head = rs_table_head(index);
-	unsigned long *cell = rs_table_cell(heap, head);
+	unsigned long *cell = &page[head % RS_TABLE_PAGE];
 	u32 first = (u32)*cell >> 1, next = *cell >> 32;
 
 	if (first == head) {
 		next = heap->table_free;
 		heap->table_free = head;
 	}
-	*rs_table_cell(heap, index) = rs_table_link(0, first);
+	page[index % RS_TABLE_PAGE] = rs_table_link(0, first);
 	*cell = rs_table_link(next, index);
 }
 
@@ -204,40 +220,51 @@ static bool rs_heap_full(struct rs_heap *heap, u64 objects, u64 bytes)
 	       READ_ONCE(heap->bytes) + bytes > rs_heap_max_bytes();
 }
 
-static void rs_table_store(struct rs_heap *heap, struct rs_object *obj,
-			   size_t bytes)
+static void rs_table_store(struct rs_heap *heap, struct rs_object *obj)
 {
 	obj->id = heap->next_id++;
-	obj->index = rs_table_pop(heap);
-	*rs_table_cell(heap, obj->index) = (unsigned long)obj;
+	obj->index = rs_table_pop(heap, (unsigned long)obj);
 	heap->created++;
-	rs_heap_account(heap, obj, 1, bytes);
 }
 
 static int rs_heap_try_insert(struct rs_heap *heap, struct rs_object *obj)
 {
-	bool tracked = rs_object_tracked(obj);
 	size_t bytes = rs_object_bytes(obj);
 	int err = 0;
 
 	spin_lock(&heap->table_lock);
-	if (unlikely(rs_heap_full(heap, 1, bytes)))
+	if (unlikely(rs_heap_full(heap, 1, bytes))) {
 		err = -EDQUOT;
-	else if (unlikely(!rs_heap_has_room(heap, tracked)))
+	} else if (unlikely(!rs_heap_room(heap, rs_object_tracked(obj), 1))) {
 		err = -EAGAIN;
-	else
-		rs_table_store(heap, obj, bytes);
+	} else {
+		rs_table_store(heap, obj);
+		rs_heap_account(heap, obj, 1, bytes);
+	}
 	spin_unlock(&heap->table_lock);
 	return err;
+}
+
+/*
+ * The next one did not fit: makes room for it. What waits in the backlog is
+ * still charged; so before we refuse, we wait for that, once.
+ */
+static noinline int rs_heap_make_room(struct rs_heap *heap,
+				      struct rs_object *obj, int err,
+				      bool *waited)
+{
+	if (err == -EAGAIN)
+		return rs_heap_grow(heap, rs_object_tracked(obj));
+	if (*waited)
+		return err;
+	*waited = true;
+	return rs_reap_wait(heap);
 }
 
 /**
  * rs_heap_insert - publish a new object
  * @heap: the heap
  * @obj: complete: whoever looks at the table may see it
- *
- * What waits in the backlog is still charged; so before we refuse, we wait for
- * it, once.
  *
  * Return: 0, -EDQUOT, -ENOMEM or -EINTR; then the object is still the caller's.
  */
@@ -250,17 +277,69 @@ int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj)
 		err = rs_heap_try_insert(heap, obj);
 		if (likely(!err))
 			return 0;
-		if (err == -EDQUOT) {
-			if (waited)
-				return err;
-			waited = true;
-			err = rs_reap_wait(heap);
-		} else {
-			err = rs_heap_grow(heap, rs_object_tracked(obj));
-		}
+		err = rs_heap_make_room(heap, obj, err, &waited);
 		if (err)
 			return err;
 	}
+}
+
+/* As many as there is room for at once; *done of them are in then. */
+static int rs_heap_try_insert_many(struct rs_heap *heap,
+				   struct rs_object **objs, u32 nr, u32 *done)
+{
+	size_t bytes = rs_object_bytes(objs[0]);
+	bool tracked = rs_object_tracked(objs[0]);
+	u32 fit = nr - *done, room, i;
+
+	spin_lock(&heap->table_lock);
+	while (fit && rs_heap_full(heap, fit, fit * bytes))
+		fit--;
+	room = rs_heap_room(heap, tracked, fit);
+	for (i = 0; i < room && rs_heap_room(heap, false, 1); i++)
+		rs_table_store(heap, objs[*done + i]);
+	rs_heap_account(heap, objs[0], i, i * bytes);
+	spin_unlock(&heap->table_lock);
+	*done += i;
+	if (*done == nr)
+		return 0;
+	return i < fit ? -EAGAIN : -EDQUOT;
+}
+
+/**
+ * rs_heap_insert_many - publish new objects that are alike
+ * @heap: the heap
+ * @objs: as for rs_heap_insert(); of one type and size, with slots all or none
+ * @nr: how many, 1 to RS_SLICE
+ * @done: where goes how many were published, the first ones
+ *
+ * Return: as rs_heap_insert(); with an error, those that were not published are
+ * still the caller's.
+ */
+int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
+			u32 *done)
+{
+	bool waited = false;
+	int err;
+
+	*done = 0;
+	for (;;) {
+		err = rs_heap_try_insert_many(heap, objs, nr, done);
+		if (likely(!err))
+			return 0;
+		err = rs_heap_make_room(heap, objs[0], err, &waited);
+		if (err)
+			return err;
+	}
+}
+
+static __always_inline size_t rs_table_remove(struct rs_heap *heap,
+					      struct rs_object *obj)
+{
+	size_t bytes = rs_object_bytes(obj);
+
+	rs_table_push(heap, obj->index);
+	rs_heap_account(heap, obj, -1, -(s64)bytes);
+	return bytes;
 }
 
 /**
@@ -273,11 +352,7 @@ int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj)
  */
 size_t rs_heap_remove_locked(struct rs_heap *heap, struct rs_object *obj)
 {
-	size_t bytes = rs_object_bytes(obj);
-
-	rs_table_push(heap, obj->index);
-	rs_heap_account(heap, obj, -1, -(s64)bytes);
-	return bytes;
+	return rs_table_remove(heap, obj);
 }
 
 size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj)
@@ -285,7 +360,7 @@ size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj)
 	size_t bytes;
 
 	spin_lock(&heap->table_lock);
-	bytes = rs_heap_remove_locked(heap, obj);
+	bytes = rs_table_remove(heap, obj);
 	spin_unlock(&heap->table_lock);
 	return bytes;
 }

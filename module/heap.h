@@ -311,6 +311,8 @@ u64 rs_heap_max_objects(void);
 u64 rs_heap_max_bytes(void);
 
 int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj);
+int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
+			u32 *done);
 size_t rs_heap_remove_locked(struct rs_heap *heap, struct rs_object *obj);
 size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj);
 int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes);

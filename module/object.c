@@ -31,7 +31,7 @@ static const u8 rs_tail_words[] = { 1, 2, 3, 4, 6, 8, 12, 18, 26 };
 #define RS_DATA_WORDS		2
 
 static struct kmem_cache *rs_caches[RS_CLASSES] __ro_after_init;
-static u16 rs_class_bytes[RS_CLASSES] __ro_after_init;
+u16 rs_class_bytes[RS_CLASSES] __ro_after_init;
 static u8 rs_leaf_class[RS_MAX_LEAF_DATA / 8 + 2] __ro_after_init;
 static u8 rs_tail_class[RS_MAX_TAIL + 1] __ro_after_init;
 
@@ -166,8 +166,8 @@ u32 rs_object_tail_room(const struct rs_object *obj)
 			RS_DATA_WORDS : 0);
 }
 
-/* Memory of an object, in bytes; the caller holds the object or its lock. */
-size_t rs_object_bytes(struct rs_object *obj)
+/* Memory of an object that is not all in its cell, or has slots. */
+size_t rs_object_bytes_apart(struct rs_object *obj)
 {
 	size_t bytes = rs_class_bytes[obj->class];
 
@@ -248,6 +248,20 @@ static int rs_slotted_init(struct rs_object *obj, const struct rs_spec *spec)
 	return 0;
 }
 
+/* Sets up a cell, all but its data. On an error it is a mere cell still. */
+static int rs_object_init(struct rs_object *obj, const struct rs_spec *spec,
+			  u8 class)
+{
+	rs_ref_init(&obj->ref, spec->slotted);
+	obj->id = 0;
+	obj->index = RS_NO_INDEX;
+	obj->type = spec->type;
+	obj->class = class;
+	obj->flags = spec->seals;
+	return spec->slotted ? rs_slotted_init(obj, spec) :
+			       rs_leaf_init(obj, spec);
+}
+
 /**
  * rs_object_alloc - memory for an object, all but its data set up
  * @spec: what it shall be; its figures are within the limits
@@ -261,22 +275,11 @@ struct rs_object *rs_object_alloc(const struct rs_spec *spec)
 {
 	u8 class = rs_spec_class(spec);
 	struct rs_object *obj;
-	int err;
 
 	obj = kmem_cache_alloc(rs_caches[class], RS_GFP);
 	if (!obj)
 		return NULL;
-	rs_ref_init(&obj->ref, spec->slotted);
-	obj->id = 0;
-	obj->index = RS_NO_INDEX;
-	obj->type = spec->type;
-	obj->class = class;
-	obj->flags = spec->seals;
-	if (spec->slotted)
-		err = rs_slotted_init(obj, spec);
-	else
-		err = rs_leaf_init(obj, spec);
-	if (err) {
+	if (rs_object_init(obj, spec, class)) {
 		kmem_cache_free(rs_caches[class], obj);
 		return NULL;
 	}
@@ -298,7 +301,49 @@ void rs_object_free(struct rs_object *obj)
 	kmem_cache_free(rs_caches[obj->class], obj);
 }
 
-/* The same, but later: neighbours of one class are cheaper to free together. */
+/**
+ * rs_objects_alloc - the same for several objects that are alike
+ * @spec: what each shall be
+ * @objs: where they go
+ * @nr: how many, at least one
+ *
+ * Undo with rs_objects_free().
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int rs_objects_alloc(const struct rs_spec *spec, struct rs_object **objs,
+		     u32 nr)
+{
+	u8 class = rs_spec_class(spec);
+	u32 i;
+
+	if (!kmem_cache_alloc_bulk(rs_caches[class], RS_GFP, nr,
+				   (void **)objs))
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		if (likely(!rs_object_init(objs[i], spec, class)))
+			continue;
+		while (i--)
+			rs_object_free_blocks(objs[i]);
+		kmem_cache_free_bulk(rs_caches[class], nr, (void **)objs);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Frees the memory of several objects that are alike. */
+void rs_objects_free(struct rs_object **objs, u32 nr)
+{
+	u32 i;
+
+	if (!nr)
+		return;
+	for (i = 0; i < nr; i++)
+		rs_object_free_blocks(objs[i]);
+	kmem_cache_free_bulk(rs_caches[objs[0]->class], nr, (void **)objs);
+}
+
+/* Frees it later: neighbours of one class are cheaper to free together. */
 void rs_bin_add(struct rs_bin *bin, struct rs_object *obj)
 {
 	rs_object_free_blocks(obj);

@@ -172,6 +172,8 @@ struct rs_spec {
 	u32 seals;
 };
 
+extern u16 rs_class_bytes[];	/* sizes of cells */
+
 int rs_object_init_caches(void);
 void rs_object_destroy_caches(void);
 
@@ -191,14 +193,26 @@ struct rs_bin {
 
 struct rs_object *rs_object_alloc(const struct rs_spec *spec);
 void rs_object_free(struct rs_object *obj);
+int rs_objects_alloc(const struct rs_spec *spec, struct rs_object **objs,
+		     u32 nr);
+void rs_objects_free(struct rs_object **objs, u32 nr);
 void rs_bin_add(struct rs_bin *bin, struct rs_object *obj);
 void rs_bin_empty(struct rs_bin *bin);
 
 u32 rs_object_state(const struct rs_heap *heap, const struct rs_object *obj);
 u32 rs_object_data_len(const struct rs_object *obj);
 u32 rs_object_tail_room(const struct rs_object *obj);
-size_t rs_object_bytes(struct rs_object *obj);
+size_t rs_object_bytes_apart(struct rs_object *obj);
 int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj);
 void rs_object_expose(struct rs_object *obj);
+
+/* Memory of an object, in bytes; the caller holds the object or its lock. */
+static inline size_t rs_object_bytes(struct rs_object *obj)
+{
+	if (unlikely(READ_ONCE(obj->flags) & RS_BLOCK_DATA ||
+		     rs_ref_read(&obj->ref) & (RS_REF_TRACKED | RS_REF_WEAK)))
+		return rs_object_bytes_apart(obj);
+	return rs_class_bytes[obj->class];
+}
 
 #endif /* RS_OBJECT_H */

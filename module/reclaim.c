@@ -186,18 +186,22 @@ static noinline void rs_reap_weak(struct rs_heap *heap, struct rs_object *obj)
 	queue_work(rs_queue, &heap->reap_work);
 }
 
-/*
- * The count of @obj is zero: takes it out of everything. Returns the memory
- * that was charged for it.
- */
-static inline size_t rs_reap_bury(struct rs_heap *heap,
-				  struct rs_object *obj, u64 word)
+/* The count of @obj is zero: takes it out of everything but the table. */
+static inline void rs_reap_leave_queue(struct rs_heap *heap,
+				       struct rs_object *obj, u64 word)
 {
 	trace_refstore_free(heap, obj);
 	if (word & RS_REF_LINKED)
 		rs_candidate_remove(heap, obj);
 	if (unlikely(word & RS_REF_WEAK))
 		rs_reap_weak(heap, obj);
+}
+
+/* And out of that. Returns the memory that was charged for it. */
+static inline size_t rs_reap_bury(struct rs_heap *heap,
+				  struct rs_object *obj, u64 word)
+{
+	rs_reap_leave_queue(heap, obj, word);
 	return rs_heap_remove(heap, obj);
 }
 
@@ -354,6 +358,70 @@ void rs_put(struct rs_heap *heap, struct rs_object *obj)
 		rs_put_slotted(heap, obj);
 	else
 		rs_object_free(obj);
+}
+
+/* Takes dead objects out of the table together: their quota is back. */
+static void rs_put_bury(struct rs_heap *heap, struct rs_object **objs, u32 nr)
+{
+	u32 i;
+
+	spin_lock(&heap->table_lock);
+	for (i = 0; i < nr; i++)
+		rs_heap_remove_locked(heap, objs[i]);
+	spin_unlock(&heap->table_lock);
+}
+
+/* How many leaves of one class come first. */
+static u32 rs_put_run(struct rs_object **objs, u32 nr)
+{
+	u32 n = 0;
+
+	if (rs_object_tracked(objs[0]))
+		return 0;
+	while (n < nr && objs[n]->class == objs[0]->class)
+		n++;
+	return n;
+}
+
+/* Works off a slice of what hangs on objects that were buried. */
+static void rs_put_free(struct rs_heap *heap, struct rs_object **objs, u32 nr)
+{
+	struct rs_reap reap = { .heap = heap };
+	u32 i = 0, leaves;
+
+	while (i < nr) {
+		leaves = rs_put_run(objs + i, nr - i);
+		if (leaves)
+			rs_objects_free(objs + i, leaves);
+		else
+			rs_reap_push(&reap, objs[i]);
+		i += max(leaves, 1U);
+	}
+	rs_reap_finish(&reap);
+}
+
+/**
+ * rs_put_many - drop references, and a bounded part of what dies of it
+ * @heap: the heap
+ * @objs: the objects, up to RS_SLICE; overwritten
+ * @nr: how many
+ *
+ * As rs_put() for each, but the table's lock is taken once, and leaves are freed
+ * together.
+ */
+void rs_put_many(struct rs_heap *heap, struct rs_object **objs, u32 nr)
+{
+	u32 i, dead = 0;
+	u64 word;
+
+	for (i = 0; i < nr; i++) {
+		if (!rs_reap_drop(heap, objs[i], &word))
+			continue;
+		rs_reap_leave_queue(heap, objs[i], word);
+		objs[dead++] = objs[i];
+	}
+	rs_put_bury(heap, objs, dead);
+	rs_put_free(heap, objs, dead);
 }
 
 /**

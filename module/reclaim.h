@@ -28,6 +28,7 @@ struct rs_reap {
 };
 
 void rs_put(struct rs_heap *heap, struct rs_object *obj);
+void rs_put_many(struct rs_heap *heap, struct rs_object **objs, u32 nr);
 void rs_reap_put(struct rs_reap *reap, struct rs_object *obj);
 void rs_reap_finish(struct rs_reap *reap);
 bool rs_reap_run(struct rs_reap *reap, u32 budget);

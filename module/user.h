@@ -9,6 +9,7 @@
 #ifndef RS_USER_H
 #define RS_USER_H
 
+#include <linux/bitops.h>
 #include <linux/uaccess.h>
 
 /*
@@ -33,17 +34,16 @@ fault:
 	return -EFAULT;
 }
 
+/* Those words of which a bit is set in @which. */
 static __always_inline int rs_unsafe_put(u64 __user *to, const u64 *from,
-					 u32 words)
+					 u32 which)
 {
-	for (; words >= 4; words -= 4, to += 4, from += 4) {
-		unsafe_put_user(from[0], &to[0], fault);
-		unsafe_put_user(from[1], &to[1], fault);
-		unsafe_put_user(from[2], &to[2], fault);
-		unsafe_put_user(from[3], &to[3], fault);
+	u32 i;
+
+	for (; which; which &= which - 1) {
+		i = __ffs(which);
+		unsafe_put_user(from[i], &to[i], fault);
 	}
-	for (; words; words--, to++, from++)
-		unsafe_put_user(*from, to, fault);
 	return 0;
 
 fault:
@@ -61,13 +61,13 @@ static inline int rs_words_get(u64 *to, const void __user *from, u32 words)
 	return err;
 }
 
-static inline int rs_words_put(void __user *to, const u64 *from, u32 words)
+static inline int rs_words_put(void __user *to, const u64 *from, u32 which)
 {
 	int err;
 
-	if (!user_write_access_begin(to, words * sizeof(u64)))
+	if (!user_write_access_begin(to, fls(which) * sizeof(u64)))
 		return -EFAULT;
-	err = rs_unsafe_put(to, from, words);
+	err = rs_unsafe_put(to, from, which);
 	user_write_access_end();
 	return err;
 }

@@ -33,8 +33,10 @@ def calls_memcg():
 ROWS = (
     ("create_release_64b", PER_PAIR, 2500, CALLS),
     ("batch_create_release_64b", PER_OBJECT, 300, CALLS),
+    ("many_create_release_64b", PER_OBJECT, 300, CALLS),
     ("create_release_64b_memcg", PER_PAIR, None, calls_memcg()),
     ("batch_create_release_64b_memcg", PER_OBJECT, None, calls_memcg()),
+    ("many_create_release_64b_memcg", PER_OBJECT, None, calls_memcg()),
     ("get_slot_release", PER_PAIR, None, ("getppid",)),
     ("batch_get_slot_release", PER_PAIR, None, ("getppid",)),
     ("set_slot", PER_CALL, None, ("getppid",)),

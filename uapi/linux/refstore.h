@@ -68,8 +68,9 @@
  *
  * EFAULT changes nothing either, as long as the memory that is given to a call
  * stays as it is until its end. If another thread takes it away meanwhile, then
- * what a call has written stays written, a registered type stays registered,
- * and handles that REFSTORE_READ_SLOTS or REFSTORE_WALK copied out stay valid.
+ * what a call has written stays written, what it released stays released, a
+ * registered type stays registered, and handles that REFSTORE_CREATE_MANY,
+ * REFSTORE_READ_SLOTS or REFSTORE_WALK copied out stay valid.
  * (A batch is told of at struct refstore_batch.)
  *
  * The layout is the same for 32-bit and 64-bit callers.
@@ -115,6 +116,8 @@ enum {
 	REFSTORE_CMD_GENERATION,
 	REFSTORE_CMD_FREEZE,
 	REFSTORE_CMD_DROP_SAVED,
+	REFSTORE_CMD_CREATE_MANY,
+	REFSTORE_CMD_RELEASE_MANY,
 };
 
 /*
@@ -269,6 +272,65 @@ struct refstore_release {
 };
 
 #define REFSTORE_RELEASE _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_RELEASE)
+
+/**
+ * struct refstore_create_many - ioctl(REFSTORE_CREATE_MANY)
+ * @size: sizeof(struct refstore_create_many)
+ * @flags: as in struct refstore_create
+ * @data: pointer to @count times @data_len bytes, one object's behind the
+ *        other's; 0: all data is zeroes
+ * @handles: pointer to @count handles (__u64), written: of the new objects
+ * @type: a type of the heap
+ * @count: number of objects, 1 to &refstore_query.max_batch
+ * @data_len: bytes of data of each
+ * @nr_slots: number of slots of each; all are empty
+ * @done: out: number of objects that were made
+ * @reserved: must be 0
+ *
+ * Objects that are alike, at a fraction of what it costs to make each by itself.
+ * When something goes wrong, or a signal comes, after the first objects, the
+ * call succeeds and @done says how far it came; 1 to @count. What @handles
+ * contains beyond that is of no meaning. An error before that changed nothing.
+ * E2BIG, EDQUOT, EFAULT, EINVAL (type, @count), ENOMEM.
+ */
+struct refstore_create_many {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 data;
+	__aligned_u64 handles;
+	__u32 type;
+	__u32 count;
+	__u32 data_len;
+	__u32 nr_slots;
+	__u32 done;
+	__u32 reserved;
+};
+
+#define REFSTORE_CREATE_MANY _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_CREATE_MANY)
+
+/**
+ * struct refstore_release_many - ioctl(REFSTORE_RELEASE_MANY)
+ * @size: sizeof(struct refstore_release_many)
+ * @flags: must be 0
+ * @handles: pointer to @count handles (__u64), weak ones among them; 0 stands
+ *           for none and is passed over
+ * @count: number of handles, 1 to &refstore_query.max_batch
+ * @done: out: number of handles that were given back, those that are 0 included
+ *
+ * Gives handles back as REFSTORE_RELEASE does. When something goes wrong, or a
+ * signal comes, after the first ones, the call succeeds and @done says how far
+ * it came; 1 to @count. An error before that changed nothing.
+ * EBADF, E2BIG, EFAULT, EINVAL (@count).
+ */
+struct refstore_release_many {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 handles;
+	__u32 count;
+	__u32 done;
+};
+
+#define REFSTORE_RELEASE_MANY _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_RELEASE_MANY)
 
 /**
  * struct refstore_get_slot - ioctl(REFSTORE_GET_SLOT)
@@ -936,7 +998,8 @@ struct refstore_walk {
 /**
  * struct refstore_op - one operation of a batch
  * @command: REFSTORE_CMD_CREATE to REFSTORE_CMD_CAS_ROOT, REFSTORE_CMD_WEAK,
- *           REFSTORE_CMD_UPGRADE
+ *           REFSTORE_CMD_UPGRADE, REFSTORE_CMD_CREATE_MANY,
+ *           REFSTORE_CMD_RELEASE_MANY
  * @error: out: 0, or a negative errno; of use only below &refstore_batch.done
  * @create: and the other members: what the command's own ioctl takes, its @size
  *          included; out fields are written likewise
@@ -961,6 +1024,8 @@ struct refstore_op {
 		struct refstore_set_root set_root;
 		struct refstore_weak weak;
 		struct refstore_upgrade upgrade;
+		struct refstore_create_many create_many;
+		struct refstore_release_many release_many;
 		__u8 room[64];
 	};
 };
@@ -988,7 +1053,7 @@ struct refstore_op {
  * EFAULT while the answers are copied out, in parts of up to 64 operations:
  * that part, and those before it, have been done. The handles that the
  * operations of that part were to return are not valid, but for those that
- * REFSTORE_CMD_READ_SLOTS wrote to its array.
+ * REFSTORE_CMD_CREATE_MANY and REFSTORE_CMD_READ_SLOTS wrote to their arrays.
  */
 struct refstore_batch {
 	__u32 size;

@@ -100,6 +100,32 @@ static void batch_create_release(void)
 	run_batch(releases);
 }
 
+/* The same objects by the two calls that are for many alike. */
+static void many_create_release(void)
+{
+	static __u64 handles[BATCH];
+	static char many_data[BATCH * DATA];
+	struct refstore_create_many create = {
+		.size = sizeof(create),
+		.type = REFSTORE_TYPE_OBJECT,
+		.data = address(many_data),
+		.data_len = DATA,
+		.handles = address(handles),
+		.count = BATCH,
+	};
+	struct refstore_release_many release = {
+		.size = sizeof(release),
+		.handles = address(handles),
+		.count = BATCH,
+	};
+
+	call(REFSTORE_CREATE_MANY, &create);
+	call(REFSTORE_RELEASE_MANY, &release);
+	if (create.done != BATCH || release.done != BATCH)
+		errx(1, "many: %u made, %u released", create.done,
+		     release.done);
+}
+
 static void batch_get_slot_release(void)
 {
 	int i;
@@ -173,6 +199,7 @@ struct bench {
 static const struct bench benches[] = {
 	{ "create_release_64b", create_release, 512, 1 },
 	{ "batch_create_release_64b", batch_create_release, 8, BATCH },
+	{ "many_create_release_64b", many_create_release, 16, BATCH },
 	{ "get_slot_release", get_slot_release, 512, 1 },
 	{ "batch_get_slot_release", batch_get_slot_release, 8, BATCH },
 	{ "set_slot", set_slot, 512, 1 },
