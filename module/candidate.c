@@ -192,8 +192,10 @@ static bool rs_candidate_capture(struct rs_slotted *slotted)
  * @age: which queue
  * @pos: a place in it
  *
- * An object that was made during this scan stays (rule R18), and one that is
- * dying is left to its putter.
+ * One that this scan has captured before, and that was put since, stays for the
+ * next scan: what was captured holds no more, and the bit is not cleared after a
+ * capture (rule R2). So does one that was made during this scan (rule R18); one
+ * that is dying is left to its putter.
  *
  * Return: the object, out of the queue, its word captured; or NULL.
  */
@@ -204,7 +206,7 @@ struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 age, u32 pos)
 	struct rs_slotted *slotted = rs_slotted(obj);
 
 	lockdep_assert_held(&heap->queue_lock);
-	if (READ_ONCE(slotted->epoch) == rs_scan_birth(heap))
+	if (READ_ONCE(slotted->epoch) >> RS_EPOCH_SHIFT == heap->scan)
 		return NULL;
 	if (!rs_candidate_capture(slotted))
 		return NULL;

@@ -71,6 +71,7 @@ static bool rs_drain_one(struct rs_scan *scan, u32 age, u32 pos)
 /*
  * Downwards: the last candidate takes the place of one that leaves, so what was
  * there when we began is taken or moves to a place that we have yet to come to.
+ * So may what we took and what came back since; that is left alone.
  */
 static bool rs_drain_queue(struct rs_scan *scan, u32 age)
 {

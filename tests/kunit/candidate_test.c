@@ -327,6 +327,51 @@ static void candidate_old_dies(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 0);
 }
 
+/* What a hook puts while the scanner drains: see candidate_not_twice(). */
+struct rst_drain {
+	struct rs_object *last;
+	struct rs_object *first;
+};
+
+static void rst_drain_hook(struct rst_graph *g, enum rs_scan_step step)
+{
+	struct rst_drain *drain = g->priv;
+
+	if (step != RS_STEP_PAUSE || !drain->first)
+		return;
+	rs_put(g->heap, drain->last);
+	rs_put(g->heap, drain->first);
+	drain->first = NULL;
+}
+
+/*
+ * What a scan took, and what was put since, it does not take again (R2). More
+ * candidates than it drains at a time, the one of a ring behind the others: it
+ * is taken first. Before the rest is, a put lets it come back to the end, and
+ * the candidate at the beginning dies, whose place it gets.
+ */
+static void candidate_not_twice(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rst_drain drain = { .first = rst_new(g, 1) };
+	u32 i;
+
+	rst_use(g, drain.first);
+	for (i = 0; i < RS_SLICE + 10; i++)
+		rst_use(g, rst_new(g, 1));
+	drain.last = rst_ring(g, 2);
+	rst_use(g, drain.last);
+	rst_disown(g, drain.last);
+	rst_disown(g, drain.first);
+	g->priv = &drain;
+	g->hook = rst_drain_hook;
+	rst_collect(g);
+	g->hook = NULL;
+	KUNIT_EXPECT_NULL(test, drain.first);
+	KUNIT_EXPECT_EQ(test, rst_collect(g).reclaimed, 2);
+	rst_audit(g);
+}
+
 static struct kunit_case candidate_cases[] = {
 	KUNIT_CASE(candidate_add),
 	KUNIT_CASE(candidate_by_put),
@@ -342,6 +387,7 @@ static struct kunit_case candidate_cases[] = {
 	KUNIT_CASE(candidate_misleads_once),
 	KUNIT_CASE(candidate_waits_for_age),
 	KUNIT_CASE(candidate_old_dies),
+	KUNIT_CASE(candidate_not_twice),
 	{}
 };
 
