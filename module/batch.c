@@ -129,6 +129,9 @@ static u32 rs_chunk_run(struct rs_call *call, struct rs_batch *batch, u32 count)
 		batch->answers[call->pos] = rs_op_run(call, op);
 		if (likely(!op->error))
 			continue;
+		/* It changed nothing: the batch ends before it */
+		if (op->error == -EINTR)
+			return call->pos;
 		batch->args->failed++;
 		if (!go_on)
 			return call->pos + 1;
@@ -171,6 +174,8 @@ static int rs_chunk(struct rs_call *call, struct rs_batch *batch, u32 *begun)
 	/* Then the chunk's effects are unknown to the user: say so */
 	if (err)
 		args->done = 0;
+	if (!err && !*begun)
+		err = -EINTR;
 	return err;
 }
 

@@ -137,6 +137,10 @@ static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 		scan->closed = false;
 		return true;
 	}
+	/*
+	 * Before its slots are read, and after ours was: pairs with the full
+	 * barrier of each put, before which its slots were stored (R3)
+	 */
 	word = atomic64_read_acquire(&child->obj.ref.word);
 	if (!rs_word_alive(word)) {
 		/* The slot was overwritten: somebody has the parent */

@@ -72,7 +72,7 @@ static int rs_create_slots(struct rs_call *call, struct rs_object *obj,
 		n = min_t(u32, create->nr_slots - i, RS_SLOT_CHUNK);
 		err = rs_create_fill(call, obj, handles, i, n);
 		cond_resched();
-		if (!err && i && signal_pending(current))
+		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 	}
 	return err;
@@ -302,29 +302,34 @@ static int rs_cmd_session_new(struct rs_call *call, void *body)
 {
 	struct refstore_session_new *new = body;
 	struct rs_session *session;
+	struct file *file;
+	int err;
 
+	call->fd = get_unused_fd_flags(O_CLOEXEC);
+	if (call->fd < 0)
+		return call->fd;
 	if (new->flags & REFSTORE_SESSION_CLONE)
 		session = rs_session_clone(call->session);
 	else
 		session = rs_session_create(call->heap);
-	if (IS_ERR_OR_NULL(session))
-		return session ? PTR_ERR(session) : -ENOMEM;
-	call->file = rs_device_file(session);
-	if (IS_ERR(call->file)) {
-		int err = PTR_ERR(call->file);
-
-		call->file = NULL;
-		rs_session_close(session);
-		return err;
+	if (IS_ERR_OR_NULL(session)) {
+		err = session ? PTR_ERR(session) : -ENOMEM;
+		goto put_fd;
 	}
-	call->fd = get_unused_fd_flags(O_CLOEXEC);
-	if (call->fd < 0) {
-		fput(call->file);	/* closes the session */
-		call->file = NULL;
-		return call->fd;
+	file = rs_device_file(session);
+	if (IS_ERR(file)) {
+		err = PTR_ERR(file);
+		goto close;
 	}
+	call->file = file;
 	new->fd = call->fd;
 	return 0;
+
+close:
+	rs_session_close(session);
+put_fd:
+	put_unused_fd(call->fd);
+	return err;
 }
 
 static int rs_cmd_type_register(struct rs_call *call, void *body)
@@ -350,6 +355,9 @@ static int rs_cmd_collect(struct rs_call *call, void *body)
 	if (collect->generation >= REFSTORE_GENERATIONS)
 		return -EINVAL;
 	err = rs_scan_collect(call->heap, collect->generation, &figures);
+	/* To begin again for each signal of a timer would be without end */
+	if (err == -EINTR)
+		return -ERESTARTNOHAND;
 	if (err)
 		return err;
 	collect->visited = figures.visited;
@@ -379,8 +387,12 @@ static struct rs_weak *rs_weak_from(struct rs_call *call, u64 handle)
 static int rs_cmd_weak(struct rs_call *call, void *body)
 {
 	struct refstore_weak *args = body;
-	struct rs_weak *weak = rs_weak_from(call, args->object);
+	struct rs_weak *weak;
 
+	if (args->flags & REFSTORE_WEAK_NOTIFY &&
+	    rs_session_notices_full(call->session))
+		return -EDQUOT;
+	weak = rs_weak_from(call, args->object);
 	if (IS_ERR(weak))
 		return PTR_ERR(weak);
 	if (args->flags & REFSTORE_WEAK_NOTIFY)

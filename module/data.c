@@ -15,6 +15,7 @@
 
 #include "data.h"
 #include "slot.h"
+#include "trigger.h"
 #include "user.h"
 
 #define RS_SMALL_DATA	128	/* goes through the stack */
@@ -70,9 +71,12 @@ struct rs_object *rs_object_create(const struct rs_spec *spec,
 	struct rs_object *obj;
 
 	obj = rs_object_alloc(spec);
-	*err = obj ? 0 : -ENOMEM;
-	if (!obj)
+	if (!obj) {
+		/* A memory cgroup may be full of garbage */
+		rs_trigger_press(spec->heap);
+		*err = -ENOMEM;
 		return NULL;
+	}
 	*err = rs_data_fill(obj, data, spec->data_len);
 	if (likely(!*err))
 		return obj;
@@ -95,8 +99,10 @@ int rs_objects_create(const struct rs_spec *spec, const void __user *data,
 	u32 i, step = data ? spec->data_len : 0;
 	int err = rs_objects_alloc(spec, objs, nr);
 
-	if (err)
+	if (err) {
+		rs_trigger_press(spec->heap);
 		return err;
+	}
 	for (i = 0; i < nr && !err; i++)
 		err = rs_data_fill(objs[i], data + (size_t)i * step,
 				   spec->data_len);

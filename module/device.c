@@ -183,13 +183,13 @@ static int rs_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static ssize_t rs_read(struct file *file, char __user *buf, size_t count,
-		       loff_t *pos)
+static ssize_t rs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct rs_session *session = file->private_data;
+	struct rs_session *session = iocb->ki_filp->private_data;
 
-	return rs_events_read(&session->events, buf, count,
-			      !(file->f_flags & O_NONBLOCK));
+	return rs_events_read(&session->events, to,
+			      !(iocb->ki_filp->f_flags & O_NONBLOCK ||
+				iocb->ki_flags & IOCB_NOWAIT));
 }
 
 static __poll_t rs_poll(struct file *file, poll_table *table)
@@ -212,7 +212,7 @@ static const struct file_operations rs_fops = {
 	.owner = THIS_MODULE,
 	.open = rs_open,
 	.release = rs_release,
-	.read = rs_read,
+	.read_iter = rs_read_iter,
 	.poll = rs_poll,
 	.unlocked_ioctl = rs_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,

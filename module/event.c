@@ -14,7 +14,7 @@
  */
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "scan.h"
 #include "session.h"
@@ -139,7 +139,9 @@ static void rs_events_drop(struct rs_events *events, struct rs_event *event)
 		list_add(&event->node, &events->scans->idle);
 	} else {
 		gone = container_of(event, struct rs_weak, event);
-		if (!gone->released)
+		if (gone->released)
+			WRITE_ONCE(events->unread, events->unread - 1);
+		else
 			gone = NULL;
 	}
 	spin_unlock(&events->lock);
@@ -147,37 +149,44 @@ static void rs_events_drop(struct rs_events *events, struct rs_event *event)
 		rs_weak_free(gone);
 }
 
-/* The session ends; nobody adds events any more, and all handles are gone. */
-void rs_events_end(struct rs_events *events)
-{
-	struct refstore_event record;
-	struct rs_event *event;
-
-	while ((event = rs_events_peek(events, &record))) {
-		rs_events_drop(events, event);
-		cond_resched();
-	}
-	kvfree(events->scans);
-}
-
 static bool rs_events_ready(struct rs_events *events)
 {
 	return !list_empty_careful(&events->list);
 }
 
+/* Nobody will read: drops up to @count events; true if none are left. */
+bool rs_events_discard(struct rs_events *events, u32 count)
+{
+	struct refstore_event record;
+	struct rs_event *event;
+
+	for (; count; count--) {
+		event = rs_events_peek(events, &record);
+		if (!event)
+			break;
+		rs_events_drop(events, event);
+	}
+	return !rs_events_ready(events);
+}
+
+/* The session ends, and all its events were discarded. */
+void rs_events_end(struct rs_events *events)
+{
+	kvfree(events->scans);
+}
+
 /* Copies out what there is and fits; returns how many bytes, or an error. */
-static ssize_t rs_events_copy(struct rs_events *events, char __user *buf,
-			      size_t count)
+static ssize_t rs_events_copy(struct rs_events *events, struct iov_iter *to)
 {
 	struct refstore_event record;
 	struct rs_event *event;
 	ssize_t done = 0;
 
-	while (count - done >= sizeof(record)) {
+	while (iov_iter_count(to) >= sizeof(record)) {
 		event = rs_events_peek(events, &record);
 		if (!event)
 			break;
-		if (copy_to_user(buf + done, &record, sizeof(record)))
+		if (copy_to_iter(&record, sizeof(record), to) != sizeof(record))
 			return done ? done : -EFAULT;
 		rs_events_drop(events, event);
 		done += sizeof(record);
@@ -188,32 +197,41 @@ static ssize_t rs_events_copy(struct rs_events *events, char __user *buf,
 	return done;
 }
 
+/* Another reader may be held up by the memory that it reads to. */
+static int rs_events_lock(struct rs_events *events, bool wait)
+{
+	if (!wait)
+		return mutex_trylock(&events->read_lock) ? 0 : -EAGAIN;
+	return mutex_lock_interruptible(&events->read_lock) ? -ERESTARTSYS : 0;
+}
+
 /**
  * rs_events_read - read events
  * @events: the session's
- * @buf: where records go, whole ones
- * @count: bytes of room
+ * @to: where records go, whole ones
  * @wait: for the first event, if there is none
  *
  * Return: how many bytes were written; 0 if no event was ever asked for;
  * -EINVAL if there is not room for one, -EAGAIN, -ERESTARTSYS, -EFAULT.
  */
-ssize_t rs_events_read(struct rs_events *events, char __user *buf, size_t count,
+ssize_t rs_events_read(struct rs_events *events, struct iov_iter *to,
 		       bool wait)
 {
 	ssize_t done;
+	int err;
 
 	if (!READ_ONCE(events->wanted))
 		return 0;
-	if (count < sizeof(struct refstore_event))
+	if (iov_iter_count(to) < sizeof(struct refstore_event))
 		return -EINVAL;
 	do {
 		if (wait && wait_event_interruptible(events->wait,
 						     rs_events_ready(events)))
 			return -ERESTARTSYS;
-		if (mutex_lock_interruptible(&events->read_lock))
-			return -ERESTARTSYS;
-		done = rs_events_copy(events, buf, count);
+		err = rs_events_lock(events, wait);
+		if (err)
+			return err;
+		done = rs_events_copy(events, to);
 		mutex_unlock(&events->read_lock);
 	} while (!done && wait);	/* somebody else was faster */
 	return done ? done : -EAGAIN;
@@ -239,6 +257,13 @@ static struct rs_scan_events *rs_scan_events_alloc(void)
 	return scans;
 }
 
+/* Tells a session of its heap's scans no more. */
+void rs_events_ignore_scans(struct rs_session *session)
+{
+	xa_clear_mark(&session->heap->sessions, session->number,
+		      RS_WATCHES_SCANS);
+}
+
 /**
  * rs_events_watch_scans - tell a session of its heap's scans, or do not
  * @session: the session, whose lock the caller holds
@@ -253,7 +278,7 @@ int rs_events_watch_scans(struct rs_session *session, bool watch)
 
 	lockdep_assert_held(&session->lock);
 	if (!watch) {
-		xa_clear_mark(sessions, session->number, RS_WATCHES_SCANS);
+		rs_events_ignore_scans(session);
 		return 0;
 	}
 	if (!events->scans) {

@@ -12,6 +12,7 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
+struct iov_iter;
 struct rs_heap;
 struct rs_scan;
 struct rs_scan_events;
@@ -34,9 +35,10 @@ struct rs_event {
 
 /**
  * struct rs_events - the events of a session
- * @lock: protects the next three, and the members of events in @list
+ * @lock: protects the next four, and the members of events in @list
  * @list: to be read, in order
  * @last: number of the newest
+ * @unread: those in @list whose weak handle was released; read without the lock
  * @scans: what scans are reported with; NULL until that is asked for
  * @wait: who waits for an event
  * @read_lock: one reader at a time
@@ -46,6 +48,7 @@ struct rs_events {
 	spinlock_t lock;	/* @list to @scans */
 	struct list_head list;
 	u64 last;
+	u32 unread;
 	struct rs_scan_events *scans;
 	wait_queue_head_t wait;
 	struct mutex read_lock;	/* one reader */
@@ -54,13 +57,15 @@ struct rs_events {
 
 void rs_events_init(struct rs_events *events);
 void rs_events_end(struct rs_events *events);
+bool rs_events_discard(struct rs_events *events, u32 count);
 void rs_events_add(struct rs_events *events, struct rs_event *event);
-ssize_t rs_events_read(struct rs_events *events, char __user *buf, size_t count,
+ssize_t rs_events_read(struct rs_events *events, struct iov_iter *to,
 		       bool wait);
 __poll_t rs_events_poll(struct rs_events *events, struct file *file,
 			poll_table *table);
 
 int rs_events_watch_scans(struct rs_session *session, bool watch);
+void rs_events_ignore_scans(struct rs_session *session);
 bool rs_events_watches_scans(struct rs_session *session);
 void rs_events_scan(struct rs_scan *scan, u32 kind);
 

@@ -255,8 +255,10 @@ static noinline int rs_heap_make_room(struct rs_heap *heap,
 {
 	if (err == -EAGAIN)
 		return rs_heap_grow(heap, rs_object_tracked(obj));
-	if (*waited)
+	if (*waited) {
+		rs_trigger_press(heap);
 		return err;
+	}
 	*waited = true;
 	return rs_reap_wait(heap);
 }

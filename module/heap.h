@@ -50,6 +50,25 @@
  * The scanner holds none of them for longer than RS_SLICE objects, and takes no
  * mutex, so no mutator waits for a scan.
  *
+ * Where READ_ONCE() and WRITE_ONCE() stand and nothing is said there, the access
+ * is of one of these kinds, and orders nothing:
+ *
+ *   - written under the lock that the field's comment names, and read without
+ *     it as a figure (/proc, REFSTORE_GENERATION), or as a hint that is looked
+ *     at again under the lock or costs no more than a scan too many or too late:
+ *     lengths of queues, place and age of a candidate, times, thresholds and
+ *     factors of generations, the number of handles, bytes and objects;
+ *   - module parameters and settings, which count from some time soon;
+ *   - asked again and again until they say so: scan_stop, dying;
+ *   - an object's epoch and edges, the scanner's: puts read edges as a hint, and
+ *     rs_object_expose() takes back an epoch, which only a full barrier later
+ *     lets the scanner see the object;
+ *   - an object's flags, shape and slots, written under its slot lock: what the
+ *     scanner reads without it is checked by its compare-and-swaps (R3, R8);
+ *     pointer and length go together by the acquire in rs_slots_peek();
+ *   - cells (an entry of a table of handles, the root), written under their own
+ *     lock, and seen by walks under table_lock, which keeps what they see there.
+ *
  * How an object dies. The memory of a slotted object that a running scan may
  * have seen is kept until that has ended, see reclaim.c.
  *
@@ -167,7 +186,8 @@ struct rs_generation {
  * @created: objects ever made
  * @types: types and their counters; see type.h
  * @types_lock: serializes registrations
- * @frozen: objects with an id up to this one are frozen; 0: none
+ * @frozen: objects with an id up to this one are frozen; 0: none. Written under
+ *          @queue_lock, too
  * @weak: blocks of weakly referenced objects, by the object's index; its own
  *        lock
  * @grow_lock: protects the growth of @table, @queue[0] and @work
@@ -188,19 +208,21 @@ struct rs_generation {
  * @deferred_bytes: how much
  * @deferred_limit: when to ask the scan to stop
  * @scan_work: runs scans
- * @report_lock: protects the fields to @most_found, and @dying
+ * @report_lock: protects the fields to @most_bytes, and @dying
  * @scans_asked: number of the last scan that somebody waits for
  * @scans_begun: number of scans begun
  * @asked_generation: of the scan that somebody waits for
  * @automatic: scans run without being asked for
  * @save: what they find is saved, not freed
  * @armed: @scan_work will run
- * @pressed: memory is short; set without the lock
+ * @pressed: memory is short
  * @armed_at: when, in jiffies
  * @generation: thresholds and figures by generation
  * @figures: of all scans
- * @last_found: of the last one: what had been garbage for up to a period
- * @most_found: of the one that freed most bytes
+ * @last_found: of the last one that got to its end: what had been garbage for
+ *              up to a period
+ * @most_objects: garbage that one scan found, at most
+ * @most_bytes: and its memory
  * @waiters: for the end of a scan, or of the backlog
  *
  * @backlog_lock: protects the next five
@@ -259,7 +281,7 @@ struct rs_heap {
 	u64 deferred_bytes;
 	u64 deferred_limit;
 	struct delayed_work scan_work;
-	spinlock_t report_lock;	/* @scans_asked to @most_found */
+	spinlock_t report_lock;	/* @scans_asked to @most_bytes */
 	u64 scans_asked;
 	u64 scans_begun;
 	u32 asked_generation;
@@ -271,7 +293,8 @@ struct rs_heap {
 	struct rs_generation generation[RS_GENERATIONS];
 	struct rs_scan_figures figures;
 	struct rs_scan_figures last_found;
-	struct rs_scan_figures most_found;
+	u64 most_objects;
+	u64 most_bytes;
 	wait_queue_head_t waiters;
 
 	spinlock_t backlog_lock;	/* @backlog to @backlog_out */

@@ -386,6 +386,7 @@ static bool rs_suspect_alive(struct rs_heap *heap, struct rs_object *obj,
 			return true;	/* the caller's exchange will fail */
 		if ((desc & RS_DESC_STATE) != RS_DESC_PENDING)
 			return (desc & RS_DESC_STATE) != RS_DESC_COMMITTED;
+		/* One of us wins: pairs with that in rs_desc_commit() */
 		atomic64_cmpxchg(&heap->desc, desc,
 				 desc - RS_DESC_PENDING + RS_DESC_ABORTED);
 	}

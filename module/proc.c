@@ -55,6 +55,8 @@ static DEFINE_SPINLOCK(rs_scans_lock);	/* protects the two above */
 static struct rs_scan_figures rs_past;
 static u64 rs_past_created;
 static u64 rs_past_saturated;
+static u64 rs_past_most_objects;
+static u64 rs_past_most_bytes;
 
 static const char *const rs_triggers[] = {
 	[RS_TRIGGER_THRESHOLD]	= "threshold",
@@ -93,6 +95,8 @@ void rs_proc_add_heap(struct rs_heap *heap)
 	rs_figures_add(&rs_past, &heap->figures);
 	rs_past_created += heap->created;
 	rs_past_saturated += atomic64_read(&heap->saturated);
+	rs_past_most_objects = max(rs_past_most_objects, heap->most_objects);
+	rs_past_most_bytes = max(rs_past_most_bytes, heap->most_bytes);
 }
 
 /* Counters of one heap, or of several. */
@@ -109,7 +113,8 @@ struct rs_heap_state {
 	u64 deferred;
 	struct rs_scan_figures figures;
 	struct rs_scan_figures last_found;
-	struct rs_scan_figures most_found;
+	u64 most_objects;
+	u64 most_bytes;
 };
 
 static void rs_sessions_read(struct rs_heap *heap, struct rs_heap_state *state)
@@ -146,8 +151,8 @@ static void rs_heap_read(struct rs_heap *heap, struct rs_heap_state *state)
 	spin_lock(&heap->report_lock);
 	rs_figures_add(&state->figures, &heap->figures);
 	rs_figures_add(&state->last_found, &heap->last_found);
-	if (heap->most_found.bytes > state->most_found.bytes)
-		state->most_found = heap->most_found;
+	state->most_objects = max(state->most_objects, heap->most_objects);
+	state->most_bytes = max(state->most_bytes, heap->most_bytes);
 	spin_unlock(&heap->report_lock);
 	state->deferred += READ_ONCE(heap->deferred_bytes);
 	state->candidates += rs_candidates(heap);
@@ -162,6 +167,8 @@ static void rs_stats_past(struct seq_file *m, struct rs_heap_state *state)
 	rs_figures_add(&state->figures, &rs_past);
 	state->created += rs_past_created;
 	state->saturated += rs_past_saturated;
+	state->most_objects = max(state->most_objects, rs_past_most_objects);
+	state->most_bytes = max(state->most_bytes, rs_past_most_bytes);
 }
 
 static int rs_stats_show(struct seq_file *m, void *v)
@@ -197,9 +204,8 @@ static int rs_stats_show(struct seq_file *m, void *v)
 	seq_printf(m, "scan_saved %llu\n", state.figures.saved);
 	seq_printf(m, "floating_objects %llu\n", state.last_found.reclaimed);
 	seq_printf(m, "floating_bytes %llu\n", state.last_found.bytes);
-	seq_printf(m, "floating_peak_objects %llu\n",
-		   state.most_found.reclaimed);
-	seq_printf(m, "floating_peak_bytes %llu\n", state.most_found.bytes);
+	seq_printf(m, "floating_peak_objects %llu\n", state.most_objects);
+	seq_printf(m, "floating_peak_bytes %llu\n", state.most_bytes);
 	seq_printf(m, "deferred_bytes %llu\n", state.deferred);
 	return 0;
 }

@@ -26,8 +26,10 @@
  * freed by the putter after the scanner is done.
  *
  * An object that was made during the running scan and never stored in a slot is
- * unknown to the scanner and freed at once (R18). Leaves the scanner never looks
- * at: a reference in a slot says that it is one.
+ * unknown to the scanner and freed at once (R18). It loses that privilege before
+ * it is first stored (rs_object_expose()), so the scanner never reads a newborn
+ * that may be freed under it: no cache of ours has to be type-stable. Leaves the
+ * scanner never looks at: a reference in a slot says that it is one.
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -117,7 +119,11 @@ bool rs_reap_defer_slots(struct rs_heap *heap, struct rs_slots *slots)
 static void rs_reap_free(struct rs_heap *heap, struct rs_bin *bin,
 			 struct rs_object *obj)
 {
-	/* After the decrement to zero; see the head of the file */
+	/*
+	 * After the decrement to zero; see the head of the file. Where no scan
+	 * runs, the branch orders what we free behind the release in
+	 * rs_reap_deferred()
+	 */
 	u32 birth = rs_scan_birth(heap);
 
 	if (birth && READ_ONCE(rs_slotted(obj)->epoch) != birth &&

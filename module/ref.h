@@ -89,7 +89,11 @@ static inline u32 rs_ref_count(const struct rs_ref *ref)
 	return rs_word_count(rs_ref_read(ref));
 }
 
-/* A new object: one reference, the creator's. */
+/*
+ * A new object: one reference, the creator's. A plain store of a word that begins
+ * anew is no danger to the scanner, which R3 has in mind: memory that it captured
+ * is not given out again before it is done.
+ */
 static inline void rs_ref_init(struct rs_ref *ref, bool tracked)
 {
 	atomic64_set(&ref->word, 1 | (tracked ? RS_REF_TRACKED : 0));

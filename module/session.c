@@ -28,12 +28,14 @@ void rs_session_free(struct rs_session *session)
 }
 
 /**
- * rs_session_drop - drop handles of a session that is closed
+ * rs_session_drop - drop handles and events of a session that is closed
  * @session: nobody else uses it
  * @reap: where what dies of it goes
- * @count: entries of its table at most
+ * @count: entries of its table, and events, at most
  *
- * Return: true if none is left.
+ * Without handles no more notices come.
+ *
+ * Return: true if nothing is left.
  */
 bool rs_session_drop(struct rs_session *session, struct rs_reap *reap,
 		     u32 count)
@@ -54,15 +56,29 @@ bool rs_session_drop(struct rs_session *session, struct rs_reap *reap,
 		else
 			rs_reap_put(reap, ref);
 	}
-	return session->closed == handles->used;
+	return session->closed == handles->used &&
+	       rs_events_discard(&session->events, count);
+}
+
+/*
+ * Whether a session has as many handles, and notices of weak handles that it
+ * released and did not read, as it can have handles.
+ */
+bool rs_session_notices_full(struct rs_session *session)
+{
+	lockdep_assert_held(&session->lock);
+	return (u64)session->handles.nr + READ_ONCE(session->events.unread) >=
+	       rs_handles_max();
 }
 
 /* The last descriptor is gone, and with it everybody who could use @session. */
 void rs_session_close(struct rs_session *session)
 {
 	struct rs_reap reap = { .heap = session->heap };
-	bool done = rs_session_drop(session, &reap, RS_CLOSE_SLICE);
+	bool done;
 
+	rs_events_ignore_scans(session);
+	done = rs_session_drop(session, &reap, RS_CLOSE_SLICE);
 	rs_reap_finish(&reap);
 	if (done)
 		rs_session_free(session);
@@ -108,7 +124,7 @@ static int rs_session_copy(struct rs_session *to, struct rs_session *from)
 		n = min_t(u32, used - i, RS_SLICE);
 		err = rs_handles_clone(&to->handles, &from->handles, i, n);
 		cond_resched();
-		if (!err && signal_pending(current))
+		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 	}
 	return err;

@@ -39,5 +39,6 @@ void rs_session_close(struct rs_session *session);
 bool rs_session_drop(struct rs_session *session, struct rs_reap *reap,
 		     u32 count);
 void rs_session_free(struct rs_session *session);
+bool rs_session_notices_full(struct rs_session *session);
 
 #endif /* RS_SESSION_H */

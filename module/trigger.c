@@ -74,7 +74,8 @@ static void rs_trigger_arm_locked(struct rs_heap *heap, unsigned long at)
 	if (heap->dying || (heap->armed && !time_before(at, heap->armed_at)))
 		return;
 	WRITE_ONCE(heap->armed_at, at);
-	WRITE_ONCE(heap->armed, true);
+	/* Pairs with the acquire in rs_trigger_arm() */
+	smp_store_release(&heap->armed, true);
 	mod_delayed_work(rs_scan_queue, &heap->scan_work,
 			 time_after(at, now) ? at - now : 0);
 }
@@ -97,7 +98,8 @@ static void rs_trigger_arm(struct rs_heap *heap, unsigned long at)
 	/* Most of the time it is armed: then there is nothing to do */
 	if (!READ_ONCE(heap->automatic) && !rs_trigger_wanted(heap))
 		return;
-	if (READ_ONCE(heap->armed) &&
+	/* Pairs with the release in rs_trigger_arm_locked() */
+	if (smp_load_acquire(&heap->armed) &&
 	    !time_before(at, READ_ONCE(heap->armed_at)))
 		return;
 	spin_lock(&heap->report_lock);
@@ -201,7 +203,7 @@ static enum rs_trigger rs_trigger_choose(struct rs_heap *heap, u32 *generation)
 	}
 	if (!heap->automatic)
 		return RS_TRIGGER_NONE;
-	if (READ_ONCE(heap->pressed)) {
+	if (heap->pressed) {
 		*generation = RS_GENERATIONS - 1;
 		return RS_TRIGGER_PRESSURE;
 	}
@@ -225,7 +227,8 @@ enum rs_trigger rs_trigger_take(struct rs_heap *heap, u32 *generation)
 	trigger = rs_trigger_choose(heap, generation);
 	if (trigger) {
 		WRITE_ONCE(heap->scans_begun, heap->scans_begun + 1);
-		WRITE_ONCE(heap->pressed, false);
+		if (*generation == RS_GENERATIONS - 1)
+			heap->pressed = false;
 	}
 	spin_unlock(&heap->report_lock);
 	return trigger;
@@ -256,9 +259,10 @@ void rs_trigger_report(struct rs_heap *heap, u32 generation,
 	spin_lock(&heap->report_lock);
 	rs_figures_add(&heap->figures, figures);
 	rs_figures_add(&gen->figures, figures);
-	heap->last_found = *figures;
-	if (figures->bytes > heap->most_found.bytes)
-		heap->most_found = *figures;
+	if (!figures->stopped)
+		heap->last_found = *figures;
+	heap->most_objects = max(heap->most_objects, figures->reclaimed);
+	heap->most_bytes = max(heap->most_bytes, figures->bytes);
 	rs_generation_adapt(gen, generation, figures);
 	for (age = 0; age <= generation; age++) {
 		heap->generation[age].count = 0;
@@ -290,9 +294,28 @@ void rs_trigger_next(struct rs_heap *heap)
 }
 
 /*
- * Memory is short. We free nothing here, but see to it that scans come, which
- * need no memory. Nor do we wait for the list of heaps: who holds its lock may
- * be waiting for memory.
+ * Memory is short: a scan of all generations, unless the last one was just now.
+ * Nothing is allocated here, nor does a scan need any memory to get on.
+ */
+void rs_trigger_press(struct rs_heap *heap)
+{
+	unsigned long rest =
+		READ_ONCE(heap->generation[RS_GENERATIONS - 1].rest);
+
+	if (!rs_candidates(heap) || time_before(jiffies, rest))
+		return;
+	spin_lock(&heap->report_lock);
+	if (heap->automatic) {
+		heap->pressed = true;
+		rs_trigger_arm_locked(heap, jiffies);
+	}
+	spin_unlock(&heap->report_lock);
+}
+
+/*
+ * Objects with slots of heaps that have candidates: how many of them are garbage
+ * nobody knows, but that many a scan looks at. We do not wait for the list of
+ * heaps: who holds its lock may be waiting for memory.
  */
 static unsigned long rs_shrink_count(struct shrinker *shrinker,
 				     struct shrink_control *control)
@@ -303,20 +326,10 @@ static unsigned long rs_shrink_count(struct shrinker *shrinker,
 	if (!mutex_trylock(&rs_heaps_lock))
 		return 0;
 	list_for_each_entry(heap, &rs_heaps, node)
-		sum += rs_candidates(heap);
+		if (rs_candidates(heap))
+			sum += READ_ONCE(heap->slotted);
 	mutex_unlock(&rs_heaps_lock);
 	return sum ? sum : SHRINK_EMPTY;
-}
-
-static void rs_trigger_press(struct rs_heap *heap)
-{
-	unsigned long rest =
-		READ_ONCE(heap->generation[RS_GENERATIONS - 1].rest);
-
-	if (!rs_candidates(heap) || time_before(jiffies, rest))
-		return;
-	WRITE_ONCE(heap->pressed, true);
-	rs_trigger_arm(heap, jiffies);
 }
 
 static unsigned long rs_shrink_scan(struct shrinker *shrinker,

@@ -28,5 +28,6 @@ enum rs_trigger rs_trigger_take(struct rs_heap *heap, u32 *generation);
 void rs_trigger_report(struct rs_heap *heap, u32 generation,
 		       const struct rs_scan_figures *figures);
 void rs_trigger_next(struct rs_heap *heap);
+void rs_trigger_press(struct rs_heap *heap);
 
 #endif /* RS_TRIGGER_H */

@@ -219,13 +219,19 @@ static bool rs_thaw_look(struct rs_heap *heap, struct rs_object *obj,
 	return frozen->chunk.count < RS_PUT_CHUNK;
 }
 
-/* Everything now in the heap leaves the scanner's sight. */
+/*
+ * Everything now in the heap leaves the scanner's sight. Under both locks: the
+ * first keeps ids, the second is what rs_unfreeze() and a scan's drain look
+ * under.
+ */
 static u64 rs_freeze_all(struct rs_heap *heap)
 {
 	u64 count;
 
 	spin_lock(&heap->table_lock);
+	spin_lock(&heap->queue_lock);
 	WRITE_ONCE(heap->frozen, heap->next_id - 1);
+	spin_unlock(&heap->queue_lock);
 	count = heap->slotted;
 	spin_unlock(&heap->table_lock);
 	return count;
@@ -260,7 +266,7 @@ static int rs_frozen_count(struct rs_heap *heap, struct rs_frozen *frozen)
 	frozen->last = READ_ONCE(heap->frozen);
 	while (frozen->last &&
 	       rs_table_walk(heap, rs_frozen_look, frozen, &index))
-		if (signal_pending(current))
+		if (fatal_signal_pending(current))
 			return -EINTR;
 	return 0;
 }
@@ -311,6 +317,7 @@ int rs_drop_saved(struct rs_call *call, void *body)
 		more = rs_table_walk(call->heap, rs_saved_look, &chunk, &index);
 		args->dropped += chunk.count;
 		rs_chunk_put(call->heap, &chunk);
-	} while (more && !signal_pending(current));
+	} while (more && !fatal_signal_pending(current) &&
+		 !(args->dropped && signal_pending(current)));
 	return more && !args->dropped ? -EINTR : 0;
 }

@@ -60,7 +60,8 @@ static inline void *rs_dir_at(const struct rs_dir *dir, u32 i,
 
 /*
  * For holders of the lock under which it grows, or of a spinlock, which keeps
- * the directory as rcu_read_lock() does.
+ * the directory as rcu_read_lock() does. Pairs with rcu_assign_pointer() in
+ * rs_vec_grow().
  */
 static inline void *rs_vec_at_locked(const struct rs_vec *vec, u32 i,
 				     size_t entry_size)

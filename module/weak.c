@@ -152,6 +152,8 @@ static bool rs_weak_queued(struct rs_weak *weak)
 	spin_lock(&weak->events->lock);
 	queued = weak->event.queued;
 	weak->released = queued;
+	if (queued)
+		WRITE_ONCE(weak->events->unread, weak->events->unread + 1);
 	spin_unlock(&weak->events->lock);
 	return queued;
 }

@@ -108,7 +108,7 @@ static void rst_watch_end(struct rst_watch *w)
 
 	for (i = 0; i < RST_WEAK; i++)
 		rs_weak_release(w->g->heap, w->weak[i]);
-	rs_events_end(&w->events);
+	rs_events_discard(&w->events, U32_MAX);
 }
 
 static void weak_upgrade(struct kunit *test)
@@ -216,7 +216,7 @@ static void weak_many(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, READ_ONCE(weak[count - 1]->event.seq), count);
 	for (i = 0; i < count; i++)
 		rs_weak_release(g->heap, weak[i]);
-	rs_events_end(&events);
+	rs_events_discard(&events, U32_MAX);
 	kvfree(weak);
 }
 

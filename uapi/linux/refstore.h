@@ -667,7 +667,7 @@ struct refstore_type {
  * Runs a scan of the heap that begins after the call, waits until it has ended
  * and until what became unreachable has been freed. The figures are those of
  * all scans of the heap that ended during the call. A signal ends the wait,
- * not the scan.
+ * not the scan; if it has a handler, with EINTR even where SA_RESTART is set.
  * A scan gives up when others drop very much memory while it runs; then the
  * call tries again, up to eight times, and leaves the rest to later scans.
  * EINTR, EINVAL.
@@ -789,8 +789,8 @@ struct refstore_generation {
  * when their count falls to zero. Thawed objects are candidates of generation
  * 0. Freezing again freezes what has come since, too. It takes no time;
  * thawing and counting take time in proportion to the number of objects, and
- * thawing is not interrupted by signals.
- * EINVAL, EINTR (counting).
+ * are not interrupted by signals that have a handler; thawing by none.
+ * EINVAL.
  */
 struct refstore_freeze {
 	__u32 size;
@@ -830,8 +830,9 @@ struct refstore_drop_saved {
  * @cookie: any number, for the notice
  * @result: out: a new weak handle of the same object
  *
- * A weak handle counts as a handle of its session. The first one of an object
- * costs the heap 56 bytes, even if the call fails afterwards. A clone of the
+ * A weak handle counts as a handle of its session; where a notice is asked for, so
+ * do those that were released with a notice that nobody has read yet. The first
+ * one of an object costs the heap 56 bytes, even if the call fails afterwards. A clone of the
  * session has it as well, but gets no notice.
  * A notice that was asked for is never lost, nor does it come twice; when the
  * object of a weak handle is dead already, it comes at once. It comes after
@@ -1049,7 +1050,8 @@ struct refstore_op {
  * an operation may be REFSTORE_RESULT(n), the @result of operation n before it.
  * The call itself succeeds when operations failed: look at @failed. A signal,
  * or operations that cannot be read, end it early, with @done below @nr_ops; or
- * with EINTR or EFAULT if nothing was done.
+ * with EINTR or EFAULT if nothing was done. An operation that a signal
+ * interrupted is not among those that were begun.
  * EFAULT while the answers are copied out, in parts of up to 64 operations:
  * that part, and those before it, have been done. The handles that the
  * operations of that part were to return are not valid, but for those that
