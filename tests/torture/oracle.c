@@ -6,7 +6,11 @@
  * totals add up. After two full scans nothing is left that cannot be reached,
  * and all that should be there is.
  */
+#include <sys/wait.h>
+
 #include "torture.h"
+
+#define REFSTORE "build/userspace/tools/refstore"
 
 enum { LOOKS = 20 };
 
@@ -366,11 +370,31 @@ static void look_again(struct museum *museum)
 	rs_heap_free(&heap);
 }
 
+/* The command counts, too, by ways of its own, and has to agree. */
+static void verify(int fd)
+{
+	int inherited = dup(fd), status = -1;
+	pid_t child = fork();
+	char number[16];
+
+	if (!child) {
+		snprintf(number, sizeof(number), "%d", inherited);
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(127);
+		execl(REFSTORE, REFSTORE, "verify", "--fd", number, NULL);
+		_exit(127);
+	}
+	close(inherited);
+	if (child < 0 || waitpid(child, &status, 0) != child || status)
+		complain("refstore verify: status %#x", status);
+}
+
 /* Nobody else does anything. */
 void oracle(struct museum *museum)
 {
 	tune(museum->fd, 0);
 	look_first(museum);
 	look_again(museum);
+	verify(museum->fd);
 	tune(museum->fd, 1);
 }
