@@ -148,10 +148,13 @@ rules() {
 	needed R1 'a freed object is linked' -DINIT=2 -DOPS=2
 	needed R2 'garbage is lost' -DINIT=0 -DOPS=2
 	needed R3 'a live object is condemned' -DINIT=0 -DOPS=3
+	needed R3B 'a live object is condemned' -DINIT=5 -DOPS=2 -DMOST=1
+	needed R3C 'garbage is lost' -DINIT=3 -DOPS=1
 	needed R4 'a live object is condemned' -DINIT=3 -DOPS=3
 	needed R5 'a live object is condemned' -DINIT=5 -DOPS=2
 	needed R6 'a live object is condemned' -DINIT=3 -DOPS=3 -DWRAPS
 	needed R7 'garbage is left' -DINIT=4 -DOPS=2
+	needed R7B 'garbage is left' -DINIT=4 -DOPS=2
 	needed R8 'a live object is condemned' -DINIT=0 -DOPS=2
 	needed R8B 'a live object is condemned' -DINIT=0 -DOPS=3
 	needed R9 'a freed object is linked' -DINIT=2 -DOPS=2

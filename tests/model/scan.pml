@@ -75,8 +75,10 @@
  *     scan; the queues are what the words say; nothing waits for a scan's end;
  *   - memory waits beyond the bound only until the scanner looks next (BOUND).
  *
- * A rule is left out with -DNO_Rn; then one of these must fail. R8B: only where
- * all that was captured is one component has the capture counted its edges; R10B:
+ * A rule is left out with -DNO_Rn; then one of these must fail. R3B: writers
+ * store the slot before they put the old target, R3C: dying objects do; R7B:
+ * reclaiming starts after the last decision; R8B: only where all that was
+ * captured is one component has the capture counted its edges; R10B:
  * descriptors carry a generation; R11B: a weak reference is cleared before the
  * memory is freed; R11C: notices come after all of a component's are cleared; G1:
  * a drain clears no bit without its link; G2: a put looks at both bits when it
@@ -141,10 +143,10 @@ mtype = { YOUNG, OLDER };			/* queue, or NONE */
 
 /* What somebody is about to do next. */
 mtype = { IDLE, EXPOSE, STORE, DROP, BURY, REAP, LOOK, CHECK, ABORT, MOVE,
-	  LATE, PUSH };
+	  LATE, PUSH, STORE_LATE };
 mtype = { RESTING, DRAIN, LATER_BITS, PEEK, SECOND, CHILD, DEDUCE, COUNT,
 	  COUNT_SECOND, MARK, COMMIT, KILL, REFUSE, CLEAR, SPLIT, REQUEUE,
-	  RECLAIM };
+	  RECLAIM, EARLY };
 
 typedef object {
 	mtype mem = FREE;
@@ -214,14 +216,32 @@ hidden mtype D;
 #define TO(o, s)	(c[o].slot[s] == NIL -> 0 : BIT(c[o].slot[s]))
 #define EDGES(o)	(TO(o, 0) | TO(o, 1))
 
+/* A reference that was put already is in this slot still (without R3). */
+#if defined(NO_R3B) || defined(NO_R3C)
+#define STORES(me)	(a[me].x != NIL)
+#define OLD_BY(me, o, s) (a[me].doing == STORE_LATE && a[me].x == o && \
+			 a[me].k == s)
+#define OLD_SLOT(o, s)	(OLD_BY(0, o, s) || OLD_BY(1, o, s) || OLD_BY(2, o, s))
+#else
+#define STORES(me)	false
+#define OLD_SLOT(o, s)	false
+#endif
+#ifdef NO_R3B
+#define STORES_LATE(me)	(a[me].doing == DROP || a[me].doing == STORE_LATE)
+#else
+#define STORES_LATE(me)	false
+#endif
+
 #define STORING(me, o)	((a[me].doing == EXPOSE || a[me].doing == STORE || \
-			  a[me].doing == MOVE) && a[me].x == o)
+			  a[me].doing == MOVE || STORES_LATE(me)) && \
+			 a[me].x == o)
 #define KEEPS(me, o)	(STORING(me, o) || a[me].y == o || \
 			 (a[me].q == o && a[me].doing == DROP) || \
 			 (a[me].close & BIT(o)))
 #define ROOT(o)		(hands[o] || KEEPS(0, o) || KEEPS(1, o) || \
 			 KEEPS(2, o) -> BIT(o) : 0)
-#define NEXT(o)		((R & BIT(o)) -> EDGES(o) : 0)
+#define ONE(o, s)	(OLD_SLOT(o, s) -> 0 : TO(o, s))
+#define NEXT(o)		((R & BIT(o)) -> ONE(o, 0) | ONE(o, 1) : 0)
 
 /* R, and what that reaches; twice around is enough for three objects. */
 inline spread()
@@ -350,16 +370,41 @@ inline drop(me)
 	c[T].count--;
 	touch(T);
 	if
-	:: c[T].count == 0 ->
-		a[me].doing = BURY;
-		reach();
-		assert(!(R & BIT(T)) || a_live_object_dies)
-	:: c[T].count && a[me].doing == LATE
+	:: STORES(me) ->
+		a[me].seen = (c[T].count == 0);
+		a[me].doing = STORE_LATE
+	:: !STORES(me) && c[T].count == 0 -> last(me)
+	:: !STORES(me) && c[T].count && a[me].doing == LATE
 	:: else ->
 		a[me].q = NIL;
 		next(me)
 	fi
 }
+
+/* This was the last reference. */
+inline last(me)
+{
+	a[me].doing = BURY;
+	reach();
+	assert(!(R & BIT(T)) || a_live_object_dies)
+}
+
+#if defined(NO_R3B) || defined(NO_R3C)
+inline store_late(me)
+{
+	T = a[me].q;
+	c[a[me].x].slot[a[me].k] = NIL;
+	a[me].x = NIL;
+	a[me].k = 0;
+	if
+	:: a[me].seen -> last(me)
+	:: else ->
+		a[me].q = NIL;
+		next(me)
+	fi;
+	a[me].seen = 0
+}
+#endif
 
 /* As the end of a step, where there is nothing to choose. */
 inline drop_at_once(me)
@@ -417,6 +462,11 @@ inline bury(me)
 inline reap(me)
 {
 	T = a[me].p;
+#ifdef NO_R3C
+	a[me].x = T;
+	a[me].k = (c[T].slot[1] != NIL);
+	a[me].q = c[T].slot[a[me].k];
+#else
 	if
 	:: c[T].slot[1] != NIL ->
 		a[me].q = c[T].slot[1];
@@ -425,6 +475,7 @@ inline reap(me)
 		a[me].q = c[T].slot[0];
 		c[T].slot[0] = NIL
 	fi;
+#endif
 	a[me].doing = DROP;
 	if
 	:: UNKNOWN(T) -> drop_at_once(me)
@@ -484,7 +535,7 @@ inline reap_free(me)
 		reap(me); sort() }					\
 	:: d_step { a[me].doing == REAP && EMPTY(a[me].p) ->		\
 		reap_free(me); sort() }					\
-	DROPS(me) LATES(me) PUSHES(me)
+	DROPS(me) LATES(me) PUSHES(me) STORES_OF(me)
 
 #define LINKS(me, which)						\
 	:: d_step { a[me].doing == DROP && MAY_LINK(a[me].q) LOOKS(me) -> \
@@ -530,6 +581,12 @@ inline reap_free(me)
 		push(a[me].p); reap_end(me); sort() }
 #else
 #define PUSHES(me)
+#endif
+#if defined(NO_R3B) || defined(NO_R3C)
+#define STORES_OF(me)							\
+	:: d_step { a[me].doing == STORE_LATE -> store_late(me); sort() }
+#else
+#define STORES_OF(me)
 #endif
 
 /* --- Sessions --------------------------------------------------------------- */
@@ -585,12 +642,19 @@ inline sort()
 		ref_get(T)						\
 	   }
 
+#ifndef NO_R3B
+#define EMPTIES(o, s)	c[o].slot[s] = NIL
+#else
+/* Later, with a handle of the owner that nobody else uses: MOST is 1. */
+#define EMPTIES(o, s)	a[me].x = o; a[me].k = s
+#endif
+
 /* Which slot shall refer to what: the target is counted before it is stored. */
 #define SET(o, s)							\
 	:: d_step { START && c[o].slot[s] != NIL && SPARE(o) ->		\
 		BEGUN;							\
 		a[me].q = c[o].slot[s];					\
-		c[o].slot[s] = NIL;					\
+		EMPTIES(o, s);						\
 		a[me].doing = DROP;					\
 		sort() }						\
 	SET_TO(o, s, 0)							\
@@ -1133,10 +1197,27 @@ inline kill()
 #if !defined(NO_R11C) && !defined(NO_R11B)
 		tell();
 #endif
+#ifdef NO_R7B
+		i = 0;
+		at = EARLY
+#else
 		decided()
+#endif
 	:: else
 	fi
 }
+
+#ifdef NO_R7B
+/* What the slots of the condemned hold is dropped before the next decision. */
+inline early()
+{
+	drop_slots();
+	if
+	:: a[SCANNER].q == NIL -> decided()
+	:: else
+	fi
+}
+#endif
 
 /* An AND takes a mark back. */
 inline clear()
@@ -1252,9 +1333,9 @@ inline decided()
 
 /*
  * The condemned are the scanner's alone. Drops what they refer to inside, up to
- * the first reference to something else; or frees them when there is none.
+ * the first reference to something else.
  */
-inline reclaim()
+inline drop_slots()
 {
 	do
 	:: a[SCANNER].q == NIL && (SLOTS_OF(0) || SLOTS_OF(1) || SLOTS_OF(2)) ->
@@ -1271,7 +1352,13 @@ inline reclaim()
 	:: else -> break
 	od;
 	o = 0;
-	i = 0;
+	i = 0
+}
+
+/* Frees them when there is none. */
+inline reclaim()
+{
+	drop_slots();
 	if
 	:: a[SCANNER].q == NIL ->
 		do
@@ -1526,6 +1613,9 @@ proctype scanner()
 #endif
 		at = REFUSE }
 	:: d_step { at == KILL && !LOCKED(i) -> kill() }
+#ifdef NO_R7B
+	:: d_step { at == EARLY && a[SCANNER].doing == IDLE -> early() }
+#endif
 	:: d_step { at == REFUSE -> desc = ABORTED; at = CLEAR }
 	:: d_step { at == CLEAR -> clear() }
 	:: d_step { at == SPLIT -> split() }
