@@ -172,6 +172,10 @@ rules() {
 	needed R18 'freed memory is read' -DINIT=6 -DOPS=3
 	needed G1 'the queue is wrong' -DINIT=0 -DOPS=2 -DGENERATIONS
 	needed G2 'garbage is lost' -DINIT=0 -DOPS=2 -DGENERATIONS
+	needed S1 'a live object is saved' -DINIT=2 -DOPS=1 -DSAVE
+	needed S2 'a dead object is saved' -DINIT=2 -DOPS=2 -DSAVE
+	needed F1 'garbage is lost' -DINIT=4 -DOPS=1 -DFREEZE
+	needed F2 'garbage is lost' -DINIT=2 -DOPS=2 -DFREEZE
 }
 
 # One session that never stops, two objects of one slot; scans without end, or a
@@ -194,7 +198,10 @@ quick() {
 	holds 'two operations, two scans, on each graph' -DOPS=2 -DSCANS=2
 	holds 'two operations, generations, on each graph' \
 		-DOPS=2 -DGENERATIONS
+	holds 'two operations, objects frozen and thawed, on each graph' \
+		-DOPS=2 -DFREEZE
 	optimise=0
+	holds 'two operations, garbage is saved, on each graph' -DOPS=2 -DSAVE
 	holds 'two operations, a version that wraps at once, on each graph' \
 		-DOPS=2 -DWRAPS
 	holds 'two operations, a bound on memory, on each graph' \
@@ -207,6 +214,11 @@ full() {
 	holds 'three operations, two scans, on each graph' -DOPS=3 -DSCANS=2
 	holds 'three operations, generations, on each graph' \
 		-DOPS=3 -DGENERATIONS
+	holds 'four operations, garbage is saved, on each graph' -DOPS=4 -DSAVE
+	holds 'three operations, two scans, garbage is saved, on each graph' \
+		-DOPS=3 -DSCANS=2 -DSAVE
+	holds 'three operations, objects frozen and thawed, on each graph' \
+		-DOPS=3 -DFREEZE
 	holds 'four operations, a version that wraps at once, on a ring' \
 		-DOPS=4 -DWRAPS -DINIT=6
 	holds 'four operations, a bound on memory, on a ring and a loop' \
