@@ -214,7 +214,8 @@ full() {
 	holds 'three operations, two scans, on each graph' -DOPS=3 -DSCANS=2
 	holds 'three operations, generations, on each graph' \
 		-DOPS=3 -DGENERATIONS
-	holds 'four operations, garbage is saved, on each graph' -DOPS=4 -DSAVE
+	holds 'four operations, garbage is saved, on a garbage ring' \
+		-DOPS=4 -DSAVE -DINIT=2
 	holds 'three operations, two scans, garbage is saved, on each graph' \
 		-DOPS=3 -DSCANS=2 -DSAVE
 	holds 'three operations, objects frozen and thawed, on each graph' \
