@@ -63,6 +63,21 @@ shell() {
 	cd "$PROJECT" && shellcheck -x "${files[@]}"
 }
 
+# The head of the model says which step stands for which function.
+mapping() {
+	local model=$PROJECT/tests/model/scan.pml name names status=0
+	mapfile -t names < <(sed '/^ \*\/$/q' "$model" |
+		grep -oE '\brs_[a-z0-9_]+\(\)' | sort -u)
+	((${#names[@]})) || return 1
+	for name in "${names[@]%()}"; do
+		grep -qE "^[a-z_][a-z0-9_ *]*\b$name\(" \
+			"$PROJECT"/module/*.[ch] && continue
+		echo "the model's head names $name(), which module/ does not have"
+		status=1
+	done
+	return "$status"
+}
+
 checkpatch() {
 	local source ignored=$1 files
 	shift
@@ -84,6 +99,7 @@ main() {
 	"$VM_DIR/deps.sh" build kernels check
 	check 'every file names its licence' licences
 	check 'shellcheck' shell
+	check 'what the model names is in the module' mapping
 	check 'checkpatch of the module' checkpatch "$IGNORED" \
 		'module/*.[ch]' 'uapi/*.h' ':!module/trace.h'
 	check 'checkpatch of the tracepoints' checkpatch "$IGNORED_TRACE" \

@@ -3,18 +3,30 @@
 # Checks the model of the scanner: that it holds, for every way in which its steps
 # can follow each other; and that without each of its rules it does not, in the
 # way that the rule is there to prevent. Prints TAP, with the number of states, the
-# greatest depth and the time of each run.
+# greatest depth and the time of each run. JOBS runs go at a time, two by default,
+# on as many processors.
 # usage: run.sh [--quick]
 set -euo pipefail
+set -m # each run is a process group, which can be ended
 
 FOLDER=$(cd "$(dirname "$0")" && pwd)
 MODEL=$FOLDER/scan.pml
 MEMORY=10000 # MB that a run may take
-number=0
+JOBS=${JOBS:-2}
+number=0 # of the last run that was started
+shown=0  # of the last one whose result was printed
 failed=0
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+top=$(mktemp -d)
+
+end_all() {
+	local group
+	for group in $(jobs -p); do
+		kill -- "-$group" 2>/dev/null || true
+	done
+	rm -rf "$top"
+}
+trap end_all EXIT
 
 # What the verifier's output says. result: "pass", "fail", or "broken"; why: what
 # the assertion that failed calls it; figures: states and depth.
@@ -39,7 +51,6 @@ judge() {
 verify() {
 	local build=("-O$optimise" -w -DVECTORSZ=2048 "-DMEMLIM=$MEMORY")
 	local options=(-n) start=$SECONDS log=$work/log
-	rm -rf "${work:?}"/*
 	result=broken why='' figures=''
 	case " $* " in
 	*' -DFOREVER '*)
@@ -64,31 +75,71 @@ verify() {
 }
 
 report() {
-	number=$((number + 1))
 	if (($1)); then
 		echo "ok $number - $2 ($figures)"
 	else
-		failed=$((failed + 1))
 		tail -n 30 "$work/log" | sed 's/^/# /'
 		echo "not ok $number - $2: $result${why:+, $why} ($figures)"
 	fi
 }
 
-# holds NAME DEFINITION...
-holds() {
+# Prints the results that are there, in the order in which runs were started.
+show() {
+	while [[ -e $top/$((shown + 1)).result ]]; do
+		shown=$((shown + 1))
+		cat "$top/$shown.result"
+		! grep -q '^not ok' "$top/$shown.result" || failed=$((failed + 1))
+	done
+}
+
+# start FUNCTION ARGUMENT...: beside others, in a folder of its own
+start() {
+	local work
+	while (($(jobs -pr | wc -l) >= JOBS)); do
+		wait -n || true
+		show
+	done
+	number=$((number + 1))
+	work=$top/$number
+	mkdir "$work"
+	(
+		trap - EXIT
+		"$@" >"$work.new" || echo "not ok $number - $*: broken" >>"$work.new"
+		rm -rf "${work:?}"
+		mv "$work.new" "$work.result"
+	) &
+}
+
+finish() {
+	wait
+	show
+	echo "1..$number"
+	((!failed && shown == number))
+}
+
+run_holds() {
 	local name=$1
 	shift
 	verify "$@"
 	report "$([[ $result == pass ]] && echo 1 || echo 0)" "$name"
 }
 
-# needed RULE WHY DEFINITION...: what must be found without it
-needed() {
+run_needed() {
 	local rule=$1 expected=$2
 	shift 2
 	verify "-DNO_$rule" "$@"
 	report "$([[ $result == fail && $why == "$expected" ]] && echo 1 ||
 		echo 0)" "without $rule $expected"
+}
+
+# holds NAME DEFINITION...
+holds() {
+	start run_holds "$@"
+}
+
+# needed RULE WHY DEFINITION...: what must be found without it
+needed() {
+	start run_needed "$@"
 }
 
 # Few states: it is compiling that takes time.
@@ -97,10 +148,13 @@ rules() {
 	needed R1 'a freed object is linked' -DINIT=2 -DOPS=2
 	needed R2 'garbage is lost' -DINIT=0 -DOPS=2
 	needed R3 'a live object is condemned' -DINIT=0 -DOPS=3
+	needed R3B 'a live object is condemned' -DINIT=5 -DOPS=2 -DMOST=1
+	needed R3C 'garbage is lost' -DINIT=3 -DOPS=1
 	needed R4 'a live object is condemned' -DINIT=3 -DOPS=3
 	needed R5 'a live object is condemned' -DINIT=5 -DOPS=2
 	needed R6 'a live object is condemned' -DINIT=3 -DOPS=3 -DWRAPS
 	needed R7 'garbage is left' -DINIT=4 -DOPS=2
+	needed R7B 'garbage is left' -DINIT=4 -DOPS=2
 	needed R8 'a live object is condemned' -DINIT=0 -DOPS=2
 	needed R8B 'a live object is condemned' -DINIT=0 -DOPS=3
 	needed R9 'a freed object is linked' -DINIT=2 -DOPS=2
@@ -118,6 +172,10 @@ rules() {
 	needed R18 'freed memory is read' -DINIT=6 -DOPS=3
 	needed G1 'the queue is wrong' -DINIT=0 -DOPS=2 -DGENERATIONS
 	needed G2 'garbage is lost' -DINIT=0 -DOPS=2 -DGENERATIONS
+	needed S1 'a live object is saved' -DINIT=2 -DOPS=1 -DSAVE
+	needed S2 'a dead object is saved' -DINIT=2 -DOPS=2 -DSAVE
+	needed F1 'garbage is lost' -DINIT=4 -DOPS=1 -DFREEZE
+	needed F2 'garbage is lost' -DINIT=2 -DOPS=2 -DFREEZE
 }
 
 # One session that never stops, two objects of one slot; scans without end, or a
@@ -140,7 +198,10 @@ quick() {
 	holds 'two operations, two scans, on each graph' -DOPS=2 -DSCANS=2
 	holds 'two operations, generations, on each graph' \
 		-DOPS=2 -DGENERATIONS
+	holds 'two operations, objects frozen and thawed, on each graph' \
+		-DOPS=2 -DFREEZE
 	optimise=0
+	holds 'two operations, garbage is saved, on each graph' -DOPS=2 -DSAVE
 	holds 'two operations, a version that wraps at once, on each graph' \
 		-DOPS=2 -DWRAPS
 	holds 'two operations, a bound on memory, on each graph' \
@@ -153,6 +214,12 @@ full() {
 	holds 'three operations, two scans, on each graph' -DOPS=3 -DSCANS=2
 	holds 'three operations, generations, on each graph' \
 		-DOPS=3 -DGENERATIONS
+	holds 'four operations, garbage is saved, on a garbage ring' \
+		-DOPS=4 -DSAVE -DINIT=2
+	holds 'three operations, two scans, garbage is saved, on each graph' \
+		-DOPS=3 -DSCANS=2 -DSAVE
+	holds 'three operations, objects frozen and thawed, on each graph' \
+		-DOPS=3 -DFREEZE
 	holds 'four operations, a version that wraps at once, on a ring' \
 		-DOPS=4 -DWRAPS -DINIT=6
 	holds 'four operations, a bound on memory, on a ring and a loop' \
@@ -172,8 +239,7 @@ main() {
 	fi
 	liveness
 	rules
-	echo "1..$number"
-	((!failed))
+	finish
 }
 
 main "$@"

@@ -34,6 +34,8 @@
  *   commit             rs_desc_commit()                 R6, R10
  *   clear              rs_component_clear()             R10
  *   kill, tell         rs_component_kill()              R11
+ *   find, save_one     rs_component_commit(),           R10
+ *                      rs_member_save()
  *   requeue            rs_scan_sort()                   R12
  *   scan_end           rs_reap_deferred()               R13, R14
  *   reclaim            rs_scan_reclaim()                R7
@@ -42,6 +44,20 @@
  *                      rs_weak_upgrade()
  *   MAY_LINK, older    rs_put_queues(),                 R1
  *                      rs_candidate_bits()
+ *   DROP_SAVED         rs_drop_saved(),
+ *                      rs_saved_look()
+ *   FREEZES            rs_freeze_all(), rs_unfreeze()
+ *   candidate_again    rs_thaw_look(),                  R1, R12
+ *                      rs_candidate_again()
+ *   FROZEN, skips      rs_drain_one(), rs_scan_frozen()
+ *
+ * And what is nowhere here:
+ *
+ *   rs_slots_retire()  resizing: a second thing whose memory waits, as that of an
+ *                      object does, by the same number and list (R13, R14)
+ *   rs_age()           which queue is free choice here, see below
+ *   rs_scan_forget()   numbers begin anew with each scan here, see below; without
+ *                      that R16 is left out
  *
  * What needs a word more:
  *
@@ -56,6 +72,12 @@
  *     queue alone. Which queue is free choice here; the module decides by age
  *     and by edges, and so may decide as it likes. That both bits may stand in
  *     the word for the older queue is the same to whoever looks at them.
+ *   - with SAVE, scans save what they find, or some do: then the heap has a
+ *     reference on each member, which DROP_SAVED drops, of any of them at a time.
+ *   - with FREEZE, objects are frozen and thawed; in the beginning all are, or the
+ *     eldest, or none. Each is made a candidate and put before the next one is
+ *     looked at, as where the module's chunks end; within one it holds them
+ *     longer. What is frozen is read and cleared in one step: F2.
  *   - where all that was captured is one component, the edges that the capture
  *     counted are those inside (WHOLE); else they are counted anew.
  *
@@ -69,18 +91,25 @@
  *     nothing that a death notice may have been read of; such notices come when
  *     the weak references to all of a component are cleared;
  *   - what is garbage when a scan (of both queues) starts, and nobody touches,
- *     that scan frees, unless it gives up;
+ *     that scan frees, or saves, unless it gives up, or frozen objects reach it;
+ *   - what is saved was garbage when the scan had marked it, and lives;
  *   - whenever nobody is in a call and no scan runs: counts are exact; each
  *     object that nobody can reach is reached by some candidate, for the next
- *     scan; the queues are what the words say; nothing waits for a scan's end;
+ *     scan, or is frozen, or reached by what is; the queues are what the words
+ *     say; nothing waits for a scan's end;
  *   - memory waits beyond the bound only until the scanner looks next (BOUND).
  *
- * A rule is left out with -DNO_Rn; then one of these must fail. R8B: only where
- * all that was captured is one component has the capture counted its edges; R10B:
+ * A rule is left out with -DNO_Rn; then one of these must fail. R3B: writers
+ * store the slot before they put the old target, R3C: dying objects do; R7B:
+ * reclaiming starts after the last decision; R8B: only where all that was
+ * captured is one component has the capture counted its edges; R10B:
  * descriptors carry a generation; R11B: a weak reference is cleared before the
  * memory is freed; R11C: notices come after all of a component's are cleared; G1:
  * a drain clears no bit without its link; G2: a put looks at both bits when it
- * drops, not before; TURNS: locks are handed on in turn.
+ * drops, not before; S1: the scanner reads the descriptor before it saves; S2: it
+ * saves nothing that died meanwhile; F1: objects are not frozen any more before
+ * they are candidates again; F2: and nobody freezes others between the two halves
+ * of that look; TURNS: locks are handed on in turn.
  *
  * One step is one access to memory that others write, or several that nobody
  * could come between, or would notice if he did:
@@ -141,10 +170,10 @@ mtype = { YOUNG, OLDER };			/* queue, or NONE */
 
 /* What somebody is about to do next. */
 mtype = { IDLE, EXPOSE, STORE, DROP, BURY, REAP, LOOK, CHECK, ABORT, MOVE,
-	  LATE, PUSH };
+	  LATE, PUSH, STORE_LATE, MELTING, THAW, AGAIN };
 mtype = { RESTING, DRAIN, LATER_BITS, PEEK, SECOND, CHILD, DEDUCE, COUNT,
 	  COUNT_SECOND, MARK, COMMIT, KILL, REFUSE, CLEAR, SPLIT, REQUEUE,
-	  RECLAIM };
+	  RECLAIM, EARLY, SAVING };
 
 typedef object {
 	mtype mem = FREE;
@@ -172,6 +201,9 @@ typedef actor {
 	mtype d = NONE;		/* the descriptor, as an upgrade saw it */
 	bit stale;		/* of an earlier component */
 	bit seen;		/* the word is still what the upgrade saw */
+#ifdef FREEZE
+	byte thaw;		/* what is still to be a candidate again */
+#endif
 };
 
 object c[N];
@@ -189,6 +221,15 @@ bit stop;			/* it shall give up */
 bit ticked;			/* a version changed since the scan began */
 #endif
 
+#ifdef SAVE
+bit save;			/* the scan saves what it finds */
+byte saved;			/* what the heap has a reference on */
+#endif
+#ifdef FREEZE
+byte frozen;
+byte skips;			/* what was frozen when the scan began */
+#endif
+
 /* What is known from outside of the model's world. */
 byte list;			/* what the scanner has captured */
 byte sees;			/* what else it has pointers to */
@@ -199,6 +240,7 @@ bit past;			/* the bound was, and the scanner looked */
 
 /* Never set: they stand in assertions, to say what it means that one fails. */
 hidden byte a_live_object_dies, a_live_object_is_condemned;
+hidden byte a_live_object_is_saved, a_dead_object_is_saved;
 hidden byte a_live_object_is_called_dead, a_dead_object_is_found;
 hidden byte a_freed_object_is_found, an_object_is_found_after_its_notice;
 hidden byte a_notice_comes_too_early, a_freed_object_is_linked;
@@ -213,15 +255,39 @@ hidden mtype D;
 #define ALL(f)		(f(0) | f(1) | f(2))
 #define TO(o, s)	(c[o].slot[s] == NIL -> 0 : BIT(c[o].slot[s]))
 #define EDGES(o)	(TO(o, 0) | TO(o, 1))
+#define IN_USE(o)	(c[o].mem == USED -> BIT(o) : 0)
+
+/* A reference that was put already is in this slot still (without R3). */
+#if defined(NO_R3B) || defined(NO_R3C)
+#define STORES(me)	(a[me].x != NIL)
+#define OLD_BY(me, o, s) (a[me].doing == STORE_LATE && a[me].x == o && \
+			 a[me].k == s)
+#define OLD_SLOT(o, s)	(OLD_BY(0, o, s) || OLD_BY(1, o, s) || OLD_BY(2, o, s))
+#else
+#define STORES(me)	false
+#define OLD_SLOT(o, s)	false
+#endif
+#ifdef NO_R3B
+#define STORES_LATE(me)	(a[me].doing == DROP || a[me].doing == STORE_LATE)
+#else
+#define STORES_LATE(me)	false
+#endif
 
 #define STORING(me, o)	((a[me].doing == EXPOSE || a[me].doing == STORE || \
-			  a[me].doing == MOVE) && a[me].x == o)
+			  a[me].doing == MOVE || STORES_LATE(me)) && \
+			 a[me].x == o)
 #define KEEPS(me, o)	(STORING(me, o) || a[me].y == o || \
 			 (a[me].q == o && a[me].doing == DROP) || \
 			 (a[me].close & BIT(o)))
-#define ROOT(o)		(hands[o] || KEEPS(0, o) || KEEPS(1, o) || \
+#ifdef SAVE
+#define SAVED(o)	((saved >> (o)) & 1)
+#else
+#define SAVED(o)	0
+#endif
+#define ROOT(o)		(hands[o] || SAVED(o) || KEEPS(0, o) || KEEPS(1, o) || \
 			 KEEPS(2, o) -> BIT(o) : 0)
-#define NEXT(o)		((R & BIT(o)) -> EDGES(o) : 0)
+#define ONE(o, s)	(OLD_SLOT(o, s) -> 0 : TO(o, s))
+#define NEXT(o)		((R & BIT(o)) -> ONE(o, 0) | ONE(o, 1) : 0)
 
 /* R, and what that reaches; twice around is enough for three objects. */
 inline spread()
@@ -303,11 +369,27 @@ inline free_memory(o)
 #ifndef NO_R16
 	c[o].state = UNSEEN;
 #endif
+#ifdef FREEZE
+	/* Who is made here has an id of his own */
+	frozen = frozen & ~BIT(o);
+	skips = skips & ~BIT(o);
+	a[0].thaw = a[0].thaw & ~BIT(o);
+	a[1].thaw = a[1].thaw & ~BIT(o);
+#endif
 	garbage = garbage & ~BIT(o);
 	told = told & ~BIT(o)
 }
 
 #define LOWEST(set)	((set) & 1 -> 0 : ((set) & 2 -> 1 : 2))
+
+#ifdef FREEZE
+#define THAWS(me)	a[me].thaw
+#define SWAP_THAW	SWAP(thaw)
+#else
+#define THAWS(me)	0
+#define SWAP_THAW	skip
+#endif
+#define RESTS(me)	(THAWS(me) -> THAW : IDLE)
 
 /* What comes after a put: what died of it, or the next handle, or nothing. */
 inline next(me)
@@ -323,7 +405,7 @@ inline next(me)
 		a[me].q = LOWEST(a[me].close);
 		a[me].close = a[me].close & ~BIT(a[me].q);
 		a[me].doing = DROP
-	:: else -> a[me].doing = IDLE
+	:: else -> a[me].doing = RESTS(me)
 	fi
 }
 
@@ -350,16 +432,41 @@ inline drop(me)
 	c[T].count--;
 	touch(T);
 	if
-	:: c[T].count == 0 ->
-		a[me].doing = BURY;
-		reach();
-		assert(!(R & BIT(T)) || a_live_object_dies)
-	:: c[T].count && a[me].doing == LATE
+	:: STORES(me) ->
+		a[me].seen = (c[T].count == 0);
+		a[me].doing = STORE_LATE
+	:: !STORES(me) && c[T].count == 0 -> last(me)
+	:: !STORES(me) && c[T].count && a[me].doing == LATE
 	:: else ->
 		a[me].q = NIL;
 		next(me)
 	fi
 }
+
+/* This was the last reference. */
+inline last(me)
+{
+	a[me].doing = BURY;
+	reach();
+	assert(!(R & BIT(T)) || a_live_object_dies)
+}
+
+#if defined(NO_R3B) || defined(NO_R3C)
+inline store_late(me)
+{
+	T = a[me].q;
+	c[a[me].x].slot[a[me].k] = NIL;
+	a[me].x = NIL;
+	a[me].k = 0;
+	if
+	:: a[me].seen -> last(me)
+	:: else ->
+		a[me].q = NIL;
+		next(me)
+	fi;
+	a[me].seen = 0
+}
+#endif
 
 /* As the end of a step, where there is nothing to choose. */
 inline drop_at_once(me)
@@ -417,6 +524,11 @@ inline bury(me)
 inline reap(me)
 {
 	T = a[me].p;
+#ifdef NO_R3C
+	a[me].x = T;
+	a[me].k = (c[T].slot[1] != NIL);
+	a[me].q = c[T].slot[a[me].k];
+#else
 	if
 	:: c[T].slot[1] != NIL ->
 		a[me].q = c[T].slot[1];
@@ -425,6 +537,7 @@ inline reap(me)
 		a[me].q = c[T].slot[0];
 		c[T].slot[0] = NIL
 	fi;
+#endif
 	a[me].doing = DROP;
 	if
 	:: UNKNOWN(T) -> drop_at_once(me)
@@ -484,7 +597,7 @@ inline reap_free(me)
 		reap(me); sort() }					\
 	:: d_step { a[me].doing == REAP && EMPTY(a[me].p) ->		\
 		reap_free(me); sort() }					\
-	DROPS(me) LATES(me) PUSHES(me)
+	DROPS(me) LATES(me) PUSHES(me) STORES_OF(me)
 
 #define LINKS(me, which)						\
 	:: d_step { a[me].doing == DROP && MAY_LINK(a[me].q) LOOKS(me) -> \
@@ -531,13 +644,19 @@ inline reap_free(me)
 #else
 #define PUSHES(me)
 #endif
+#if defined(NO_R3B) || defined(NO_R3C)
+#define STORES_OF(me)							\
+	:: d_step { a[me].doing == STORE_LATE -> store_late(me); sort() }
+#else
+#define STORES_OF(me)
+#endif
 
 /* --- Sessions --------------------------------------------------------------- */
 
-#define KEY(me)		(((((((((a[me].doing * 4 + a[me].x) * 4 + a[me].y) * 4 + \
+#define KEY(me)		((((((((((a[me].doing * 4 + a[me].x) * 4 + a[me].y) * 4 + \
 			 a[me].q) * 4 + a[me].p) * 8 + a[me].dying) * 8 + \
 			 a[me].close) * 2 + a[me].stale) * 2 + a[me].k) * 2 + \
-			 a[me].seen)
+			 a[me].seen) * 8 + THAWS(me))
 #define SWAP(field)	T = a[0].field; a[0].field = a[1].field; a[1].field = T
 
 /* Who is in a call comes first, and of two, who has the greater key. */
@@ -549,7 +668,7 @@ inline sort()
 		D = a[0].doing; a[0].doing = a[1].doing; a[1].doing = D;
 		D = a[0].d; a[0].d = a[1].d; a[1].d = D;
 		SWAP(x); SWAP(y); SWAP(k); SWAP(q); SWAP(p); SWAP(dying);
-		SWAP(close); SWAP(stale); SWAP(seen)
+		SWAP(close); SWAP(stale); SWAP(seen); SWAP_THAW
 	:: else
 	fi
 #else
@@ -585,12 +704,19 @@ inline sort()
 		ref_get(T)						\
 	   }
 
+#ifndef NO_R3B
+#define EMPTIES(o, s)	c[o].slot[s] = NIL
+#else
+/* Later, with a handle of the owner that nobody else uses: MOST is 1. */
+#define EMPTIES(o, s)	a[me].x = o; a[me].k = s
+#endif
+
 /* Which slot shall refer to what: the target is counted before it is stored. */
 #define SET(o, s)							\
 	:: d_step { START && c[o].slot[s] != NIL && SPARE(o) ->		\
 		BEGUN;							\
 		a[me].q = c[o].slot[s];					\
-		c[o].slot[s] = NIL;					\
+		EMPTIES(o, s);						\
 		a[me].doing = DROP;					\
 		sort() }						\
 	SET_TO(o, s, 0)							\
@@ -659,6 +785,37 @@ inline store(me)
 #define BIRTH(o)	skip
 #endif
 
+#ifdef FREEZE
+#if !defined(NO_F1) && !defined(NO_F2)
+#define MELT		frozen = 0
+#else
+#define MELT		skip
+#endif
+#ifndef NO_F2
+#define MELTED		THAW
+#define MELTS(me)
+#else
+/* What is frozen was read; scans, which drain under the same lock, wait. */
+#define MELTED		MELTING
+#define MELTS(me)							\
+	:: d_step { a[me].doing == MELTING ->				\
+		frozen = 0;						\
+		a[me].doing = THAW;					\
+		sort() }
+#endif
+
+/* Of all that was frozen, one is done. */
+inline thawed(me, o)
+{
+	a[me].thaw = a[me].thaw & ~BIT(o);
+#ifdef NO_F1
+	frozen = (a[me].thaw -> frozen : 0)
+#else
+	skip
+#endif
+}
+#endif
+
 /* A weak upgrade, or a walk: an object that was found, under the lock. */
 #ifdef NO_R11B
 #define MAY_TRY(o)	true
@@ -682,7 +839,7 @@ inline store(me)
 
 inline upgrade_end(me)
 {
-	a[me].doing = IDLE;
+	a[me].doing = RESTS(me);
 	a[me].x = NIL;
 	a[me].d = NONE;
 	a[me].stale = 0;
@@ -703,15 +860,23 @@ inline upgrade_get(me)
 	assert(!(told & BIT(T)) || an_object_is_found_after_its_notice);
 	assert(!(condemned & BIT(T)) || a_dead_object_is_found);
 	ref_get(T);
-	hands[T]++;
 	upgrade_touch(T);
-	upgrade_end(me)
+	upgrade_end(me);
+	if
+	:: THAWS(me) ->
+		a[me].y = T;
+		a[me].doing = AGAIN
+	:: else -> hands[T]++
+	fi
 }
 
 inline upgrade_dead(me)
 {
 	reach();
 	assert(!(R & BIT(a[me].x)) || a_live_object_is_called_dead);
+#ifdef FREEZE
+	thawed(me, a[me].x);
+#endif
 	upgrade_end(me)
 }
 
@@ -763,6 +928,68 @@ inline abort(me)
 	a[me].doing = LOOK
 }
 
+/* What scans have saved: the marks are taken first, and then references put. */
+#ifdef SAVE
+#define DROP_SAVED(set)							\
+	:: d_step { START && (saved & (set)) == (set) ->		\
+		BEGUN;							\
+		saved = saved & ~(set);					\
+		a[me].q = LOWEST(set);					\
+		a[me].close = (set) & ~BIT(a[me].q);			\
+		a[me].doing = DROP;					\
+		drop_at_once(me);					\
+		sort() }
+#else
+#define DROP_SAVED(set)
+#endif
+
+#ifdef FREEZE
+/* All that is there; and not any more, under the lock under which scans drain. */
+#define FREEZES								\
+	:: d_step { START && (ALL(IN_USE) & ~frozen) ->			\
+		BEGUN;							\
+		frozen = ALL(IN_USE);					\
+		garbage = 0 }						\
+	:: d_step { START && frozen ->					\
+		BEGUN;							\
+		a[me].thaw = frozen;					\
+		MELT;							\
+		a[me].doing = MELTED;					\
+		sort() }						\
+	MELTS(me)							\
+	:: d_step { a[me].doing == THAW -> thaw_next(me); sort() }	\
+	:: d_step { a[me].doing == AGAIN -> candidate_again(me); sort() }
+
+/* One after the other, in the table; what is dying, or dead, needs nothing. */
+inline thaw_next(me)
+{
+	T = (a[me].thaw -> LOWEST(a[me].thaw) : NIL);
+	if
+	:: T == NIL -> a[me].doing = IDLE
+	:: T != NIL && c[T].weak && MAY_TRY(T) ->
+		a[me].x = T;
+		try(me)
+	:: else -> thawed(me, T)
+	fi
+}
+
+/* With a reference, which is put after that. */
+inline candidate_again(me)
+{
+	T = a[me].y;
+	if
+	:: c[T].queue == NONE -> link(T, YOUNG)
+	:: else
+	fi;
+	thawed(me, T);
+	a[me].q = T;
+	a[me].y = NIL;
+	a[me].doing = DROP
+}
+#else
+#define FREEZES
+#endif
+
 #ifdef NO_R5
 /*
  * Holds o, which refers to t, and makes of that: holds t, which refers to o. No
@@ -804,6 +1031,9 @@ proctype session(byte me)
 #endif
 	CREATE(0) CREATE(1) CREATE(2)
 	UPGRADE(0) UPGRADE(1) UPGRADE(2)
+	DROP_SAVED(1) DROP_SAVED(2) DROP_SAVED(4)
+	DROP_SAVED(3) DROP_SAVED(5) DROP_SAVED(6) DROP_SAVED(7)
+	FREEZES
 	MOVES(0, 1) MOVES(1, 0)
 	:: d_step { a[me].doing == EXPOSE ->
 		if
@@ -845,14 +1075,31 @@ inline capture(o, edges)
 #define YOUNG_ONE(o)	(c[o].queue == YOUNG -> BIT(o) : 0)
 #define OLDER_ONE(o)	(c[o].queue == OLDER -> BIT(o) : 0)
 
+/* What is frozen, or not yet a candidate again. */
+#ifdef NO_F2
+#define MAY_DRAIN	(a[0].doing != MELTING && a[1].doing != MELTING)
+#else
+#define MAY_DRAIN	true
+#endif
+#ifdef FREEZE
+#define UNSEEN_BY_SCANS	(frozen | a[0].thaw | a[1].thaw)
+#define FROZEN(o)	(frozen & BIT(o))
+#else
+#define UNSEEN_BY_SCANS	0
+#define FROZEN(o)	false
+#endif
+
 inline begin()
 {
 #ifndef ALWAYS
 	scans--;
 #endif
 	/* But for what the dying still refer to: their putters come */
-	R = ALL(ROOT) | DYING(0) | DYING(1);
+	R = ALL(ROOT) | DYING(0) | DYING(1) | UNSEEN_BY_SCANS;
 	spread();
+#ifdef FREEZE
+	skips = frozen;
+#endif
 	garbage = ALL(UNREACHED);
 	todo = ALL(YOUNG_ONE);
 	if
@@ -894,7 +1141,7 @@ inline take()
 #endif
 	changed(o);
 	if
-	:: !IN(o) ->
+	:: !IN(o) && !FROZEN(o) ->
 		drained = drained | BIT(o);
 		capture(o, 0)
 	:: else
@@ -928,6 +1175,13 @@ inline absorb(v)
 	:: v != NIL && c[v].state != UNSEEN ->
 		ext[v]--;
 		v = NIL
+#ifdef FREEZE
+	:: v != NIL && c[v].state == UNSEEN && skips &&
+	   ((skips & BIT(v)) || c[v].count == 0) ->
+		/* Frozen; or dying, with anything in place of its id */
+		assert(c[v].mem != FREE || freed_memory_is_read);
+		v = NIL
+#endif
 	:: else
 	fi
 }
@@ -1109,6 +1363,47 @@ inline commit()
 
 #define FOUND(o)	(MEMBER(o) && c[o].weak)
 
+#ifdef SAVE
+/*
+ * Nobody has touched them, and so nobody could reach them; from now on he can.
+ * The marks go, and then a reference is taken on each.
+ */
+inline find()
+{
+	reach();
+	assert(!(R & members) || a_live_object_is_saved);
+	saving = 1;
+	at = REFUSE
+}
+
+#ifndef NO_S2
+#define MAY_SAVE(o)	(c[o].count && !c[o].dead)
+#else
+#define MAY_SAVE(o)	true
+#endif
+
+inline save_one()
+{
+	assert(c[i].mem != FREE || freed_memory_is_read);
+	if
+	:: !SAVED(i) && MAY_SAVE(i) ->
+		assert(c[i].count || a_dead_object_is_saved);
+		saved = saved | BIT(i);
+		ref_get(i);
+		upgrade_touch(i)
+	:: else
+	fi;
+	drained = drained & ~BIT(i);
+	next_member();
+	if
+	:: i == N ->
+		saving = 0;
+		decided()
+	:: else
+	fi
+}
+#endif
+
 inline tell()
 {
 	assert(!ALL(FOUND) || a_notice_comes_too_early);
@@ -1133,10 +1428,33 @@ inline kill()
 #if !defined(NO_R11C) && !defined(NO_R11B)
 		tell();
 #endif
+#ifdef NO_R7B
+		i = 0;
+		at = EARLY
+#else
 		decided()
+#endif
 	:: else
 	fi
 }
+
+#ifdef NO_R7B
+/* What the slots of the condemned hold is dropped before the next decision. */
+inline early()
+{
+	drop_slots();
+	if
+	:: a[SCANNER].q == NIL -> decided()
+	:: else
+	fi
+}
+#endif
+
+#ifdef SAVE
+#define SAVES		saving
+#else
+#define SAVES		false
+#endif
 
 /* An AND takes a mark back. */
 inline clear()
@@ -1146,7 +1464,11 @@ inline clear()
 	changed(i);
 	marked = marked & ~BIT(i);
 	if
-	:: !marked -> decided()
+	:: !marked && !SAVES -> decided()
+	:: !marked && SAVES ->
+		desc = NONE;
+		i = LOWEST(members);
+		at = SAVING
 	:: else
 	fi
 }
@@ -1247,14 +1569,13 @@ inline decided()
 #define LOOKED		skip
 #endif
 
-#define IN_USE(o)	(c[o].mem == USED -> BIT(o) : 0)
 #define SLOTS_OF(o)	((condemned & BIT(o)) && !EMPTY(o))
 
 /*
  * The condemned are the scanner's alone. Drops what they refer to inside, up to
- * the first reference to something else; or frees them when there is none.
+ * the first reference to something else.
  */
-inline reclaim()
+inline drop_slots()
 {
 	do
 	:: a[SCANNER].q == NIL && (SLOTS_OF(0) || SLOTS_OF(1) || SLOTS_OF(2)) ->
@@ -1271,7 +1592,13 @@ inline reclaim()
 	:: else -> break
 	od;
 	o = 0;
-	i = 0;
+	i = 0
+}
+
+/* Frees them when there is none. */
+inline reclaim()
+{
+	drop_slots();
 	if
 	:: a[SCANNER].q == NIL ->
 		do
@@ -1307,6 +1634,12 @@ inline reclaim()
 inline scan_end()
 {
 	list = condemned;
+#ifdef SAVE
+	save = 0;
+#endif
+#ifdef FREEZE
+	skips = 0;
+#endif
 	scan = 0;
 	stop = 0;
 	past = 0;
@@ -1352,7 +1685,7 @@ inline check_rest()
 		assert((c[i].queue == YOUNG) == c[i].candidate ||
 		       the_queue_is_wrong);
 		assert((c[i].queue == OLDER) == c[i].old || the_queue_is_wrong);
-		assert(c[i].count == hands[i] + SLOTS_TO(0, i) +
+		assert(c[i].count == hands[i] + SAVED(i) + SLOTS_TO(0, i) +
 		       SLOTS_TO(1, i) + SLOTS_TO(2, i) || counts_are_wrong);
 #ifndef NO_R11B
 		assert(c[i].weak == (c[i].mem == USED));
@@ -1364,7 +1697,7 @@ inline check_rest()
 	:: else -> break
 	od;
 	i = 0;
-	R = ALL(ROOT) | ALL(IN_QUEUE);
+	R = ALL(ROOT) | ALL(IN_QUEUE) | UNSEEN_BY_SCANS;
 	spread();
 	assert(!ALL(LOST) || garbage_is_lost)
 }
@@ -1390,6 +1723,17 @@ inline requeue(which)
 #define TOO_OLD		false
 #endif
 
+#ifdef SAVE
+#define TO_SAVE		save
+#else
+#define TO_SAVE		false
+#endif
+#ifndef NO_S1
+#define UNTOUCHED	(desc == PENDING)
+#else
+#define UNTOUCHED	true
+#endif
+
 #if defined(NO_R2) || defined(NO_R13)
 /* What comes too late without these rules. */
 inline late_bits()
@@ -1408,7 +1752,7 @@ inline late_bits()
 }
 #endif
 
-#define DRAINED		(at == DRAIN && !ALL(MINE))
+#define DRAINED		(at == DRAIN && MAY_DRAIN && !ALL(MINE))
 #if defined(NO_R2) || defined(NO_R13)
 #define PEEKS		(at == PEEK)
 #else
@@ -1476,6 +1820,9 @@ proctype scanner()
 #endif
 	byte len_, todo, passed, drained, suspects, members, left, marked;
 	bit bad, all;
+#ifdef SAVE
+	bit saving;
+#endif
 #ifdef NO_R15
 	bit again;
 #endif
@@ -1487,9 +1834,14 @@ proctype scanner()
 #ifdef GENERATIONS
 	:: d_step { at == RESTING && scans -> both = 0; begin() }
 #endif
+#if !defined(SAVE) || SCANS > 1
 	:: d_step { at == RESTING && scans -> both = 1; begin() }
+#endif
+#ifdef SAVE
+	:: d_step { at == RESTING && scans -> both = 1; save = 1; begin() }
+#endif
 	/* Candidates, each under the queue's lock; later ones it may miss */
-	:: d_step { at == DRAIN && ALL(MINE) -> take() }
+	:: d_step { at == DRAIN && MAY_DRAIN && ALL(MINE) -> take() }
 	:: d_step { at == DRAIN && (ALL(MINE) & ~todo) &&
 		!(todo & BIT(LOWEST(ALL(MINE)))) ->
 		passed = passed | BIT(LOWEST(ALL(MINE))) }
@@ -1518,14 +1870,23 @@ proctype scanner()
 		garbage = 0; give_up() }
 	:: d_step { at == MARK && GIVE_UP && marked ->
 		garbage = 0; bad = 1; at = REFUSE }
-	:: d_step { at == COMMIT && desc == PENDING && !TOO_OLD -> commit() }
-	:: d_step { at == COMMIT && (desc != PENDING || TOO_OLD) ->
+#ifdef SAVE
+	:: d_step { at == COMMIT && save && UNTOUCHED && !TOO_OLD -> find() }
+	:: d_step { at == SAVING && !LOCKED(i) -> save_one() }
+#endif
+	:: d_step { at == COMMIT && !TO_SAVE && desc == PENDING && !TOO_OLD ->
+		commit() }
+	:: d_step { at == COMMIT && (!(TO_SAVE && UNTOUCHED) &&
+		    desc != PENDING || TOO_OLD) ->
 		bad = 1;
 #ifdef WRAPS
 		garbage = (TOO_OLD -> 0 : garbage);
 #endif
 		at = REFUSE }
 	:: d_step { at == KILL && !LOCKED(i) -> kill() }
+#ifdef NO_R7B
+	:: d_step { at == EARLY && a[SCANNER].doing == IDLE -> early() }
+#endif
 	:: d_step { at == REFUSE -> desc = ABORTED; at = CLEAR }
 	:: d_step { at == CLEAR -> clear() }
 	:: d_step { at == SPLIT -> split() }
@@ -1556,6 +1917,14 @@ inline QUEUE(o)
 	c[o].candidate = 1;
 	c[o].queue = YOUNG
 }
+
+#ifdef FREEZE
+inline UNQUEUE(o)
+{
+	c[o].candidate = 0;
+	c[o].queue = NONE
+}
+#endif
 
 #ifdef INIT
 #define GRAPH(n)	:: INIT == n ->
@@ -1608,6 +1977,17 @@ init
 			QUEUE(0);
 			hands[0] = 1
 		fi;
+#ifdef FREEZE
+		/* Frozen or not, for so long that a scan has come or not */
+		if
+		:: true
+		:: true -> frozen = ALL(IN_USE) & BIT(2)	/* the eldest */
+		:: true -> frozen = ALL(IN_USE)
+		:: true ->
+			frozen = ALL(IN_USE);
+			UNQUEUE(0); UNQUEUE(1); UNQUEUE(2)
+		fi;
+#endif
 		run session(0);
 #ifndef ONE_SESSION
 		run session(1);
