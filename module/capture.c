@@ -61,8 +61,11 @@ static bool rs_drain_one(struct rs_scan *scan, u32 age, u32 pos)
 	if (rs_capture_full(scan))
 		return false;
 	obj = rs_candidate_take(heap, age, pos);
-	/* What is frozen comes back when it is not: see rs_unfreeze() */
-	if (obj && obj->id > READ_ONCE(heap->frozen))
+	/*
+	 * What is frozen comes back when it is not: see rs_unfreeze(). Of what
+	 * is dying by now, this may be something else; then it does not matter
+	 */
+	if (obj && data_race(READ_ONCE(obj->id)) > READ_ONCE(heap->frozen))
 		rs_capture_push(scan, rs_slotted(obj),
 				RS_EPOCH_CAPTURED | RS_EPOCH_DRAINED, 0);
 	return true;

@@ -395,8 +395,9 @@ static bool rs_suspect_alive(struct rs_heap *heap, struct rs_object *obj,
 /**
  * rs_object_tryget - a reference to an object that may be dead or dying
  * @heap: its heap
- * @obj: seen in the table, under the table's lock; or in its block, or by the
- *       scanner, under its slot lock: then that cannot go without the lock
+ * @obj: seen in the table, under the table's lock; or in its block, under its
+ *       slot lock: then that cannot go without the lock. Or captured by the
+ *       scanner, which has its slot lock, and for which memory is kept (R13)
  *
  * Rule R10. A suspect is neither dead nor alive until its component's
  * descriptor says so: the scanner does not wait, and nor do we, so we abort a
