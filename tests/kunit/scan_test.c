@@ -572,7 +572,7 @@ static u64 rst_make_pairs(struct rst_graph *g, u32 count)
  */
 static void scan_continuous(struct kunit *test)
 {
-	const u32 count = RST_COUNT(300000, 50000);
+	const u32 count = RST_HUGE(2000000, 300000, 50000);
 	struct rst_graph *g = rst_graph(test);
 	u64 most;
 
