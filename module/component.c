@@ -542,9 +542,10 @@ static void rs_tarjan_free(struct rs_tarjan *tarjan)
 /*
  * All zero; a scan that gets no memory keeps what it has, and is tried again.
  */
-static bool rs_tarjan_alloc(struct rs_tarjan *tarjan, u32 n)
+static bool rs_tarjan_alloc(struct rs_scan *scan, struct rs_tarjan *tarjan)
 {
 	const gfp_t gfp = RS_GFP & ~__GFP_ACCOUNT;	/* no user's call */
+	const u32 n = scan->len;
 
 	tarjan->low = kvcalloc(n, sizeof(u32), gfp);
 	tarjan->comp = kvcalloc(n, sizeof(u32), gfp);
@@ -553,7 +554,8 @@ static bool rs_tarjan_alloc(struct rs_tarjan *tarjan, u32 n)
 	tarjan->order = kvcalloc(n, sizeof(u32), gfp);
 	tarjan->credit = kvcalloc(n, sizeof(u32), gfp);
 	return tarjan->low && tarjan->comp && tarjan->parent &&
-	       tarjan->cursor && tarjan->order && tarjan->credit;
+	       tarjan->cursor && tarjan->order && tarjan->credit &&
+	       !rs_scan_starved(scan->heap);
 }
 
 static void rs_tarjan_visit(struct rs_tarjan *t, u32 size, u32 v, u32 parent)
@@ -692,7 +694,7 @@ bool rs_decide(struct rs_scan *scan)
 	scan->closed = false;
 	if (scan->stop)
 		return false;
-	if (rs_tarjan_alloc(&tarjan, scan->len) && rs_tarjan_run(scan, &tarjan))
+	if (rs_tarjan_alloc(scan, &tarjan) && rs_tarjan_run(scan, &tarjan))
 		rs_decide_components(scan, &tarjan);
 	else
 		rs_component_abort(&all);

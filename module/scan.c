@@ -277,7 +277,8 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	};
 	bool done;
 
-	rs_candidates_make_room(heap);
+	if (!rs_scan_starved(heap))
+		rs_candidates_make_room(heap);
 	rs_scan_begin(&scan);
 	trace_refstore_scan_begin(heap, scan.number, generation, trigger);
 	rs_events_scan(&scan, REFSTORE_EVENT_SCAN_BEGIN);

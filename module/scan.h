@@ -117,6 +117,11 @@ static inline u64 rs_scan_max_ns(const struct rs_scan *scan)
 
 	return most ? most : RS_SCAN_MAX_NS;
 }
+
+static inline bool rs_scan_starved(const struct rs_heap *heap)
+{
+	return READ_ONCE(heap->starved);
+}
 #else
 static inline void rs_scan_step(struct rs_scan *scan, enum rs_scan_step step)
 {
@@ -129,6 +134,11 @@ static inline void rs_scan_touch(struct rs_scan *scan)
 static inline u64 rs_scan_max_ns(const struct rs_scan *scan)
 {
 	return RS_SCAN_MAX_NS;
+}
+
+static inline bool rs_scan_starved(const struct rs_heap *heap)
+{
+	return false;
 }
 #endif
 

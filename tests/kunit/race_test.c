@@ -568,6 +568,33 @@ static void race_too_old(struct kunit *test)
 	rst_race_old(test, true);
 }
 
+/*
+ * Suspects were touched, and there is no memory to search them for components:
+ * they are kept, all of them, and queued again.
+ */
+static void race_no_memory(struct kunit *test)
+{
+	struct rst_scene scene = { .late = true, .fired = true };
+	struct rs_scan_figures figures;
+	u64 garbage;
+
+	rst_scene_init(&scene, test, 0);
+	rst_scene_extend(scene.g);
+	scene.reachable = rst_reachable(scene.g);
+	garbage = rst_audit(scene.g).garbage;
+	scene.g->hook = rst_scene_hook;
+	scene.g->heap->starved = true;
+	figures = rst_collect(scene.g);
+	KUNIT_EXPECT_TRUE(test, scene.touched);
+	KUNIT_EXPECT_EQ(test, figures.scans, 1);
+	KUNIT_EXPECT_EQ(test, figures.aborted, 1);
+	KUNIT_EXPECT_EQ(test, figures.reclaimed, 0);
+	KUNIT_EXPECT_EQ(test, rst_audit(scene.g).garbage, garbage);
+	scene.g->heap->starved = false;
+	KUNIT_EXPECT_EQ(test, rst_collect(scene.g).reclaimed, garbage);
+	rst_scene_check(&scene);
+}
+
 /* Memory that waits for a scan: more than a bound, and the scan gives up. */
 static void rst_flood_hook(struct rst_graph *g, enum rs_scan_step step)
 {
@@ -632,6 +659,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(race_heap_death, step_gen_params),
 	KUNIT_CASE_PARAM(race_stop, step_gen_params),
 	KUNIT_CASE_PARAM(race_too_old, step_gen_params),
+	KUNIT_CASE(race_no_memory),
 	KUNIT_CASE(race_flood_of_data),
 	KUNIT_CASE(race_flood_of_slots),
 	{}
