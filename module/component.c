@@ -33,7 +33,6 @@
 #include <linux/prefetch.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 
 #include "candidate.h"
 #include "object.h"
@@ -456,12 +455,6 @@ static void rs_component_kill(struct rs_component *comp)
 		cond_resched();
 }
 
-/* Rule R6: the clock is read after the last compare-and-swap. */
-static bool rs_scan_too_old(struct rs_scan *scan)
-{
-	return ktime_get_ns() - scan->started > RS_SCAN_MAX_NS;
-}
-
 /* A condemned component's slots are frozen: each edge out of it is a credit. */
 static void rs_component_credit(struct rs_component *comp)
 {
@@ -485,6 +478,7 @@ static bool rs_component_commit(struct rs_component *comp)
 {
 	struct rs_scan *scan = comp->scan;
 
+	/* Rule R6: the clock is read after the last compare-and-swap */
 	if (rs_scan_too_old(scan))
 		return false;
 	if (scan->save)
@@ -548,9 +542,10 @@ static void rs_tarjan_free(struct rs_tarjan *tarjan)
 /*
  * All zero; a scan that gets no memory keeps what it has, and is tried again.
  */
-static bool rs_tarjan_alloc(struct rs_tarjan *tarjan, u32 n)
+static bool rs_tarjan_alloc(struct rs_scan *scan, struct rs_tarjan *tarjan)
 {
 	const gfp_t gfp = RS_GFP & ~__GFP_ACCOUNT;	/* no user's call */
+	const u32 n = scan->len;
 
 	tarjan->low = kvcalloc(n, sizeof(u32), gfp);
 	tarjan->comp = kvcalloc(n, sizeof(u32), gfp);
@@ -559,7 +554,8 @@ static bool rs_tarjan_alloc(struct rs_tarjan *tarjan, u32 n)
 	tarjan->order = kvcalloc(n, sizeof(u32), gfp);
 	tarjan->credit = kvcalloc(n, sizeof(u32), gfp);
 	return tarjan->low && tarjan->comp && tarjan->parent &&
-	       tarjan->cursor && tarjan->order && tarjan->credit;
+	       tarjan->cursor && tarjan->order && tarjan->credit &&
+	       !rs_scan_starved(scan->heap);
 }
 
 static void rs_tarjan_visit(struct rs_tarjan *t, u32 size, u32 v, u32 parent)
@@ -681,8 +677,10 @@ static void rs_decide_components(struct rs_scan *scan, struct rs_tarjan *t)
  *
  * Those condemned are dead afterwards and in no table; their slots are as they
  * were.
+ *
+ * Return: false if the scan has given up; else all that was to be decided is.
  */
-void rs_decide(struct rs_scan *scan)
+bool rs_decide(struct rs_scan *scan)
 {
 	struct rs_component all = {
 		.scan = scan,
@@ -692,13 +690,14 @@ void rs_decide(struct rs_scan *scan)
 	struct rs_tarjan tarjan = {};
 
 	if (!scan->len || rs_component_condemn(&all))
-		return;
+		return true;
 	scan->closed = false;
 	if (scan->stop)
-		return;
-	if (rs_tarjan_alloc(&tarjan, scan->len) && rs_tarjan_run(scan, &tarjan))
+		return false;
+	if (rs_tarjan_alloc(scan, &tarjan) && rs_tarjan_run(scan, &tarjan))
 		rs_decide_components(scan, &tarjan);
 	else
 		rs_component_abort(&all);
 	rs_tarjan_free(&tarjan);
+	return !scan->stop;
 }

@@ -243,6 +243,8 @@ struct rs_generation {
  * @hook: called between the steps of a scan, by the KUnit tests
  * @hook_data: for @hook
  * @touched: looks at the scanner's list, for the KUnit tests
+ * @starved: the scanner gets no memory, for the KUnit tests
+ * @max_scan_ns: how old a scan may be, for the KUnit tests; 0: RS_SCAN_MAX_NS
  */
 struct rs_heap {
 	refcount_t refs;
@@ -316,6 +318,8 @@ struct rs_heap {
 	void (*hook)(struct rs_heap *heap, int step);
 	void *hook_data;
 	u32 touched;
+	bool starved;
+	u64 max_scan_ns;
 #endif
 };
 

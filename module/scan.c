@@ -51,6 +51,15 @@
 #define RS_DEFERRED_MIN	(16ULL << 20)	/* bytes that may wait for a scan */
 #define RS_COLLECT_TRIES 8
 
+/* Rule R6: then the scan gives up. */
+bool rs_scan_too_old(struct rs_scan *scan)
+{
+	if (ktime_get_ns() - scan->started <= rs_scan_max_ns(scan))
+		return false;
+	scan->stop = true;
+	return true;
+}
+
 /* Lets others run; false if the scan shall give up. */
 bool rs_scan_pause(struct rs_scan *scan)
 {
@@ -59,7 +68,8 @@ bool rs_scan_pause(struct rs_scan *scan)
 	scan->spent = 0;
 	rs_scan_step(scan, RS_STEP_PAUSE);
 	cond_resched();
-	if (READ_ONCE(heap->scan_stop) || READ_ONCE(heap->dying))
+	if (READ_ONCE(heap->scan_stop) || READ_ONCE(heap->dying) ||
+	    rs_scan_too_old(scan))
 		scan->stop = true;
 	return !scan->stop;
 }
@@ -267,16 +277,15 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	};
 	bool done;
 
-	rs_candidates_make_room(heap);
+	if (!rs_scan_starved(heap))
+		rs_candidates_make_room(heap);
 	rs_scan_begin(&scan);
 	trace_refstore_scan_begin(heap, scan.number, generation, trigger);
 	rs_events_scan(&scan, REFSTORE_EVENT_SCAN_BEGIN);
 	done = rs_capture(&scan);
 	scan.figures.visited = scan.len;
-	done = done && rs_deduce(&scan);
-	if (done)
-		rs_decide(&scan);
-	scan.figures.stopped = !done || scan.stop;
+	done = done && rs_deduce(&scan) && rs_decide(&scan);
+	scan.figures.stopped = !done;
 	rs_scan_step(&scan, RS_STEP_DECIDED);
 	rs_scan_sort(&scan);
 	rs_scan_set_limit(&scan);

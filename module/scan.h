@@ -47,7 +47,7 @@ enum rs_desc_state {
 };
 
 /*
- * Older than this, a scan does not commit: a version might have wrapped (R6).
+ * Older than this, a scan gives up: a version might have wrapped (R6).
  */
 #define RS_SCAN_MAX_NS	(25 * NSEC_PER_SEC)
 
@@ -90,7 +90,7 @@ struct rs_scan {
 
 bool rs_capture(struct rs_scan *scan);
 bool rs_deduce(struct rs_scan *scan);
-void rs_decide(struct rs_scan *scan);
+bool rs_decide(struct rs_scan *scan);
 
 void rs_scan_work(struct work_struct *work);
 int rs_scan_collect(struct rs_heap *heap, u32 generation,
@@ -110,6 +110,18 @@ static inline void rs_scan_touch(struct rs_scan *scan)
 {
 	scan->heap->touched++;
 }
+
+static inline u64 rs_scan_max_ns(const struct rs_scan *scan)
+{
+	u64 most = READ_ONCE(scan->heap->max_scan_ns);
+
+	return most ? most : RS_SCAN_MAX_NS;
+}
+
+static inline bool rs_scan_starved(const struct rs_heap *heap)
+{
+	return READ_ONCE(heap->starved);
+}
 #else
 static inline void rs_scan_step(struct rs_scan *scan, enum rs_scan_step step)
 {
@@ -117,6 +129,16 @@ static inline void rs_scan_step(struct rs_scan *scan, enum rs_scan_step step)
 
 static inline void rs_scan_touch(struct rs_scan *scan)
 {
+}
+
+static inline u64 rs_scan_max_ns(const struct rs_scan *scan)
+{
+	return RS_SCAN_MAX_NS;
+}
+
+static inline bool rs_scan_starved(const struct rs_heap *heap)
+{
+	return false;
 }
 #endif
 
@@ -134,6 +156,7 @@ static inline struct rs_slotted **rs_scan_at(struct rs_scan *scan, u32 i)
 #define RS_AHEAD_HEADER	16
 #define RS_AHEAD_SLOTS	8
 
+bool rs_scan_too_old(struct rs_scan *scan);
 bool rs_scan_pause(struct rs_scan *scan);
 
 /*

@@ -227,6 +227,34 @@ static void candidate_grows_old(struct kunit *test)
 	rst_audit(g);
 }
 
+/*
+ * As long as there is no memory for the queues of old ones, they are in the
+ * youngest: not forgotten, but looked at more often.
+ */
+static void candidate_no_room(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *ring = rst_ring(g, 100);
+	u32 i;
+
+	g->heap->starved = true;
+	for (i = 0; i < 5; i++) {
+		rst_use(g, ring);
+		KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 1);
+		rst_audit(g);
+		KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 100);
+	}
+	g->heap->starved = false;
+	rst_use(g, ring);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 100);
+	rst_use(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 0);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 0);
+	rst_release(g, ring);
+	rst_collect(g);
+	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
+}
+
 /* The last reference from outside goes: that is news, whatever its age. */
 static void candidate_young_again(struct kunit *test)
 {
@@ -383,6 +411,7 @@ static struct kunit_case candidate_cases[] = {
 	KUNIT_CASE(candidate_take_newborn),
 	KUNIT_CASE(candidate_room),
 	KUNIT_CASE(candidate_grows_old),
+	KUNIT_CASE(candidate_no_room),
 	KUNIT_CASE(candidate_young_again),
 	KUNIT_CASE(candidate_misleads_once),
 	KUNIT_CASE(candidate_waits_for_age),

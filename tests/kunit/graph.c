@@ -78,8 +78,9 @@ struct rst_graph *rst_graph(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, g->heap);
 	g->heap->hook_data = g;
 	g->heap->hook = rst_hook;
-	/* Scans run when a test asks for one */
+	/* Scans run when a test asks for one, and take as long as it wants */
 	g->heap->automatic = false;
+	g->heap->max_scan_ns = U64_MAX;
 	return g;
 }
 

@@ -30,6 +30,7 @@
  *        are decided in components
  * @touched: that is so
  * @fired: it happened
+ * @queued: candidates when the scan began
  * @reachable: objects that can be reached since
  */
 struct rst_scene {
@@ -47,6 +48,7 @@ struct rst_scene {
 	bool touched;
 	bool fired;
 	u64 limits[2];
+	u64 queued;
 	u64 reachable;
 };
 
@@ -488,8 +490,108 @@ static void race_stop(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, figures.scans, 2);
 		KUNIT_EXPECT_EQ(test, figures.stopped, 1);
 		KUNIT_EXPECT_EQ(test, scene.limits[1], 2 * scene.limits[0]);
+	} else {
+		KUNIT_EXPECT_EQ(test, figures.scans, 1);
+		KUNIT_EXPECT_EQ(test, figures.stopped, 0);
 	}
 	KUNIT_EXPECT_EQ(test, rst_audit(scene.g).garbage, 0);
+	rst_scene_check(&scene);
+}
+
+/*
+ * A scan that is too old gives up (rule R6). What it has not decided is queued
+ * again: all that it had taken, but for what it has seen to be alive by then.
+ */
+static void rst_old_end(struct rst_scene *scene)
+{
+	struct rs_heap *heap = scene->g->heap;
+
+	heap->max_scan_ns = 0;
+	if (heap->figures.scans != 1 || scene->late)
+		return;
+	if (scene->step < RS_STEP_DEDUCED)
+		KUNIT_EXPECT_EQ(scene->g->test, rs_candidates(heap),
+				scene->queued);
+	if (scene->step < RS_STEP_COMMITTED)
+		KUNIT_EXPECT_EQ(scene->g->test, heap->last_found.reclaimed, 0);
+}
+
+static void rst_old_hook(struct rst_graph *g, enum rs_scan_step step)
+{
+	struct rst_scene *scene = g->priv;
+
+	if (step == RS_STEP_BEGIN && !scene->fired)
+		scene->queued = rs_candidates(g->heap);
+	if (scene->late && !scene->touched) {
+		if (step == RS_STEP_COUNTED)
+			rst_scene_touch(scene);
+	} else if (step == scene->step && !scene->fired) {
+		scene->fired = true;
+		g->heap->max_scan_ns = 1;
+	}
+	if (step == RS_STEP_END)
+		rst_old_end(scene);
+}
+
+/* Whether a scan that is too old at a step has something to decide yet. */
+static bool rst_old_stops(const struct rst_scene *scene)
+{
+	return scene->step < RS_STEP_COMMITTED ||
+	       (scene->late && scene->step == RS_STEP_COMMITTED);
+}
+
+static void rst_race_old(struct kunit *test, bool late)
+{
+	struct rst_scene scene = { .step = rst_step(test), .late = late };
+	struct rs_scan_figures figures;
+	u64 garbage;
+
+	if (late && scene.step < RS_STEP_COUNTED)
+		return;
+	rst_scene_init(&scene, test, 0);
+	rst_scene_extend(scene.g);
+	scene.reachable = rst_reachable(scene.g);
+	garbage = rst_audit(scene.g).garbage;
+	scene.g->hook = rst_old_hook;
+	figures = rst_collect(scene.g);
+	KUNIT_EXPECT_TRUE(test, scene.fired);
+	KUNIT_EXPECT_EQ(test, figures.stopped, rst_old_stops(&scene));
+	KUNIT_EXPECT_EQ(test, figures.scans, 1 + figures.stopped);
+	if (figures.stopped || !late)
+		KUNIT_EXPECT_EQ(test, figures.reclaimed, garbage);
+	rst_scene_check(&scene);
+}
+
+static void race_too_old(struct kunit *test)
+{
+	rst_race_old(test, false);
+	rst_race_old(test, true);
+}
+
+/*
+ * Suspects were touched, and there is no memory to search them for components:
+ * they are kept, all of them, and queued again.
+ */
+static void race_no_memory(struct kunit *test)
+{
+	struct rst_scene scene = { .late = true, .fired = true };
+	struct rs_scan_figures figures;
+	u64 garbage;
+
+	rst_scene_init(&scene, test, 0);
+	rst_scene_extend(scene.g);
+	scene.reachable = rst_reachable(scene.g);
+	garbage = rst_audit(scene.g).garbage;
+	scene.g->hook = rst_scene_hook;
+	scene.g->heap->starved = true;
+	figures = rst_collect(scene.g);
+	KUNIT_EXPECT_TRUE(test, scene.touched);
+	KUNIT_EXPECT_EQ(test, figures.scans, 1);
+	KUNIT_EXPECT_EQ(test, figures.aborted, 1);
+	KUNIT_EXPECT_EQ(test, figures.reclaimed, 0);
+	KUNIT_EXPECT_EQ(test, rst_audit(scene.g).garbage, garbage);
+	scene.g->heap->starved = false;
+	KUNIT_EXPECT_EQ(test, rst_collect(scene.g).reclaimed, garbage);
 	rst_scene_check(&scene);
 }
 
@@ -556,6 +658,8 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(race_garbage, race_gen_params),
 	KUNIT_CASE_PARAM(race_heap_death, step_gen_params),
 	KUNIT_CASE_PARAM(race_stop, step_gen_params),
+	KUNIT_CASE_PARAM(race_too_old, step_gen_params),
+	KUNIT_CASE(race_no_memory),
 	KUNIT_CASE(race_flood_of_data),
 	KUNIT_CASE(race_flood_of_slots),
 	{}

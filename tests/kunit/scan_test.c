@@ -488,6 +488,16 @@ static void scan_ring_of_a_million(struct kunit *test)
 	rst_scan_shape(g, count);
 }
 
+/* Alive, they are no candidates any more, and nothing is due. */
+static void rst_scan_nothing(struct rst_graph *g)
+{
+	g->heap->automatic = true;
+	KUNIT_EXPECT_EQ(g->test, rst_collect(g).visited, 0);
+	KUNIT_EXPECT_FALSE(g->test, delayed_work_pending(&g->heap->scan_work));
+	KUNIT_EXPECT_FALSE(g->test, g->heap->armed);
+	g->heap->automatic = false;
+}
+
 static void scan_live_million(struct kunit *test)
 {
 	const u32 count = RST_COUNT(1000000, 20000);
@@ -497,6 +507,7 @@ static void scan_live_million(struct kunit *test)
 	rst_hold(g, ring);
 	rst_release(g, ring);
 	rst_scan_shape(g, 0);
+	rst_scan_nothing(g);
 	rst_end(g);
 }
 
@@ -561,7 +572,7 @@ static u64 rst_make_pairs(struct rst_graph *g, u32 count)
  */
 static void scan_continuous(struct kunit *test)
 {
-	const u32 count = RST_COUNT(300000, 50000);
+	const u32 count = RST_HUGE(2000000, 300000, 50000);
 	struct rst_graph *g = rst_graph(test);
 	u64 most;
 
