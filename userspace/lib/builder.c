@@ -579,11 +579,8 @@ static ssize_t run_part(struct refstore_builder *builder,
 		.nr_ops = (uint32_t)count,
 		.op_size = sizeof(*builder->ops),
 	};
-	int ret;
+	int ret = refstore_call(store, REFSTORE_BATCH, &args);
 
-	do {
-		ret = refstore_call(store, REFSTORE_BATCH, &args);
-	} while (ret == -EINTR);
 	if (ret)
 		return ret;
 	builder->done += args.done;

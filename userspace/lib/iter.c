@@ -33,7 +33,7 @@ struct refstore_iter {
 int refstore_walk(struct refstore *store, struct refstore_walk *walk)
 {
 	walk->size = sizeof(*walk);
-	return refstore_call(store, REFSTORE_WALK, walk);
+	return refstore_call_once(store, REFSTORE_WALK, walk);
 }
 
 static int iter_new(struct refstore *store, unsigned int what,

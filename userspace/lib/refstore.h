@@ -50,9 +50,9 @@
  *
  * Signals
  * -------
- * refstore_read_slots(), refstore_write_slots() and refstore_builder_submit()
- * go on after a signal. Other functions return -EINTR where their "Errors" line
- * names it; then nothing was done and the call can be repeated.
+ * After a signal, functions go on. Those that may take long return -EINTR
+ * instead, as their "Errors" line says; then nothing was done and the call can
+ * be repeated.
  *
  * fork()
  * ------
@@ -158,7 +158,7 @@ int refstore_fd(const struct refstore *store);
  *
  * Return: a descriptor, the caller's, close-on-exec, to be sent to another
  * process or adopted with refstore_open_fd().
- * Errors: -EINTR, -EINVAL, -EMFILE, -ENFILE, -EOVERFLOW.
+ * Errors: -EINTR (cloning), -EINVAL, -EMFILE, -ENFILE, -EOVERFLOW.
  */
 int refstore_session_fd(struct refstore *store, unsigned int flags);
 
@@ -471,8 +471,6 @@ int refstore_collect(struct refstore *store, uint32_t generation,
 /**
  * refstore_gc_enable() - let scans run by themselves (they do at first)
  * @store: the session
- *
- * Errors: -EINTR.
  */
 int refstore_gc_enable(struct refstore *store);
 
@@ -482,7 +480,6 @@ int refstore_gc_enable(struct refstore *store);
  *
  * Cycles that nobody reaches stay until somebody collects. What has no cycle is
  * freed all the same.
- * Errors: -EINTR.
  */
 int refstore_gc_disable(struct refstore *store);
 
@@ -491,7 +488,6 @@ int refstore_gc_disable(struct refstore *store);
  * @store: the session
  *
  * Return: 1 or 0.
- * Errors: -EINTR.
  */
 int refstore_gc_is_enabled(struct refstore *store);
 
@@ -504,7 +500,6 @@ int refstore_gc_is_enabled(struct refstore *store);
  *
  * The scanner counts up to eight times where scans find little. The module's
  * parameter scan_threshold, 10 and 10 are what a new heap has.
- * Errors: -EINTR.
  */
 int refstore_gc_set_threshold(struct refstore *store,
 			      const uint32_t threshold[REFSTORE_GENERATIONS]);
@@ -513,8 +508,6 @@ int refstore_gc_set_threshold(struct refstore *store,
  * refstore_gc_get_threshold() - after how much scans run
  * @store: the session
  * @threshold: out
- *
- * Errors: -EINTR.
  */
 int refstore_gc_get_threshold(struct refstore *store,
 			      uint32_t threshold[REFSTORE_GENERATIONS]);
@@ -526,7 +519,7 @@ int refstore_gc_get_threshold(struct refstore *store,
  *
  * Python has no such thing: there, garbage waits until enough is made. A new
  * heap has the module's parameter scan_delay_ms, and 8 and 64 times that.
- * Errors: -EINTR, -EINVAL (longer than REFSTORE_MAX_DELAY).
+ * Errors: -EINVAL (longer than REFSTORE_MAX_DELAY).
  */
 int refstore_gc_set_delay(struct refstore *store,
 			  const uint32_t delay[REFSTORE_GENERATIONS]);
@@ -535,8 +528,6 @@ int refstore_gc_set_delay(struct refstore *store,
  * refstore_gc_get_delay() - how long candidates wait at most
  * @store: the session
  * @delay: out: milliseconds for each generation
- *
- * Errors: -EINTR.
  */
 int refstore_gc_get_delay(struct refstore *store,
 			  uint32_t delay[REFSTORE_GENERATIONS]);
@@ -547,7 +538,7 @@ int refstore_gc_get_delay(struct refstore *store,
  * @tune: in and out, as <linux/refstore.h> says; the library sets @size. The
  *        settings that @flags names are set; all of them are told
  *
- * Errors: -EINTR, -EINVAL.
+ * Errors: -EINVAL.
  */
 int refstore_gc_tune(struct refstore *store, struct refstore_tune *tune);
 
@@ -609,8 +600,6 @@ int refstore_gc_freeze_count(struct refstore *store, uint64_t *frozen);
  * @save: not 0: garbage is not freed; each object of it gets a reference of the
  *        heap's, and REFSTORE_STATE_SAVED. refstore_iter_garbage() lists it,
  *        refstore_gc_drop_garbage() lets it go. 0, as at first: it is freed
- *
- * Errors: -EINTR.
  */
 int refstore_gc_set_save_all(struct refstore *store, int save);
 
@@ -619,7 +608,6 @@ int refstore_gc_set_save_all(struct refstore *store, int save);
  * @store: the session
  *
  * Return: 1 or 0.
- * Errors: -EINTR.
  */
 int refstore_gc_get_save_all(struct refstore *store);
 
@@ -657,8 +645,8 @@ int refstore_gc_is_tracked(struct refstore *store, uint64_t object);
  * @object: a handle, or a weak handle, whose object may be dead
  * @weak: out: a weak handle of the same object, the caller's
  *
- * The first one of an object costs the heap 64 bytes.
- * Errors: -EDQUOT, -EINTR.
+ * The first one of an object costs the heap 56 bytes.
+ * Errors: -EDQUOT.
  */
 int refstore_weak(struct refstore *store, uint64_t object, uint64_t *weak);
 
@@ -673,7 +661,7 @@ int refstore_weak(struct refstore *store, uint64_t object, uint64_t *weak);
  * it. It comes once, after all weak handles of the object, and of what a scan
  * condemned together with it, are dead; at once if the object is dead already.
  * Releasing @weak before takes the request back.
- * Errors: -EDQUOT, -EINTR, -EINVAL (@cookie).
+ * Errors: -EDQUOT, -EINVAL (@cookie).
  */
 int refstore_weak_notify(struct refstore *store, uint64_t object,
 			 uint64_t cookie, uint64_t *weak);
@@ -699,7 +687,6 @@ int refstore_upgrade(struct refstore *store, uint64_t weak, uint64_t *object);
  * @watch: not 0: have them; 0, as at first: have none
  *
  * Up to 64 of them wait to be read; the next one tells how many did not fit.
- * Errors: -EINTR.
  */
 int refstore_watch_scans(struct refstore *store, int watch);
 
@@ -738,7 +725,7 @@ typedef void (*refstore_death_fn)(struct refstore *store, uint64_t weak,
  * @data: for @death
  * @weak: out: a weak handle, the caller's, for refstore_unwatch()
  *
- * Errors: -EDQUOT, -EINTR.
+ * Errors: -EDQUOT.
  */
 int refstore_watch(struct refstore *store, uint64_t object,
 		   refstore_death_fn death, void *data, uint64_t *weak);
@@ -771,7 +758,6 @@ typedef void (*refstore_gc_fn)(struct refstore *store,
  * @data: for @call
  *
  * Does what refstore_watch_scans() does.
- * Errors: -EINTR.
  */
 int refstore_gc_add_callback(struct refstore *store, refstore_gc_fn call,
 			     void *data);
@@ -783,7 +769,7 @@ int refstore_gc_add_callback(struct refstore *store, refstore_gc_fn call,
  * @data: the same
  *
  * With the last function, the events of scans end, too.
- * Errors: -EINTR, -ENOENT (it was not added).
+ * Errors: -ENOENT (it was not added).
  */
 int refstore_gc_remove_callback(struct refstore *store, refstore_gc_fn call,
 				void *data);

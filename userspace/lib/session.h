@@ -50,11 +50,26 @@ struct refstore {
 	struct watches watches;
 };
 
-/* One call of the kernel: 0 or a negative errno. */
+/* One call of the kernel: 0 or a negative errno, -EINTR among them. */
+static inline int refstore_call_once(const struct refstore *store,
+				     unsigned long command, void *args)
+{
+	return ioctl(store->fd, command, args) < 0 ? -errno : 0;
+}
+
+/*
+ * The same, again if a signal came before anything was done. For all that only
+ * waits for locks: what takes long by itself must be left to the caller.
+ */
 static inline int refstore_call(const struct refstore *store,
 				unsigned long command, void *args)
 {
-	return ioctl(store->fd, command, args) < 0 ? -errno : 0;
+	int ret;
+
+	do {
+		ret = refstore_call_once(store, command, args);
+	} while (ret == -EINTR);
+	return ret;
 }
 
 /* The kernel's sizes and indices have 32 bits, the library's what fits. */

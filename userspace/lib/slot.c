@@ -70,10 +70,9 @@ static int transfer(struct refstore *store, unsigned long command,
 		};
 
 		ret = refstore_call(store, command, &args);
-		if (!ret)
-			*done += args.done;
-		else if (ret != -EINTR)
+		if (ret)
 			return ret;
+		*done += args.done;
 	}
 	return 0;
 }
