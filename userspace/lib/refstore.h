@@ -73,6 +73,15 @@
  * references as it can have), it is dead in the child: each call returns
  * -EBADF, refstore_fd() too, and refstore_close() is still needed. Descriptors
  * outside of a struct refstore are shared between parent and child, like all.
+ * A child that one thread forks while another is in refstore_open() may have
+ * one more of these, of a session that nobody else uses; it is close-on-exec.
+ *
+ * Handlers of pthread_atfork(3) may use sessions: those for before the fork run
+ * before the library clones, those for after it find the child's own ones. For
+ * that the library registers its handlers when it is loaded. So handlers that
+ * were registered before that, as they can be where it is loaded by dlopen(3),
+ * must use no session: before the fork they would wait for ever, and in the
+ * child they would find the parent's.
  */
 #ifndef LIBREFSTORE_H
 #define LIBREFSTORE_H
