@@ -704,7 +704,8 @@ int refstore_watch_scans(struct refstore *store, int watch);
  * @store: the session
  * @events: out: where to
  * @count: at most so many, at least 1
- * @timeout: milliseconds to wait for the first; 0: do not wait; -1: for ever
+ * @timeout: milliseconds to wait for the first, however often other threads take
+ *           what comes; 0: do not wait; -1: for ever
  *
  * The library sets O_NONBLOCK for the session's file, also where others share
  * it. Several threads may read; each event comes to one of them.
@@ -766,7 +767,8 @@ typedef void (*refstore_gc_fn)(struct refstore *store,
  *        The scan may be over already: nobody waits for it
  * @data: for @call
  *
- * Does what refstore_watch_scans() does.
+ * Does what refstore_watch_scans() does. A function that is added while the
+ * functions for an event are called is called from the next event on.
  */
 int refstore_gc_add_callback(struct refstore *store, refstore_gc_fn call,
 			     void *data);
@@ -777,7 +779,8 @@ int refstore_gc_add_callback(struct refstore *store, refstore_gc_fn call,
  * @call: as it was added
  * @data: the same
  *
- * With the last function, the events of scans end, too.
+ * With the last function, the events of scans end, too. Functions may remove
+ * themselves and others.
  * Errors: -ENOENT (it was not added).
  */
 int refstore_gc_remove_callback(struct refstore *store, refstore_gc_fn call,

@@ -34,11 +34,11 @@ static int store_init(struct refstore *store)
 
 	if (!ret)
 		ret = set_cloexec(store->fd);
-	if (ret)
-		return ret;
-	pthread_mutex_init(&store->watches.lock, NULL);
-	store->max_batch = query.max_batch;
-	return 0;
+	if (!ret)
+		ret = refstore_watch_begin(&store->watches);
+	if (!ret)
+		store->max_batch = query.max_batch;
+	return ret;
 }
 
 /* Takes the descriptor over on success only. */

@@ -22,8 +22,9 @@ struct gc_callback;
  * @lock: protects the others; no callback runs under it
  * @by_cookie: tree of callbacks for deaths, see weak.c
  * @by_weak: the same ones
- * @last_cookie: number of the newest one
+ * @last_cookie: number of the newest one; the first is drawn at random
  * @gc: list of callbacks for scans, see event.c
+ * @last_gc: number of the newest one, from 1
  */
 struct watches {
 	pthread_mutex_t lock;
@@ -31,6 +32,7 @@ struct watches {
 	void *by_weak;
 	uint64_t last_cookie;
 	struct gc_callback *gc;
+	uint64_t last_gc;
 };
 
 /**
