@@ -54,6 +54,15 @@ static int walk(struct refstore_walk *args)
 	return 0;
 }
 
+static void release_many(struct refstore_release_many *args)
+{
+	const uint64_t *handles = (void *)(uintptr_t)args->handles;
+
+	for (args->done = 0; args->done < args->count; args->done++)
+		if (handles[args->done])
+			CHECK(held--);
+}
+
 static int work(unsigned long command, void *args)
 {
 	switch (command) {
@@ -63,6 +72,12 @@ static int work(unsigned long command, void *args)
 		return walk(args);
 	case REFSTORE_RELEASE:
 		CHECK(held--);
+		return 0;
+	case REFSTORE_RELEASE_MANY:
+		release_many(args);
+		return 0;
+	case REFSTORE_QUERY:
+		((struct refstore_query *)args)->max_batch = NR_SLOTS / 2;
 		return 0;
 	case REFSTORE_SESSION_NEW:
 		((struct refstore_session_new *)args)->fd = new_session_fd();

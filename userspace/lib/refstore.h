@@ -246,6 +246,23 @@ int refstore_create(struct refstore *store, const struct refstore_spec *spec,
 		    uint64_t *handle, uint64_t *id);
 
 /**
+ * refstore_create_many() - create objects that are alike
+ * @store: the session
+ * @spec: what each shall be; its @slots must be NULL. If its @data is not, it
+ *        points to @count times @data_len bytes, one object's behind the other's
+ * @count: how many; 0 does nothing
+ * @handles: out: @count handles, the caller's
+ *
+ * Faster than one by one. All of them or an error, and then the caller got no
+ * handle at all, and what @handles contains is of no meaning; but others may
+ * have seen the first ones meanwhile, in a walk.
+ * Errors: -E2BIG, -EDQUOT, -EINVAL.
+ */
+int refstore_create_many(struct refstore *store,
+			 const struct refstore_spec *spec, size_t count,
+			 uint64_t *handles);
+
+/**
  * refstore_dup() - another handle of the same object
  * @store: the session
  * @object: a handle
@@ -261,6 +278,20 @@ int refstore_dup(struct refstore *store, uint64_t object, uint64_t *result);
  * @object: the handle, or weak handle, not the caller's any more
  */
 int refstore_release(struct refstore *store, uint64_t object);
+
+/**
+ * refstore_release_many() - give handles back
+ * @store: the session
+ * @handles: @count handles, or weak handles, not the caller's any more; each may
+ *           be 0 and is passed over then
+ * @count: how many; 0 does nothing
+ *
+ * Faster than one by one. Releases in order and ends at the first handle that
+ * it cannot release: those before it are released, it and those after it are
+ * not.
+ */
+int refstore_release_many(struct refstore *store, const uint64_t *handles,
+			  size_t count);
 
 /**
  * refstore_stat() - what the kernel knows of an object
@@ -1003,13 +1034,24 @@ size_t refstore_builder_count(const struct refstore_builder *builder);
  * Adding an operation: arguments are those of the function of the same name
  * without "builder_"; results are to be had from the builder later.
  * Return: the index, or -E2BIG, -ENOMEM, -ERANGE (a number beyond 32 bits),
- * -EBUSY (already submitted and not reset).
+ * -EBUSY (already submitted and not reset), -EINVAL (slots for many objects).
+ * A @count of 0 makes an operation that does nothing and succeeds.
  */
 ssize_t refstore_builder_create(struct refstore_builder *builder,
 				const struct refstore_spec *spec);
 ssize_t refstore_builder_dup(struct refstore_builder *builder, uint64_t object);
 ssize_t refstore_builder_release(struct refstore_builder *builder,
 				 uint64_t object);
+/*
+ * These two take as many at once as the kernel takes, &refstore_query.max_batch
+ * (-E2BIG when they run), and may end early, as they may in the kernel:
+ * refstore_builder_op()->create_many.done, release_many.done.
+ */
+ssize_t refstore_builder_create_many(struct refstore_builder *builder,
+				     const struct refstore_spec *spec,
+				     size_t count, uint64_t *handles);
+ssize_t refstore_builder_release_many(struct refstore_builder *builder,
+				      const uint64_t *handles, size_t count);
 ssize_t refstore_builder_get_slot(struct refstore_builder *builder,
 				  uint64_t object, size_t index);
 ssize_t refstore_builder_set_slot(struct refstore_builder *builder,

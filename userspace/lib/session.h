@@ -39,7 +39,7 @@ struct watches {
  * struct refstore - a session
  * @fd: its descriptor; -1 if it died in a fork. Changes nowhere else, so calls
  *      read it without a lock
- * @max_batch: operations that the kernel takes at once
+ * @max_batch: operations, or objects of one, that the kernel takes at once
  * @clone: while a fork runs: the child's descriptor, or -1
  * @next: the next one of all sessions, under the lock of fork.c
  * @watches: its callbacks
@@ -78,6 +78,12 @@ static inline int refstore_call(const struct refstore *store,
 static inline bool refstore_fits(size_t number)
 {
 	return (uint32_t)number == number;
+}
+
+/* How many of so many the kernel takes at once. */
+static inline uint32_t refstore_part(const struct refstore *store, size_t count)
+{
+	return (uint32_t)(count < store->max_batch ? count : store->max_batch);
 }
 
 static inline uint64_t refstore_pointer(const void *pointer)
