@@ -458,6 +458,46 @@ static void check_signal(void)
 	refstore_close(store);
 }
 
+#define ROUNDS 3000
+
+static void *work(void *unused)
+{
+	uint64_t object, weak;
+	int i;
+
+	(void)unused;
+	for (i = 0; i < ROUNDS; i++) {
+		object = create();
+		CHECK(!refstore_weak(store, object, &weak));
+		CHECK(!refstore_gc_disable(store));
+		CHECK(!refstore_release(store, weak));
+		CHECK(!refstore_release(store, object));
+	}
+	return NULL;
+}
+
+/* Threads that wait for each other, and signals all the time. */
+static void check_interrupted(void)
+{
+	const struct itimerval often = { .it_value = { .tv_usec = 500 },
+					 .it_interval = { .tv_usec = 500 } };
+	const struct itimerval never = {};
+	struct sigaction action = { .sa_handler = on_alarm };
+	pthread_t threads[3];
+	size_t i;
+
+	open_heap();
+	CHECK(!sigaction(SIGALRM, &action, NULL));
+	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
+	for (i = 0; i < 3; i++)
+		CHECK(!pthread_create(&threads[i], NULL, work, NULL));
+	for (i = 0; i < 3; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	CHECK(!setitimer(ITIMER_REAL, &never, NULL));
+	CHECK(count_handles() == 0 && count_objects() == 0);
+	refstore_close(store);
+}
+
 static void check_scans(void)
 {
 	struct refstore_event events[4];
@@ -898,6 +938,7 @@ int main(void)
 	check_builder();
 	check_notices();
 	check_signal();
+	check_interrupted();
 	check_scans();
 	check_watch();
 	check_many();
