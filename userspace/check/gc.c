@@ -458,14 +458,31 @@ static void check_signal(void)
 	refstore_close(store);
 }
 
-#define ROUNDS 3000
+#define ROUNDS 100
+#define CROWD 2000
 
-static void *work(void *unused)
+static bool worked;
+
+/* Keeps the session busy, for longer than somebody waits without sleeping. */
+static void *crowd(void *unused)
+{
+	uint64_t handles[CROWD];
+	const struct refstore_spec spec = { .type = REFSTORE_TYPE_INT };
+
+	(void)unused;
+	while (!__atomic_load_n(&worked, __ATOMIC_RELAXED)) {
+		CHECK(!refstore_create_many(store, &spec, CROWD, handles));
+		CHECK(!refstore_release_many(store, handles, CROWD));
+	}
+	return NULL;
+}
+
+/* In the main thread: it gets the signals. */
+static void work(void)
 {
 	uint64_t object, weak;
 	int i;
 
-	(void)unused;
 	for (i = 0; i < ROUNDS; i++) {
 		object = create();
 		CHECK(!refstore_weak(store, object, &weak));
@@ -473,7 +490,6 @@ static void *work(void *unused)
 		CHECK(!refstore_release(store, weak));
 		CHECK(!refstore_release(store, object));
 	}
-	return NULL;
 }
 
 /* Threads that wait for each other, and signals all the time. */
@@ -483,15 +499,17 @@ static void check_interrupted(void)
 					 .it_interval = { .tv_usec = 500 } };
 	const struct itimerval never = {};
 	struct sigaction action = { .sa_handler = on_alarm };
-	pthread_t threads[3];
+	pthread_t threads[2];
 	size_t i;
 
 	open_heap();
 	CHECK(!sigaction(SIGALRM, &action, NULL));
 	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
-	for (i = 0; i < 3; i++)
-		CHECK(!pthread_create(&threads[i], NULL, work, NULL));
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 2; i++)
+		CHECK(!pthread_create(&threads[i], NULL, crowd, NULL));
+	work();
+	__atomic_store_n(&worked, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
 		CHECK(!pthread_join(threads[i], NULL));
 	CHECK(!setitimer(ITIMER_REAL, &never, NULL));
 	CHECK(count_handles() == 0 && count_objects() == 0);

@@ -25,17 +25,6 @@ static uint64_t forks;
 
 static int handlers_error;
 
-/* Other things than handlers of signals interrupt, too, but not for ever. */
-static int clone_session(struct refstore *store)
-{
-	int ret;
-
-	do {
-		ret = refstore_session_fd(store, REFSTORE_SESSION_CLONE);
-	} while (ret == -EINTR);
-	return ret;
-}
-
 static void prepare(void)
 {
 	struct refstore *store;
@@ -44,14 +33,15 @@ static void prepare(void)
 	pthread_mutex_lock(&sessions_lock);
 	forks++;
 	/*
-	 * A clone that a signal interrupts begins anew: with a periodic timer,
-	 * one of a large session would never come to its end.
+	 * What waits for a session that is busy begins anew after each signal:
+	 * with a periodic timer, it could wait for ever.
 	 */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (store = sessions; store; store = store->next) {
 		pthread_mutex_lock(&store->watches.lock);
-		store->clone = clone_session(store);
+		store->clone = refstore_session_fd(store,
+						   REFSTORE_SESSION_CLONE);
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -138,13 +138,8 @@ static int freeze(struct refstore *store, uint32_t flags, uint64_t *frozen)
 		.size = sizeof(args),
 		.flags = flags,
 	};
-	int ret;
+	int ret = refstore_call(store, REFSTORE_FREEZE, &args);
 
-	/* Counting takes long, and alone of these three can be interrupted. */
-	if (flags)
-		ret = refstore_call(store, REFSTORE_FREEZE, &args);
-	else
-		ret = refstore_call_once(store, REFSTORE_FREEZE, &args);
 	if (!ret && frozen)
 		*frozen = args.frozen;
 	return ret;

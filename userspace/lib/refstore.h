@@ -50,9 +50,8 @@
  *
  * Signals
  * -------
- * After a signal, functions go on. Those that may take long return -EINTR
- * instead, as their "Errors" line says; then nothing was done and the call can
- * be repeated.
+ * After a signal, functions go on, but those whose "Errors" line names -EINTR;
+ * when they return it, nothing was done and the call can be repeated.
  *
  * fork()
  * ------
@@ -167,7 +166,7 @@ int refstore_fd(const struct refstore *store);
  *
  * Return: a descriptor, the caller's, close-on-exec, to be sent to another
  * process or adopted with refstore_open_fd().
- * Errors: -EINTR (cloning), -EINVAL, -EMFILE, -ENFILE, -EOVERFLOW.
+ * Errors: -EINVAL, -EMFILE, -ENFILE, -EOVERFLOW.
  */
 int refstore_session_fd(struct refstore *store, unsigned int flags);
 
@@ -630,7 +629,6 @@ int refstore_gc_unfreeze(struct refstore *store, uint64_t *thawed);
  * @frozen: out: objects with slots
  *
  * Takes time in proportion to the number of objects.
- * Errors: -EINTR.
  */
 int refstore_gc_freeze_count(struct refstore *store, uint64_t *frozen);
 

@@ -168,13 +168,8 @@ int refstore_session_fd(struct refstore *store, unsigned int flags)
 		.flags = flags,
 		.fd = -1,
 	};
-	int ret;
+	int ret = refstore_call(store, REFSTORE_SESSION_NEW, &args);
 
-	/* Cloning takes long, and begins anew each time. */
-	if (flags & REFSTORE_SESSION_CLONE)
-		ret = refstore_call_once(store, REFSTORE_SESSION_NEW, &args);
-	else
-		ret = refstore_call(store, REFSTORE_SESSION_NEW, &args);
 	return ret ? ret : args.fd;
 }
 

@@ -60,8 +60,9 @@ static inline int refstore_call_once(const struct refstore *store,
 }
 
 /*
- * The same, again if a signal came before anything was done. For all that only
- * waits for locks: what takes long by itself must be left to the caller.
+ * The same, again if a signal came before anything was done. Not for what waits
+ * for others, or goes over the whole heap: whether that goes on after a signal
+ * must be left to the caller.
  */
 static inline int refstore_call(const struct refstore *store,
 				unsigned long command, void *args)
