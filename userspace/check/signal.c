@@ -133,14 +133,17 @@ static void check_quiet(struct refstore *store)
 /* These tell, and go on when they are called again. */
 static void check_told(struct refstore *store)
 {
-	struct refstore_walk step = { .capacity = 0 };
+	struct refstore_walk_object object;
+	struct refstore_walk step = {
+		.capacity = 1, .entries = (uintptr_t)&object,
+	};
 
 	CHECK(refstore_collect(store, REFSTORE_OLDEST, NULL) == -EINTR);
 	CHECK(!refstore_collect(store, REFSTORE_OLDEST, NULL));
 	CHECK(refstore_gc_drop_garbage(store, NULL) == -EINTR);
 	CHECK(!refstore_gc_drop_garbage(store, NULL));
 	CHECK(refstore_walk(store, &step) == -EINTR);
-	CHECK(!refstore_walk(store, &step));
+	CHECK(!refstore_walk(store, &step) && step.count == 1);
 }
 
 /* What the library gives back itself is given back. */
