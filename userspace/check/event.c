@@ -72,7 +72,7 @@ static void on_death(struct refstore *store, uint64_t weak, uint64_t id,
 	++*(int *)data;
 }
 
-/* Several struct refstore on one session: notices find whoever asked for them. */
+/* Several struct refstore on one session: notices find those who asked. */
 static void check_cookies(void)
 {
 	struct refstore *stores[4];

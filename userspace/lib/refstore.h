@@ -248,7 +248,7 @@ int refstore_create(struct refstore *store, const struct refstore_spec *spec,
  * refstore_create_many() - create objects that are alike
  * @store: the session
  * @spec: what each shall be; its @slots must be NULL. If its @data is not, it
- *        points to @count times @data_len bytes, one object's behind the other's
+ *        points to @count times @data_len bytes, one object's after another's
  * @count: how many; 0 does nothing
  * @handles: out: @count handles, the caller's
  *
@@ -281,8 +281,8 @@ int refstore_release(struct refstore *store, uint64_t object);
 /**
  * refstore_release_many() - give handles back
  * @store: the session
- * @handles: @count handles, or weak handles, not the caller's any more; each may
- *           be 0 and is passed over then
+ * @handles: @count handles, or weak handles, not the caller's any more; those
+ *           that are 0 are passed over
  * @count: how many; 0 does nothing
  *
  * Faster than one by one. Releases in order and ends at the first handle that
@@ -733,8 +733,8 @@ int refstore_watch_scans(struct refstore *store, int watch);
  * @store: the session
  * @events: out: where to
  * @count: at most so many, at least 1
- * @timeout: milliseconds to wait for the first, however often other threads take
- *           what comes; 0: do not wait; -1: for ever
+ * @timeout: milliseconds to wait for the first, however often other threads
+ *           take what comes; 0: do not wait; -1: for ever
  *
  * The library sets O_NONBLOCK for the session's file, also where others share
  * it. Several threads may read; each event comes to one of them.
