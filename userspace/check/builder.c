@@ -72,6 +72,7 @@ static int run_op(struct refstore_op *op, size_t index, uint64_t *result)
 		*result = op->get_slot.result = fresh % 3 ? fresh : 0;
 		return operand(op->get_slot.object, index);
 	case REFSTORE_CMD_WRITE_SLOTS:
+		CHECK(op->slots.count);
 		return operand(op->slots.object, index) |
 		       operands((void *)(uintptr_t)op->slots.handles,
 				op->slots.count, index);
@@ -86,6 +87,11 @@ static int run_op(struct refstore_op *op, size_t index, uint64_t *result)
 	case REFSTORE_CMD_UPGRADE:
 		*result = op->upgrade.result = fresh % 3 ? fresh : 0;
 		return operand(op->upgrade.weak, index);
+	case REFSTORE_CMD_RELEASE_MANY:
+		op->release_many.done = op->release_many.count;
+		CHECK(op->release_many.count);
+		return operands((void *)(uintptr_t)op->release_many.handles,
+				op->release_many.count, index);
 	case REFSTORE_CMD_RELEASE:
 		return operand(op->release.object, index);
 	default:
@@ -146,7 +152,7 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 
 	for (i = 0; i < 5; i++)
 		handles[i] = random_operand(count);
-	switch (rand() % 8) {
+	switch (rand() % 10) {
 	case 0:
 		return refstore_builder_create(builder, &(struct refstore_spec){
 			.slots = handles, .nr_slots = (size_t)rand() % 5 });
@@ -154,7 +160,7 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 		return refstore_builder_get_slot(builder, handles[0], 1);
 	case 2:
 		return refstore_builder_write_slots(builder, handles[4], 0,
-						    handles, 1 + rand() % 5);
+						    handles, rand() % 5);
 	case 3:
 		return refstore_builder_cas_slot(builder, handles[0], 0,
 						 handles[1], handles[2]);
@@ -164,6 +170,12 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 		return refstore_builder_weak_notify(builder, handles[0], count);
 	case 6:
 		return refstore_builder_upgrade(builder, handles[0]);
+	case 7:
+		return refstore_builder_read_slots(builder, handles[0], 0,
+						   handles, 0);
+	case 8:
+		return refstore_builder_release_many(builder, handles,
+						     rand() % 5);
 	default:
 		return refstore_builder_release(builder, handles[0]);
 	}
@@ -215,6 +227,33 @@ static void compare(unsigned int seed, struct refstore_builder *builder,
 		      whole.nr_words * sizeof(*whole.words)));
 }
 
+/* Operations on none have a place, and do nothing. */
+static void check_nothing(struct refstore_builder *builder)
+{
+	static struct record none;
+	struct refstore *store;
+	uint64_t handle = 1;
+	ssize_t i;
+
+	record = &none;
+	max_batch = MAX_OPS;
+	refstore_builder_reset(builder);
+	CHECK(refstore_builder_read_slots(builder, 1, 9, &handle, 0) == 0);
+	CHECK(refstore_builder_write_slots(builder, 1, 9, &handle, 0) == 1);
+	CHECK(refstore_builder_release_many(builder, &handle, 0) == 2);
+	CHECK(refstore_builder_create_many(builder, &(struct refstore_spec){},
+					   0, &handle) == 3);
+	CHECK(!refstore_open_fd(new_session_fd(), &store));
+	CHECK(refstore_builder_submit(builder, store, 0) == 0);
+	for (i = 0; i < 4; i++)
+		CHECK(!refstore_builder_error(builder, i) &&
+		      !refstore_builder_result(builder, i));
+	CHECK(!refstore_builder_op(builder, 0)->slots.done);
+	CHECK(!refstore_builder_op(builder, 1)->slots.done);
+	CHECK(!refstore_builder_op(builder, 3)->create_many.done);
+	refstore_close(store);
+}
+
 int main(void)
 {
 	struct refstore_builder *builder;
@@ -225,6 +264,7 @@ int main(void)
 		compare(seed, builder, REFSTORE_BATCH_CONTINUE);
 		compare(seed, builder, 0);
 	}
+	check_nothing(builder);
 	refstore_builder_reset(builder);
 	CHECK(refstore_builder_result(builder, 0) == 0);
 	CHECK(refstore_builder_error(builder, 0) == -ECANCELED);

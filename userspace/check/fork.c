@@ -4,14 +4,43 @@
  * dead ones; the parent has what it had.
  */
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel.h"
 
 static int clone_error;
 static int clones;
+static bool slow;
+static volatile sig_atomic_t ticks;
+
+static int64_t milliseconds(void)
+{
+	struct timespec time;
+
+	CHECK(!clock_gettime(CLOCK_MONOTONIC, &time));
+	return time.tv_sec * 1000LL + time.tv_nsec / 1000000;
+}
+
+/* A clone that takes some time, during which no signal must come. */
+static int clone_slowly(void)
+{
+	int64_t end = milliseconds() + 200;
+	int before = ticks;
+
+	while (milliseconds() < end)
+		if (ticks != before)
+			return -EINTR;
+	return 0;
+}
 
 int kernel(int fd, unsigned long command, void *args)
 {
@@ -29,6 +58,8 @@ int kernel(int fd, unsigned long command, void *args)
 		return -EINTR;
 	if (clone_error)
 		return clone_error;
+	if (slow && clone_slowly())
+		return -EINTR;
 	new->fd = new_session_fd();
 	return 0;
 }
@@ -101,10 +132,134 @@ static void check_fork(void)
 	}
 }
 
+static void on_tick(int signal)
+{
+	(void)signal;
+	ticks++;
+}
+
+/* A periodic timer does not keep a fork from coming to its end. */
+static void check_timer(void)
+{
+	const struct itimerval often = { .it_value = { .tv_usec = 50000 },
+					 .it_interval = { .tv_usec = 50000 } };
+	const struct itimerval never = {};
+	struct sigaction action = { .sa_handler = on_tick };
+	sigset_t mask;
+
+	slow = true;
+	CHECK(!sigaction(SIGALRM, &action, NULL));
+	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
+	check_fork();
+	CHECK(!setitimer(ITIMER_REAL, &never, NULL));
+	CHECK(ticks);
+	CHECK(!pthread_sigmask(SIG_BLOCK, NULL, &mask));
+	CHECK(!sigismember(&mask, SIGALRM));
+	slow = false;
+}
+
+/*
+ * Handlers of the program, which were there before the first session.
+ */
+
+static struct refstore *used;
+static ino_t used_file;
+
+static void use_before(void)
+{
+	struct refstore *other;
+
+	if (!used)
+		return;
+	used_file = file_of(refstore_fd(used));
+	CHECK(!refstore_open_fd(new_session_fd(), &other));
+	refstore_close(other);
+}
+
+static void use_in_child(void)
+{
+	CHECK(!used || file_of(refstore_fd(used)) != used_file);
+}
+
+static void check_handlers(void)
+{
+	pid_t child;
+	int status;
+
+	CHECK(!refstore_open_fd(new_session_fd(), &used));
+	alarm(60);
+	child = fork();
+	CHECK(child >= 0);
+	if (!child)
+		_exit(0);
+	alarm(0);
+	CHECK(waitpid(child, &status, 0) == child && !status);
+	refstore_close(used);
+	used = NULL;
+}
+
+/*
+ * A path that hangs when it is opened, the first time.
+ */
+
+static sem_t begun, forked;
+static int opened;
+static ino_t opened_first;
+
+int __wrap_open(const char *path, int flags, ...);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	int fd = new_session_fd();
+
+	CHECK(!strcmp(path, "slow") && flags == (O_RDWR | O_CLOEXEC));
+	if (opened++)
+		return fd;
+	opened_first = file_of(fd);
+	CHECK(!sem_post(&begun) && !sem_wait(&forked));
+	return fd;
+}
+
+static void *open_slowly(void *store)
+{
+	CHECK(!refstore_open_path("slow", store));
+	return NULL;
+}
+
+/* No fork waits for it, and no child shares what is opened. */
+static void check_open(void)
+{
+	int status, before = count_fds();
+	struct refstore *store;
+	pthread_t thread;
+	pid_t child;
+
+	CHECK(!sem_init(&begun, 0, 0) && !sem_init(&forked, 0, 0));
+	CHECK(!pthread_create(&thread, NULL, open_slowly, &store));
+	CHECK(!sem_wait(&begun));
+	alarm(60);
+	child = fork();
+	alarm(0);
+	CHECK(child >= 0);
+	if (!child)
+		_exit(0);
+	CHECK(waitpid(child, &status, 0) == child && !status);
+	CHECK(!sem_post(&forked));
+	CHECK(!pthread_join(thread, NULL));
+	CHECK(opened == 2 && file_of(refstore_fd(store)) != opened_first);
+	CHECK(count_fds() == before + 1);
+	refstore_close(store);
+	CHECK(count_fds() == before);
+}
+
 int main(void)
 {
+	CHECK(!pthread_atfork(use_before, NULL, use_in_child));
 	check_fork();
 	CHECK(clones == 4);
+	check_handlers();
+	check_timer();
+	check_open();
 	clone_error = -EMFILE;
 	check_fork();
 	return 0;

@@ -458,6 +458,64 @@ static void check_signal(void)
 	refstore_close(store);
 }
 
+#define ROUNDS 100
+#define CROWD 2000
+
+static bool worked;
+
+/* Keeps the session busy, for longer than somebody waits without sleeping. */
+static void *crowd(void *unused)
+{
+	uint64_t handles[CROWD];
+	const struct refstore_spec spec = { .type = REFSTORE_TYPE_INT };
+
+	(void)unused;
+	while (!__atomic_load_n(&worked, __ATOMIC_RELAXED)) {
+		CHECK(!refstore_create_many(store, &spec, CROWD, handles));
+		CHECK(!refstore_release_many(store, handles, CROWD));
+	}
+	return NULL;
+}
+
+/* In the main thread: it gets the signals. */
+static void work(void)
+{
+	uint64_t object, weak;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		object = create();
+		CHECK(!refstore_weak(store, object, &weak));
+		CHECK(!refstore_gc_disable(store));
+		CHECK(!refstore_release(store, weak));
+		CHECK(!refstore_release(store, object));
+	}
+}
+
+/* Threads that wait for each other, and signals all the time. */
+static void check_interrupted(void)
+{
+	const struct itimerval often = { .it_value = { .tv_usec = 500 },
+					 .it_interval = { .tv_usec = 500 } };
+	const struct itimerval never = {};
+	struct sigaction action = { .sa_handler = on_alarm };
+	pthread_t threads[2];
+	size_t i;
+
+	open_heap();
+	CHECK(!sigaction(SIGALRM, &action, NULL));
+	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
+	for (i = 0; i < 2; i++)
+		CHECK(!pthread_create(&threads[i], NULL, crowd, NULL));
+	work();
+	__atomic_store_n(&worked, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	CHECK(!setitimer(ITIMER_REAL, &never, NULL));
+	CHECK(count_handles() == 0 && count_objects() == 0);
+	refstore_close(store);
+}
+
 static void check_scans(void)
 {
 	struct refstore_event events[4];
@@ -658,6 +716,146 @@ static void check_callbacks(void)
 	refstore_close(store);
 }
 
+/*
+ * Callbacks that change what they are told of, as those of Python's tests do.
+ */
+
+/* A pair that is on no scan's way: it goes when its slot is emptied. */
+static void break_pair(struct refstore *session, uint64_t weak, uint64_t id,
+		       void *data)
+{
+	uint64_t *pair = data;
+
+	(void)weak;
+	(void)id;
+	CHECK(count_objects() == 2);
+	CHECK(!refstore_set_slot(session, *pair, 0, 0));
+	CHECK(!refstore_release(session, *pair));
+	*pair = 0;
+}
+
+static void break_before(struct refstore *session,
+			 const struct refstore_event *event, void *data)
+{
+	uint64_t *pair = data;
+
+	if (event->kind == REFSTORE_EVENT_SCAN_BEGIN && *pair) {
+		CHECK(!refstore_set_slot(session, *pair, 0, 0));
+		CHECK(!refstore_release(session, *pair));
+		*pair = 0;
+	}
+}
+
+static void dispatch_until_zero(const uint64_t *word)
+{
+	while (*word)
+		CHECK(refstore_dispatch(store, LONG) >= 1);
+}
+
+/* Boom: what is left of the garbage's friends falls apart without a scan. */
+static void check_boom(void)
+{
+	uint64_t pair, other, weak;
+
+	open_heap();
+	pair = create_pair();
+	other = create_pair();
+	CHECK(!refstore_watch(store, pair, break_pair, &other, &weak));
+	CHECK(!refstore_release(store, pair));
+	CHECK(collect(REFSTORE_OLDEST) == 2);
+	dispatch_until_zero(&other);
+	CHECK(count_objects() == 0 && collect(REFSTORE_OLDEST) == 0);
+	CHECK(!refstore_unwatch(store, weak));
+
+	pair = create_pair();
+	CHECK(!refstore_gc_add_callback(store, break_before, &pair));
+	CHECK(collect(REFSTORE_OLDEST) == 0);
+	dispatch_until_zero(&pair);
+	CHECK(count_objects() == 0 && count_handles() == 0);
+	refstore_close(store);
+}
+
+#define RING 5
+
+/* The watches of a ring, of which none was called yet; 0 for those gone. */
+static uint64_t ring_weak[RING];
+
+static void unwatch_all(struct refstore *session, uint64_t weak, uint64_t id,
+			void *data)
+{
+	unsigned int *deaths = data;
+	bool found = false;
+	size_t i;
+
+	(void)id;
+	++*deaths;
+	for (i = 0; i < RING; i++) {
+		found |= ring_weak[i] == weak;
+		CHECK(!refstore_unwatch(session, ring_weak[i]));
+	}
+	CHECK(found);
+}
+
+/* All die together; whoever hears of it first spares the others. */
+static void check_unwatch_others(void)
+{
+	uint64_t ring[RING], next;
+	unsigned int deaths = 0;
+	ssize_t told = 0;
+	size_t i;
+
+	open_heap();
+	for (i = 0; i < RING; i++)
+		ring[i] = create();
+	for (i = 0; i < RING; i++) {
+		next = ring[(i + 1) % RING];
+		CHECK(!refstore_set_slot(store, ring[i], 0, next));
+		CHECK(!refstore_watch(store, ring[i], unwatch_all, &deaths,
+				      &ring_weak[i]));
+	}
+	CHECK(!refstore_release_many(store, ring, RING));
+	CHECK(collect(0) == RING);
+	while (told < RING) {
+		ssize_t ret = refstore_dispatch(store, LONG);
+
+		CHECK(ret >= 1);
+		told += ret;
+	}
+	CHECK(deaths == 1 && refstore_dispatch(store, 0) == 0);
+	CHECK(count_objects() == 0);
+	refstore_close(store);
+}
+
+static void collect_again(struct refstore *session,
+			  const struct refstore_event *event, void *data)
+{
+	struct told *told = data;
+
+	on_scan(session, event, data);
+	if (event->kind != REFSTORE_EVENT_SCAN_END || told->ends > 1)
+		return;
+	CHECK(!refstore_release(session, create_pair()));
+	CHECK(collect(REFSTORE_OLDEST) == 2);
+	CHECK(count_objects() == 0);
+}
+
+/* A collection in the callback of one, with none that comes by itself. */
+static void check_collect_inside(void)
+{
+	struct told told = {};
+
+	open_heap();
+	CHECK(refstore_gc_is_enabled(store) == 0);
+	CHECK(!refstore_gc_add_callback(store, collect_again, &told));
+	CHECK(!refstore_release(store, create_pair()));
+	CHECK(collect(0) == 2);
+	while (told.ends < 2)
+		CHECK(refstore_dispatch(store, LONG) >= 1);
+	CHECK(told.begins == 2 && told.reclaimed == 4);
+	CHECK(refstore_dispatch(store, 0) == 0);
+	refstore_close(store);
+}
+
 static void await_child(pid_t child)
 {
 	int status;
@@ -758,11 +956,15 @@ int main(void)
 	check_builder();
 	check_notices();
 	check_signal();
+	check_interrupted();
 	check_scans();
 	check_watch();
 	check_many();
 	check_threads();
 	check_callbacks();
+	check_boom();
+	check_unwatch_others();
+	check_collect_inside();
 	check_fork();
 	check_dead();
 	return 0;

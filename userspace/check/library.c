@@ -4,6 +4,8 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -218,6 +220,128 @@ static void check_iterators(void)
 	CHECK(count_objects() == 0 && count_handles() == 0);
 }
 
+#define MANY 70000
+
+/* More than the kernel takes in one call, and what they are. */
+static void check_many(void)
+{
+	static uint64_t handles[MANY];
+	struct refstore_spec spec = {
+		.type = REFSTORE_TYPE_LIST, .nr_slots = 1,
+	};
+	struct refstore_query query;
+	struct refstore_stat stat;
+	size_t i;
+
+	CHECK(!refstore_query(store, &query) && query.max_batch < MANY);
+	CHECK(!refstore_create_many(store, &spec, MANY, handles));
+	CHECK(count_objects() == MANY && count_handles() == MANY);
+	for (i = 0; i < MANY; i += 999) {
+		CHECK(!refstore_stat(store, handles[i], &stat));
+		CHECK(stat.refs == 1 && stat.nr_slots == 1);
+		CHECK(!refstore_release(store, handles[i]));
+		handles[i] = 0;
+	}
+	CHECK(!refstore_weak(store, handles[1], &handles[0]));
+	CHECK(!refstore_release_many(store, handles, MANY));
+	CHECK(count_handles() == 0);
+	CHECK(!refstore_collect(store, REFSTORE_OLDEST, NULL));
+	CHECK(count_objects() == 0);
+	CHECK(refstore_upgrade(store, handles[0], &handles[2]) == -EBADF);
+}
+
+static void check_many_data(void)
+{
+	struct refstore_spec spec = {
+		.type = REFSTORE_TYPE_STR, .data = "onetwosix", .data_len = 3,
+		.flags = REFSTORE_SEAL_DATA,
+	};
+	uint64_t handles[3], left;
+	char buffer[4];
+	size_t i;
+
+	CHECK(!refstore_create_many(store, &spec, 3, handles));
+	for (i = 0; i < 3; i++) {
+		CHECK(refstore_read(store, handles[i], 0, buffer, 4) == 3);
+		CHECK(!memcmp(buffer, (const char *)spec.data + 3 * i, 3));
+		CHECK(refstore_write(store, handles[i], 0, "x", 1) == -EPERM);
+	}
+	/* Up to the bad one. */
+	left = handles[2];
+	CHECK(!refstore_release(store, handles[1]));
+	CHECK(refstore_release_many(store, handles, 3) == -EBADF);
+	CHECK(refstore_release(store, handles[0]) == -EBADF);
+	CHECK(!refstore_release(store, left));
+	CHECK(!refstore_release_many(store, handles, 0));
+	spec.type = 12345;
+	CHECK(refstore_create_many(store, &spec, 3, handles) == -EINVAL);
+	CHECK(!refstore_create_many(store, &spec, 0, handles));
+	CHECK(count_handles() == 0 && count_objects() == 0);
+}
+
+/* Sets the limit of handles; returns the old one. */
+static uint64_t set_max_handles(uint64_t limit)
+{
+	FILE *file = fopen("/sys/module/refstore/parameters/max_handles", "r+");
+	uint64_t old;
+	int ret;
+
+	CHECK(file);
+	ret = fscanf(file, "%" SCNu64, &old);
+	CHECK(ret == 1);
+	rewind(file);
+	fprintf(file, "%" PRIu64 "\n", limit);
+	ret = fclose(file);
+	CHECK(!ret);
+	return old;
+}
+
+/* Where the limit is met half way, nothing is left. */
+static void check_limit(void)
+{
+	static uint64_t handles[MANY];
+	const struct refstore_spec spec = { .type = REFSTORE_TYPE_INT };
+	uint64_t list = create(5000), leaf = create(0), before;
+	size_t i;
+
+	for (i = 0; i < 5000; i++)
+		handles[i] = leaf;
+	CHECK(!refstore_write_slots(store, list, 0, handles, 5000));
+	before = set_max_handles(3000);
+	CHECK(refstore_create_many(store, &spec, MANY, handles) == -EDQUOT);
+	CHECK(refstore_read_slots(store, list, 0, handles, 5000) == -EDQUOT);
+	set_max_handles(before);
+	CHECK(count_handles() == 2 && count_objects() == 2);
+	CHECK(!refstore_release(store, list) && !refstore_release(store, leaf));
+	CHECK(!refstore_collect(store, REFSTORE_OLDEST, NULL));
+}
+
+/* In a batch, what one operation made another one gives back. */
+static void check_builder_many(void)
+{
+	const struct refstore_spec spec = { .type = REFSTORE_TYPE_INT };
+	struct refstore_builder *builder;
+	uint64_t handles[10], two[2] = { REFSTORE_RESULT(1), 0 };
+
+	CHECK(!refstore_builder_new(&builder));
+	CHECK(refstore_builder_create_many(builder, &spec, 10, handles) == 0);
+	CHECK(refstore_builder_create(builder, &spec) == 1);
+	CHECK(refstore_builder_release_many(builder, two, 2) == 2);
+	CHECK(refstore_builder_release_many(builder, NULL, 0) == 3);
+	CHECK(refstore_builder_read_slots(builder, 0, 7, NULL, 0) == 4);
+	CHECK(refstore_builder_write_slots(builder, 0, 7, NULL, 0) == 5);
+	CHECK(refstore_builder_create(builder, &spec) == 6);
+	CHECK(refstore_builder_submit(builder, store, 0) == 0);
+	CHECK(refstore_builder_op(builder, 0)->create_many.done == 10);
+	CHECK(refstore_builder_op(builder, 2)->release_many.done == 2);
+	CHECK(!refstore_builder_op(builder, 4)->slots.done);
+	CHECK(count_handles() == 11);
+	CHECK(!refstore_release_many(store, handles, 10));
+	CHECK(!refstore_release(store, refstore_builder_result(builder, 6)));
+	CHECK(count_objects() == 0);
+	refstore_builder_free(builder);
+}
+
 /* A ring of so many that the kernel cannot take them in one batch. */
 static void check_builder(void)
 {
@@ -348,7 +472,11 @@ int main(void)
 	check_slots();
 	check_heap();
 	check_iterators();
+	check_many();
+	check_many_data();
+	check_limit();
 	check_builder();
+	check_builder_many();
 	check_sessions();
 	check_fork();
 	check_socket();

@@ -111,6 +111,9 @@ ok $? 'nothing of it is left'
 
 passes 'changes of a heap show in its sum' "$build/check/sum"
 passes 'batches survive being cut' "$build/check/builder"
+passes 'signals are nothing to most calls' "$build/check/signal"
+passes 'many objects are made, or none' "$build/check/many"
+passes 'events come to those that they are for' "$build/check/event"
 passes 'sessions survive fork()' "$build/check/fork"
 passes 'descriptors pass through sockets' "$build/check/socket"
 

@@ -104,6 +104,11 @@ static const struct shape shapes[] = {
 		.operands = { AT(upgrade.weak) },
 		.result = AT(upgrade.result),
 	},
+	[REFSTORE_CMD_CREATE_MANY] = { .result = 0 },
+	[REFSTORE_CMD_RELEASE_MANY] = {
+		.array = AT(release_many.handles),
+		.array_count = AT(release_many.count),
+	},
 };
 
 static inline const struct shape *shape_of(const struct refstore_op *op)
@@ -218,6 +223,32 @@ static ssize_t append_array(struct refstore_builder *builder,
 	return append(builder, op);
 }
 
+static ssize_t append_release_many(struct refstore_builder *builder,
+				   const uint64_t *handles, uint32_t count)
+{
+	struct refstore_op op = {
+		.command = REFSTORE_CMD_RELEASE_MANY,
+		.release_many = {
+			.size = sizeof(op.release_many),
+			.count = count,
+		},
+	};
+
+	return append_array(builder, &op, handles);
+}
+
+/*
+ * An operation on none. The kernel refuses to be called for nothing; but there
+ * must be an operation that this one's index is of, and giving back no handle
+ * always succeeds. Where transfers of slots have their @done, it has a zero.
+ */
+static ssize_t append_nothing(struct refstore_builder *builder)
+{
+	const uint64_t none = 0;
+
+	return append_release_many(builder, &none, 1);
+}
+
 ssize_t refstore_builder_create(struct refstore_builder *builder,
 				const struct refstore_spec *spec)
 {
@@ -236,6 +267,32 @@ ssize_t refstore_builder_create(struct refstore_builder *builder,
 	if (!refstore_fits(spec->data_len) || !refstore_fits(spec->nr_slots))
 		return fail(builder, -E2BIG);
 	return append_array(builder, &op, spec->slots);
+}
+
+ssize_t refstore_builder_create_many(struct refstore_builder *builder,
+				     const struct refstore_spec *spec,
+				     size_t count, uint64_t *handles)
+{
+	const struct refstore_op op = {
+		.command = REFSTORE_CMD_CREATE_MANY,
+		.create_many = {
+			.size = sizeof(op.create_many),
+			.flags = spec->flags,
+			.data = refstore_pointer(spec->data),
+			.handles = refstore_pointer(handles),
+			.type = spec->type,
+			.count = (uint32_t)count,
+			.data_len = (uint32_t)spec->data_len,
+			.nr_slots = (uint32_t)spec->nr_slots,
+		},
+	};
+
+	if (spec->slots)
+		return fail(builder, -EINVAL);
+	if (!refstore_fits(spec->data_len) || !refstore_fits(spec->nr_slots) ||
+	    !refstore_fits(count))
+		return fail(builder, -E2BIG);
+	return count ? append(builder, &op) : append_nothing(builder);
 }
 
 ssize_t refstore_builder_dup(struct refstore_builder *builder, uint64_t object)
@@ -257,6 +314,16 @@ ssize_t refstore_builder_release(struct refstore_builder *builder,
 	};
 
 	return append(builder, &op);
+}
+
+ssize_t refstore_builder_release_many(struct refstore_builder *builder,
+				      const uint64_t *handles, size_t count)
+{
+	if (!refstore_fits(count))
+		return fail(builder, -E2BIG);
+	if (!count)
+		return append_nothing(builder);
+	return append_release_many(builder, handles, (uint32_t)count);
 }
 
 ssize_t refstore_builder_get_slot(struct refstore_builder *builder,
@@ -331,7 +398,7 @@ ssize_t refstore_builder_read_slots(struct refstore_builder *builder,
 
 	if (!refstore_fits(first) || !refstore_fits(count))
 		return fail(builder, -ERANGE);
-	return append(builder, &op);
+	return count ? append(builder, &op) : append_nothing(builder);
 }
 
 ssize_t refstore_builder_write_slots(struct refstore_builder *builder,
@@ -350,6 +417,8 @@ ssize_t refstore_builder_write_slots(struct refstore_builder *builder,
 
 	if (!refstore_fits(first) || !refstore_fits(count))
 		return fail(builder, -ERANGE);
+	if (!count)
+		return append_nothing(builder);
 	return append_array(builder, &op, handles);
 }
 
@@ -579,11 +648,8 @@ static ssize_t run_part(struct refstore_builder *builder,
 		.nr_ops = (uint32_t)count,
 		.op_size = sizeof(*builder->ops),
 	};
-	int ret;
+	int ret = refstore_call(store, REFSTORE_BATCH, &args);
 
-	do {
-		ret = refstore_call(store, REFSTORE_BATCH, &args);
-	} while (ret == -EINTR);
 	if (ret)
 		return ret;
 	builder->done += args.done;

@@ -5,12 +5,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "watch.h"
 
 /* Events that are handled between two looks for more. */
 #define CHUNK 16
+
+#define MSEC_PER_SEC 1000
+#define NSEC_PER_MSEC 1000000
 
 int refstore_watch_scans(struct refstore *store, int watch)
 {
@@ -49,11 +53,31 @@ static ssize_t read_now(struct refstore *store, struct refstore_event *events,
 	return ret ? ret / (ssize_t)sizeof(*events) : -ENODATA;
 }
 
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * MSEC_PER_SEC +
+	       time.tv_nsec / NSEC_PER_MSEC;
+}
+
+/* How long to wait still; a timeout without an end has no deadline. */
+static int time_left(int timeout, int64_t deadline)
+{
+	int64_t left;
+
+	if (timeout <= 0)
+		return timeout;
+	left = deadline - now();
+	return left > 0 ? (int)left : 0;
+}
+
 /* 1 if something may have come, 0 if the time is over, or a negative errno. */
 static int await(struct refstore *store, int timeout)
 {
 	struct pollfd pollfd = { .fd = store->fd, .events = POLLIN };
-	int ret = poll(&pollfd, 1, timeout);
+	int ret = timeout ? poll(&pollfd, 1, timeout) : 0;
 
 	if (ret < 0)
 		return -errno;
@@ -65,12 +89,15 @@ ssize_t refstore_read_events(struct refstore *store,
 			     int timeout)
 {
 	ssize_t ret = set_nonblock(store);
+	int64_t deadline;
 
 	if (ret)
 		return ret;
 	ret = read_now(store, events, count);
+	deadline = timeout > 0 ? now() + timeout : 0;
+	/* Again and again, if others take what comes. */
 	while (ret == -EAGAIN) {
-		int ready = timeout ? await(store, timeout) : 0;
+		int ready = await(store, time_left(timeout, deadline));
 
 		if (ready <= 0)
 			return ready;
@@ -81,12 +108,14 @@ ssize_t refstore_read_events(struct refstore *store,
 
 /**
  * struct gc_callback - a callback for scans
- * @next: the next one
+ * @next: the next one, with a higher number
+ * @number: counts those that were ever added
  * @call: the callback
  * @data: for the callback
  */
 struct gc_callback {
 	struct gc_callback *next;
+	uint64_t number;
 	refstore_gc_fn call;
 	void *data;
 };
@@ -118,6 +147,7 @@ int refstore_gc_add_callback(struct refstore *store, refstore_gc_fn call,
 	if (!ret) {
 		for (link = &watches->gc; *link; link = &(*link)->next)
 			;
+		callback->number = ++watches->last_gc;
 		*link = callback;
 	}
 	pthread_mutex_unlock(&watches->lock);
@@ -148,15 +178,25 @@ int refstore_gc_remove_callback(struct refstore *store, refstore_gc_fn call,
 	return ret;
 }
 
-/* The n-th callback; false if there are not so many. */
-static bool nth_callback(struct watches *watches, size_t n,
-			 struct gc_callback *result)
+static uint64_t last_number(struct watches *watches)
+{
+	uint64_t last;
+
+	pthread_mutex_lock(&watches->lock);
+	last = watches->last_gc;
+	pthread_mutex_unlock(&watches->lock);
+	return last;
+}
+
+/* The first callback after that number; false if there is none. */
+static bool next_callback(struct watches *watches, uint64_t number,
+			  struct gc_callback *result)
 {
 	struct gc_callback *callback;
 
 	pthread_mutex_lock(&watches->lock);
 	callback = watches->gc;
-	while (callback && n--)
+	while (callback && callback->number <= number)
 		callback = callback->next;
 	if (callback)
 		*result = *callback;
@@ -164,30 +204,21 @@ static bool nth_callback(struct watches *watches, size_t n,
 	return callback;
 }
 
-static bool is_nth(struct watches *watches, size_t n,
-		   const struct gc_callback *callback)
-{
-	struct gc_callback nth;
-
-	return nth_callback(watches, n, &nth) && nth.call == callback->call &&
-	       nth.data == callback->data;
-}
-
 /*
- * No lock is held while a callback runs: it may call whatever it likes. It may
- * remove itself: then the next one has taken its place.
+ * No lock is held while a callback runs: it may call whatever it likes, and
+ * remove any. What it adds is not for this event, or one that adds itself again
+ * would be called for ever.
  */
 static void call_for_scan(struct refstore *store,
 			  const struct refstore_event *event)
 {
 	struct watches *watches = &store->watches;
-	struct gc_callback callback;
-	size_t n = 0;
+	uint64_t last = last_number(watches);
+	struct gc_callback callback = {};
 
-	while (nth_callback(watches, n, &callback)) {
+	while (next_callback(watches, callback.number, &callback) &&
+	       callback.number <= last)
 		callback.call(store, event, callback.data);
-		n += is_nth(watches, n, &callback);
-	}
 }
 
 static void dispatch(struct refstore *store, const struct refstore_event *event)

@@ -12,6 +12,7 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "fork.h"
@@ -20,21 +21,29 @@
 static pthread_mutex_t sessions_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct refstore *sessions;
 
-static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
+static uint64_t forks;
+
 static int handlers_error;
 
 static void prepare(void)
 {
 	struct refstore *store;
+	sigset_t all, before;
 
 	pthread_mutex_lock(&sessions_lock);
+	forks++;
+	/*
+	 * What waits for a session that is busy begins anew after each signal:
+	 * with a periodic timer, it could wait for ever.
+	 */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (store = sessions; store; store = store->next) {
 		pthread_mutex_lock(&store->watches.lock);
-		do {
-			store->clone = refstore_session_fd(store,
-						REFSTORE_SESSION_CLONE);
-		} while (store->clone == -EINTR);
+		store->clone = refstore_session_fd(store,
+						   REFSTORE_SESSION_CLONE);
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void in_parent(void)
@@ -79,6 +88,13 @@ static void in_child(void)
 	pthread_mutex_unlock(&sessions_lock);
 }
 
+/*
+ * Before a fork, handlers are called in the opposite order of their
+ * registration, after it in that order. Those of the program may use sessions,
+ * so ours come first; before other constructors as well, where the library is a
+ * part of the program.
+ */
+__attribute__((constructor(101)))
 static void install_handlers(void)
 {
 	handlers_error = -pthread_atfork(prepare, in_parent, in_child);
@@ -86,11 +102,15 @@ static void install_handlers(void)
 
 int refstore_fork_lock(void)
 {
-	pthread_once(&handlers_once, install_handlers);
 	if (handlers_error)
 		return handlers_error;
 	pthread_mutex_lock(&sessions_lock);
 	return 0;
+}
+
+uint64_t refstore_fork_count(void)
+{
+	return forks;
 }
 
 void refstore_fork_unlock(void)

@@ -5,17 +5,21 @@
 #ifndef LIBREFSTORE_FORK_H
 #define LIBREFSTORE_FORK_H
 
+#include <stdint.h>
+
 struct refstore;
 
 /*
  * No fork runs between these two. A descriptor of a session must be on the list
  * before the lock is dropped, or the child would share it with the parent.
+ * A fork waits for the lock: what can take for ever must not be done under it.
  * refstore_fork_lock() returns 0, or a negative errno without the lock.
  */
 int refstore_fork_lock(void);
 void refstore_fork_unlock(void);
 
-/* Both with the lock held. */
+/* These with the lock held. */
+uint64_t refstore_fork_count(void);	/* of forks so far */
 void refstore_fork_add(struct refstore *store);
 void refstore_fork_del(struct refstore *store);
 

@@ -13,7 +13,7 @@ int refstore_collect(struct refstore *store, uint32_t generation,
 		.size = sizeof(args),
 		.generation = generation,
 	};
-	int ret = refstore_call(store, REFSTORE_COLLECT, &args);
+	int ret = refstore_call_once(store, REFSTORE_COLLECT, &args);
 
 	if (!ret && result)
 		*result = args;
@@ -181,7 +181,7 @@ int refstore_gc_get_save_all(struct refstore *store)
 int refstore_gc_drop_garbage(struct refstore *store, uint64_t *dropped)
 {
 	struct refstore_drop_saved args = { .size = sizeof(args) };
-	int ret = refstore_call(store, REFSTORE_DROP_SAVED, &args);
+	int ret = refstore_call_once(store, REFSTORE_DROP_SAVED, &args);
 
 	if (!ret && dropped)
 		*dropped = args.dropped;

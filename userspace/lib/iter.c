@@ -6,6 +6,9 @@
 /* Some hundreds of entries: the cost of a call is small beside theirs. */
 #define BUFFER_SIZE 65536
 
+/* Handles that are given back in one call. */
+#define RELEASE_CHUNK 64
+
 /**
  * struct refstore_iter - a walk over a heap
  * @store: the session
@@ -21,7 +24,7 @@ struct refstore_iter {
 	struct refstore *store;
 	struct refstore_walk walk;
 	uint32_t next;
-	bool (*matches)(const struct refstore_iter *iter);
+	bool (*matches)(const struct refstore_iter *iter, uint32_t place);
 	uint64_t key;
 	union {
 		struct refstore_walk_object objects[0];
@@ -33,7 +36,7 @@ struct refstore_iter {
 int refstore_walk(struct refstore *store, struct refstore_walk *walk)
 {
 	walk->size = sizeof(*walk);
-	return refstore_call(store, REFSTORE_WALK, walk);
+	return refstore_call_once(store, REFSTORE_WALK, walk);
 }
 
 static int iter_new(struct refstore *store, unsigned int what,
@@ -82,31 +85,31 @@ int refstore_iter_roots(struct refstore *store, struct refstore_iter **iter)
 }
 
 /*
- * Iterators over a part: entry @iter->next is looked at.
+ * Iterators over a part.
  */
 
-static bool is_of_generation(const struct refstore_iter *iter)
+static bool is_of_generation(const struct refstore_iter *iter, uint32_t place)
 {
-	const struct refstore_walk_object *object = &iter->objects[iter->next];
+	const struct refstore_walk_object *object = &iter->objects[place];
 
 	return object->state & REFSTORE_STATE_SLOTTED &&
 	       !(object->state & REFSTORE_STATE_FROZEN) &&
 	       object->generation == iter->key;
 }
 
-static bool is_garbage(const struct refstore_iter *iter)
+static bool is_garbage(const struct refstore_iter *iter, uint32_t place)
 {
-	return iter->objects[iter->next].state & REFSTORE_STATE_SAVED;
+	return iter->objects[place].state & REFSTORE_STATE_SAVED;
 }
 
-static bool is_to(const struct refstore_iter *iter)
+static bool is_to(const struct refstore_iter *iter, uint32_t place)
 {
-	return iter->edges[iter->next].to == iter->key;
+	return iter->edges[place].to == iter->key;
 }
 
-static bool is_from(const struct refstore_iter *iter)
+static bool is_from(const struct refstore_iter *iter, uint32_t place)
 {
-	return iter->edges[iter->next].from == iter->key;
+	return iter->edges[place].from == iter->key;
 }
 
 int refstore_iter_generation(struct refstore *store, uint32_t generation,
@@ -135,7 +138,8 @@ int refstore_iter_garbage(struct refstore *store, unsigned int flags,
 }
 
 static int iter_edges_of(struct refstore *store, uint64_t id,
-			 bool (*matches)(const struct refstore_iter *iter),
+			 bool (*matches)(const struct refstore_iter *iter,
+					 uint32_t place),
 			 struct refstore_iter **iter)
 {
 	int ret = refstore_iter_edges(store, iter);
@@ -159,12 +163,21 @@ int refstore_iter_referents(struct refstore *store, uint64_t id,
 	return iter_edges_of(store, id, is_from, iter);
 }
 
-/* The entry is not given out. */
-static void skip(struct refstore_iter *iter)
+/* The entries up to @end are not given out. */
+static void skip_to(struct refstore_iter *iter, uint32_t end)
 {
-	if (iter->walk.flags & REFSTORE_WALK_MINT)
-		refstore_release(iter->store, iter->objects[iter->next].handle);
-	iter->next++;
+	uint64_t handles[RELEASE_CHUNK];
+	uint32_t count = 0;
+
+	if (!(iter->walk.flags & REFSTORE_WALK_MINT))
+		iter->next = end;
+	while (iter->next < end) {
+		handles[count++] = iter->objects[iter->next++].handle;
+		if (count < RELEASE_CHUNK && iter->next < end)
+			continue;
+		refstore_release_many(iter->store, handles, count);
+		count = 0;
+	}
 }
 
 /* 1 when there is an entry in the buffer, 0 at the end, or a negative errno. */
@@ -185,15 +198,27 @@ static int fill(struct refstore_iter *iter)
 	return 1;
 }
 
+/* The first entry in the buffer to give out, or the buffer's end. */
+static uint32_t next_match(const struct refstore_iter *iter)
+{
+	uint32_t place = iter->next;
+
+	while (iter->matches && place < iter->walk.count &&
+	       !iter->matches(iter, place))
+		place++;
+	return place;
+}
+
 /* 1 when there is one to give out, 0 at the end, or a negative errno. */
 static int advance(struct refstore_iter *iter)
 {
-	int ret = fill(iter);
+	int ret;
 
-	while (ret == 1 && iter->matches && !iter->matches(iter)) {
-		skip(iter);
+	do {
 		ret = fill(iter);
-	}
+		if (ret == 1)
+			skip_to(iter, next_match(iter));
+	} while (ret == 1 && iter->next == iter->walk.count);
 	return ret;
 }
 
@@ -241,12 +266,7 @@ void refstore_iter_free(struct refstore_iter *iter)
 {
 	if (!iter)
 		return;
-	if (iter->walk.flags & REFSTORE_WALK_MINT) {
-		uint32_t i;
-
-		for (i = iter->next; i < iter->walk.count; i++)
-			refstore_release(iter->store, iter->objects[i].handle);
-	}
+	skip_to(iter, iter->walk.count);
 	free(iter);
 }
 

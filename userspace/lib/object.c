@@ -29,6 +29,47 @@ int refstore_create(struct refstore *store, const struct refstore_spec *spec,
 	return 0;
 }
 
+/* One call: the next ones, with their data; adds to *done. */
+static int create_part(struct refstore *store, const struct refstore_spec *spec,
+		       size_t count, uint64_t *handles, size_t *done)
+{
+	const char *data = spec->data;
+	struct refstore_create_many args = {
+		.size = sizeof(args),
+		.flags = spec->flags,
+		.data = data ? refstore_pointer(data + *done * spec->data_len) :
+			       0,
+		.handles = refstore_pointer(handles + *done),
+		.type = spec->type,
+		.count = refstore_part(store, count - *done),
+		.data_len = (uint32_t)spec->data_len,
+		.nr_slots = (uint32_t)spec->nr_slots,
+	};
+	int ret = refstore_call(store, REFSTORE_CREATE_MANY, &args);
+
+	if (!ret)
+		*done += args.done;
+	return ret;
+}
+
+int refstore_create_many(struct refstore *store,
+			 const struct refstore_spec *spec, size_t count,
+			 uint64_t *handles)
+{
+	size_t done = 0;
+	int ret = 0;
+
+	if (spec->slots)
+		return -EINVAL;
+	if (!refstore_fits(spec->data_len) || !refstore_fits(spec->nr_slots))
+		return -E2BIG;
+	while (!ret && done < count)
+		ret = create_part(store, spec, count, handles, &done);
+	if (ret)
+		refstore_release_many(store, handles, done);
+	return ret;
+}
+
 int refstore_dup(struct refstore *store, uint64_t object, uint64_t *result)
 {
 	struct refstore_dup args = {
@@ -50,6 +91,26 @@ int refstore_release(struct refstore *store, uint64_t object)
 	};
 
 	return refstore_call(store, REFSTORE_RELEASE, &args);
+}
+
+int refstore_release_many(struct refstore *store, const uint64_t *handles,
+			  size_t count)
+{
+	size_t done = 0;
+
+	while (done < count) {
+		struct refstore_release_many args = {
+			.size = sizeof(args),
+			.handles = refstore_pointer(handles + done),
+			.count = refstore_part(store, count - done),
+		};
+		int ret = refstore_call(store, REFSTORE_RELEASE_MANY, &args);
+
+		if (ret)
+			return ret;
+		done += args.done;
+	}
+	return 0;
 }
 
 int refstore_stat(struct refstore *store, uint64_t object,

@@ -50,9 +50,8 @@
  *
  * Signals
  * -------
- * refstore_read_slots(), refstore_write_slots() and refstore_builder_submit()
- * go on after a signal. Other functions return -EINTR where their "Errors" line
- * names it; then nothing was done and the call can be repeated.
+ * After a signal, functions go on, but those whose "Errors" line names -EINTR;
+ * when they return it, nothing was done and the call can be repeated.
  *
  * fork()
  * ------
@@ -73,6 +72,15 @@
  * references as it can have), it is dead in the child: each call returns
  * -EBADF, refstore_fd() too, and refstore_close() is still needed. Descriptors
  * outside of a struct refstore are shared between parent and child, like all.
+ * A child that one thread forks while another is in refstore_open() may have
+ * one more of these, of a session that nobody else uses; it is close-on-exec.
+ *
+ * Handlers of pthread_atfork(3) may use sessions: those for before the fork run
+ * before the library clones, those for after it find the child's own ones. For
+ * that the library registers its handlers when it is loaded. So handlers that
+ * were registered before that, as they can be where it is loaded by dlopen(3),
+ * must use no session: before the fork they would wait for ever, and in the
+ * child they would find the parent's.
  */
 #ifndef LIBREFSTORE_H
 #define LIBREFSTORE_H
@@ -158,7 +166,7 @@ int refstore_fd(const struct refstore *store);
  *
  * Return: a descriptor, the caller's, close-on-exec, to be sent to another
  * process or adopted with refstore_open_fd().
- * Errors: -EINTR, -EINVAL, -EMFILE, -ENFILE, -EOVERFLOW.
+ * Errors: -EINVAL, -EMFILE, -ENFILE, -EOVERFLOW.
  */
 int refstore_session_fd(struct refstore *store, unsigned int flags);
 
@@ -237,6 +245,23 @@ int refstore_create(struct refstore *store, const struct refstore_spec *spec,
 		    uint64_t *handle, uint64_t *id);
 
 /**
+ * refstore_create_many() - create objects that are alike
+ * @store: the session
+ * @spec: what each shall be; its @slots must be NULL. If its @data is not, it
+ *        points to @count times @data_len bytes, one object's after another's
+ * @count: how many; 0 does nothing
+ * @handles: out: @count handles, the caller's
+ *
+ * Faster than one by one. All of them or an error, and then the caller got no
+ * handle at all, and what @handles contains is of no meaning; but others may
+ * have seen the first ones meanwhile, in a walk.
+ * Errors: -E2BIG, -EDQUOT, -EINVAL.
+ */
+int refstore_create_many(struct refstore *store,
+			 const struct refstore_spec *spec, size_t count,
+			 uint64_t *handles);
+
+/**
  * refstore_dup() - another handle of the same object
  * @store: the session
  * @object: a handle
@@ -252,6 +277,20 @@ int refstore_dup(struct refstore *store, uint64_t object, uint64_t *result);
  * @object: the handle, or weak handle, not the caller's any more
  */
 int refstore_release(struct refstore *store, uint64_t object);
+
+/**
+ * refstore_release_many() - give handles back
+ * @store: the session
+ * @handles: @count handles, or weak handles, not the caller's any more; those
+ *           that are 0 are passed over
+ * @count: how many; 0 does nothing
+ *
+ * Faster than one by one. Releases in order and ends at the first handle that
+ * it cannot release: those before it are released, it and those after it are
+ * not.
+ */
+int refstore_release_many(struct refstore *store, const uint64_t *handles,
+			  size_t count);
 
 /**
  * refstore_stat() - what the kernel knows of an object
@@ -471,8 +510,6 @@ int refstore_collect(struct refstore *store, uint32_t generation,
 /**
  * refstore_gc_enable() - let scans run by themselves (they do at first)
  * @store: the session
- *
- * Errors: -EINTR.
  */
 int refstore_gc_enable(struct refstore *store);
 
@@ -482,7 +519,6 @@ int refstore_gc_enable(struct refstore *store);
  *
  * Cycles that nobody reaches stay until somebody collects. What has no cycle is
  * freed all the same.
- * Errors: -EINTR.
  */
 int refstore_gc_disable(struct refstore *store);
 
@@ -491,7 +527,6 @@ int refstore_gc_disable(struct refstore *store);
  * @store: the session
  *
  * Return: 1 or 0.
- * Errors: -EINTR.
  */
 int refstore_gc_is_enabled(struct refstore *store);
 
@@ -504,7 +539,6 @@ int refstore_gc_is_enabled(struct refstore *store);
  *
  * The scanner counts up to eight times where scans find little. The module's
  * parameter scan_threshold, 10 and 10 are what a new heap has.
- * Errors: -EINTR.
  */
 int refstore_gc_set_threshold(struct refstore *store,
 			      const uint32_t threshold[REFSTORE_GENERATIONS]);
@@ -513,8 +547,6 @@ int refstore_gc_set_threshold(struct refstore *store,
  * refstore_gc_get_threshold() - after how much scans run
  * @store: the session
  * @threshold: out
- *
- * Errors: -EINTR.
  */
 int refstore_gc_get_threshold(struct refstore *store,
 			      uint32_t threshold[REFSTORE_GENERATIONS]);
@@ -526,7 +558,7 @@ int refstore_gc_get_threshold(struct refstore *store,
  *
  * Python has no such thing: there, garbage waits until enough is made. A new
  * heap has the module's parameter scan_delay_ms, and 8 and 64 times that.
- * Errors: -EINTR, -EINVAL (longer than REFSTORE_MAX_DELAY).
+ * Errors: -EINVAL (longer than REFSTORE_MAX_DELAY).
  */
 int refstore_gc_set_delay(struct refstore *store,
 			  const uint32_t delay[REFSTORE_GENERATIONS]);
@@ -535,8 +567,6 @@ int refstore_gc_set_delay(struct refstore *store,
  * refstore_gc_get_delay() - how long candidates wait at most
  * @store: the session
  * @delay: out: milliseconds for each generation
- *
- * Errors: -EINTR.
  */
 int refstore_gc_get_delay(struct refstore *store,
 			  uint32_t delay[REFSTORE_GENERATIONS]);
@@ -547,7 +577,7 @@ int refstore_gc_get_delay(struct refstore *store,
  * @tune: in and out, as <linux/refstore.h> says; the library sets @size. The
  *        settings that @flags names are set; all of them are told
  *
- * Errors: -EINTR, -EINVAL.
+ * Errors: -EINVAL.
  */
 int refstore_gc_tune(struct refstore *store, struct refstore_tune *tune);
 
@@ -599,7 +629,6 @@ int refstore_gc_unfreeze(struct refstore *store, uint64_t *thawed);
  * @frozen: out: objects with slots
  *
  * Takes time in proportion to the number of objects.
- * Errors: -EINTR.
  */
 int refstore_gc_freeze_count(struct refstore *store, uint64_t *frozen);
 
@@ -609,8 +638,6 @@ int refstore_gc_freeze_count(struct refstore *store, uint64_t *frozen);
  * @save: not 0: garbage is not freed; each object of it gets a reference of the
  *        heap's, and REFSTORE_STATE_SAVED. refstore_iter_garbage() lists it,
  *        refstore_gc_drop_garbage() lets it go. 0, as at first: it is freed
- *
- * Errors: -EINTR.
  */
 int refstore_gc_set_save_all(struct refstore *store, int save);
 
@@ -619,7 +646,6 @@ int refstore_gc_set_save_all(struct refstore *store, int save);
  * @store: the session
  *
  * Return: 1 or 0.
- * Errors: -EINTR.
  */
 int refstore_gc_get_save_all(struct refstore *store);
 
@@ -657,8 +683,8 @@ int refstore_gc_is_tracked(struct refstore *store, uint64_t object);
  * @object: a handle, or a weak handle, whose object may be dead
  * @weak: out: a weak handle of the same object, the caller's
  *
- * The first one of an object costs the heap 64 bytes.
- * Errors: -EDQUOT, -EINTR.
+ * The first one of an object costs the heap 56 bytes.
+ * Errors: -EDQUOT.
  */
 int refstore_weak(struct refstore *store, uint64_t object, uint64_t *weak);
 
@@ -673,7 +699,7 @@ int refstore_weak(struct refstore *store, uint64_t object, uint64_t *weak);
  * it. It comes once, after all weak handles of the object, and of what a scan
  * condemned together with it, are dead; at once if the object is dead already.
  * Releasing @weak before takes the request back.
- * Errors: -EDQUOT, -EINTR, -EINVAL (@cookie).
+ * Errors: -EDQUOT, -EINVAL (@cookie).
  */
 int refstore_weak_notify(struct refstore *store, uint64_t object,
 			 uint64_t cookie, uint64_t *weak);
@@ -699,7 +725,6 @@ int refstore_upgrade(struct refstore *store, uint64_t weak, uint64_t *object);
  * @watch: not 0: have them; 0, as at first: have none
  *
  * Up to 64 of them wait to be read; the next one tells how many did not fit.
- * Errors: -EINTR.
  */
 int refstore_watch_scans(struct refstore *store, int watch);
 
@@ -708,7 +733,8 @@ int refstore_watch_scans(struct refstore *store, int watch);
  * @store: the session
  * @events: out: where to
  * @count: at most so many, at least 1
- * @timeout: milliseconds to wait for the first; 0: do not wait; -1: for ever
+ * @timeout: milliseconds to wait for the first, however often other threads
+ *           take what comes; 0: do not wait; -1: for ever
  *
  * The library sets O_NONBLOCK for the session's file, also where others share
  * it. Several threads may read; each event comes to one of them.
@@ -738,7 +764,7 @@ typedef void (*refstore_death_fn)(struct refstore *store, uint64_t weak,
  * @data: for @death
  * @weak: out: a weak handle, the caller's, for refstore_unwatch()
  *
- * Errors: -EDQUOT, -EINTR.
+ * Errors: -EDQUOT.
  */
 int refstore_watch(struct refstore *store, uint64_t object,
 		   refstore_death_fn death, void *data, uint64_t *weak);
@@ -770,8 +796,8 @@ typedef void (*refstore_gc_fn)(struct refstore *store,
  *        The scan may be over already: nobody waits for it
  * @data: for @call
  *
- * Does what refstore_watch_scans() does.
- * Errors: -EINTR.
+ * Does what refstore_watch_scans() does. A function that is added while the
+ * functions for an event are called is called from the next event on.
  */
 int refstore_gc_add_callback(struct refstore *store, refstore_gc_fn call,
 			     void *data);
@@ -782,8 +808,9 @@ int refstore_gc_add_callback(struct refstore *store, refstore_gc_fn call,
  * @call: as it was added
  * @data: the same
  *
- * With the last function, the events of scans end, too.
- * Errors: -EINTR, -ENOENT (it was not added).
+ * With the last function, the events of scans end, too. Functions may remove
+ * themselves and others.
+ * Errors: -ENOENT (it was not added).
  */
 int refstore_gc_remove_callback(struct refstore *store, refstore_gc_fn call,
 				void *data);
@@ -1005,13 +1032,24 @@ size_t refstore_builder_count(const struct refstore_builder *builder);
  * Adding an operation: arguments are those of the function of the same name
  * without "builder_"; results are to be had from the builder later.
  * Return: the index, or -E2BIG, -ENOMEM, -ERANGE (a number beyond 32 bits),
- * -EBUSY (already submitted and not reset).
+ * -EBUSY (already submitted and not reset), -EINVAL (slots for many objects).
+ * A @count of 0 makes an operation that does nothing and succeeds.
  */
 ssize_t refstore_builder_create(struct refstore_builder *builder,
 				const struct refstore_spec *spec);
 ssize_t refstore_builder_dup(struct refstore_builder *builder, uint64_t object);
 ssize_t refstore_builder_release(struct refstore_builder *builder,
 				 uint64_t object);
+/*
+ * These two take as many at once as the kernel takes, &refstore_query.max_batch
+ * (-E2BIG when they run), and may end early, as they may in the kernel:
+ * refstore_builder_op()->create_many.done, release_many.done.
+ */
+ssize_t refstore_builder_create_many(struct refstore_builder *builder,
+				     const struct refstore_spec *spec,
+				     size_t count, uint64_t *handles);
+ssize_t refstore_builder_release_many(struct refstore_builder *builder,
+				      const uint64_t *handles, size_t count);
 ssize_t refstore_builder_get_slot(struct refstore_builder *builder,
 				  uint64_t object, size_t index);
 ssize_t refstore_builder_set_slot(struct refstore_builder *builder,

@@ -15,36 +15,49 @@ static int set_cloexec(int fd)
 	return 0;
 }
 
-/* With the lock of fork.h. Takes the descriptor over on success only. */
-static int adopt(int fd, struct refstore **result)
+/* A session that is not on the list yet. */
+static struct refstore *store_new(int fd)
 {
-	struct refstore_query query;
-	struct refstore *store;
-	int ret;
+	struct refstore *store = calloc(1, sizeof(*store));
 
-	store = calloc(1, sizeof(*store));
 	if (!store)
-		return -ENOMEM;
+		return NULL;
 	store->fd = fd;
 	store->clone = -1;
-	pthread_mutex_init(&store->watches.lock, NULL);
-	ret = refstore_query(store, &query);
+	return store;
+}
+
+static int store_init(struct refstore *store)
+{
+	struct refstore_query query;
+	int ret = refstore_query(store, &query);
+
 	if (!ret)
-		ret = set_cloexec(fd);
-	if (ret) {
+		ret = set_cloexec(store->fd);
+	if (!ret)
+		ret = refstore_watch_begin(&store->watches);
+	if (!ret)
+		store->max_batch = query.max_batch;
+	return ret;
+}
+
+/* Takes the descriptor over on success only. */
+static int wrap(int fd, struct refstore **result)
+{
+	struct refstore *store = store_new(fd);
+	int ret = store ? store_init(store) : -ENOMEM;
+
+	if (ret)
 		free(store);
-		return ret;
-	}
-	store->max_batch = query.max_batch;
-	refstore_fork_add(store);
-	*result = store;
-	return 0;
+	else
+		*result = store;
+	return ret;
 }
 
 /* The same for a descriptor that nobody else knows yet, or a failed one. */
-static int adopt_new(int fd, struct refstore **result)
+static int wrap_new(int fd, struct refstore **result)
 {
-	int ret = fd < 0 ? fd : adopt(fd, result);
+	int ret = fd < 0 ? fd : wrap(fd, result);
 
 	if (ret && fd >= 0)
 		close(fd);
@@ -56,28 +69,76 @@ int refstore_open(struct refstore **store)
 	return refstore_open_path(REFSTORE_DEVICE, store);
 }
 
-int refstore_open_path(const char *path, struct refstore **store)
+static int count_forks(uint64_t *count)
 {
 	int ret = refstore_fork_lock();
-	int fd;
 
 	if (ret)
 		return ret;
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	ret = adopt_new(fd < 0 ? -errno : fd, store);
+	*count = refstore_fork_count();
 	refstore_fork_unlock();
-	return ret;
+	return 0;
 }
 
+/* Puts it on the list, unless there was a fork since they were counted. */
+static bool add_unless_forked(struct refstore *store, uint64_t forks)
+{
+	bool forked;
+
+	/* Cannot fail: they were counted under it. */
+	refstore_fork_lock();
+	forked = refstore_fork_count() != forks;
+	if (!forked)
+		refstore_fork_add(store);
+	refstore_fork_unlock();
+	return !forked;
+}
+
+/*
+ * A path can hang, on some file system, and then no fork must wait for it; so
+ * the file is opened without the lock. A child that was forked meanwhile has
+ * the descriptor, too: leave that session, which holds nothing, to the child.
+ */
+int refstore_open_path(const char *path, struct refstore **result)
+{
+	struct refstore *store;
+	uint64_t forks;
+	int fd, ret;
+
+	for (;;) {
+		ret = count_forks(&forks);
+		if (ret)
+			return ret;
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		ret = wrap_new(fd < 0 ? -errno : fd, &store);
+		if (ret)
+			return ret;
+		if (add_unless_forked(store, forks))
+			break;
+		close(fd);
+		free(store);
+	}
+	*result = store;
+	return 0;
+}
+
+/* A child that is forked meanwhile shares it as it did before the call. */
 int refstore_open_fd(int fd, struct refstore **store)
 {
-	int ret = refstore_fork_lock();
+	struct refstore *result;
+	int ret = wrap(fd, &result);
 
 	if (ret)
 		return ret;
-	ret = adopt(fd, store);
+	ret = refstore_fork_lock();
+	if (ret) {
+		free(result);
+		return ret;
+	}
+	refstore_fork_add(result);
 	refstore_fork_unlock();
-	return ret;
+	*store = result;
+	return 0;
 }
 
 void refstore_close(struct refstore *store)
@@ -119,7 +180,9 @@ int refstore_session_new(struct refstore *store, unsigned int flags,
 
 	if (ret)
 		return ret;
-	ret = adopt_new(refstore_session_fd(store, flags), result);
+	ret = wrap_new(refstore_session_fd(store, flags), result);
+	if (!ret)
+		refstore_fork_add(*result);
 	refstore_fork_unlock();
 	return ret;
 }

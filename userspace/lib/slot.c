@@ -70,10 +70,9 @@ static int transfer(struct refstore *store, unsigned long command,
 		};
 
 		ret = refstore_call(store, command, &args);
-		if (!ret)
-			*done += args.done;
-		else if (ret != -EINTR)
+		if (ret)
 			return ret;
+		*done += args.done;
 	}
 	return 0;
 }
@@ -81,13 +80,12 @@ static int transfer(struct refstore *store, unsigned long command,
 int refstore_read_slots(struct refstore *store, uint64_t object, size_t first,
 			uint64_t *handles, size_t count)
 {
-	size_t done, i;
+	size_t done;
 	int ret = transfer(store, REFSTORE_READ_SLOTS, object, first, handles,
 			   count, &done);
 
-	for (i = 0; ret && i < done; i++)
-		if (handles[i])
-			refstore_release(store, handles[i]);
+	if (ret)
+		refstore_release_many(store, handles, done);
 	return ret;
 }
 

@@ -14,6 +14,9 @@
 bool refstore_watch_call(struct refstore *store,
 			 const struct refstore_event *event);
 
+/* The session begins: 0 or a negative errno. */
+int refstore_watch_begin(struct watches *watches);
+
 /* The session ends. */
 void refstore_watch_end(struct watches *watches);
 void refstore_gc_callbacks_end(struct watches *watches);

@@ -4,12 +4,32 @@
  *
  * The notice of a death has a cookie, a number that was given with the request.
  * The library uses those with the highest bit for its callbacks, and counts
- * them up, so a notice never finds a callback that it was not meant for.
+ * them up, so a notice never finds a callback that it was not meant for. Nor
+ * does one that somebody else asked for, another process with a descriptor of
+ * the same session or an earlier struct refstore on it: each begins to count at
+ * random.
  */
 #include <search.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "watch.h"
+
+int refstore_watch_begin(struct watches *watches)
+{
+	uint64_t *first = &watches->last_cookie;
+
+	/* Early in a boot, what is not quite random does as well. */
+	if (getrandom(first, sizeof(*first), GRND_INSECURE) < 0)
+		return -errno;
+	pthread_mutex_init(&watches->lock, NULL);
+	return 0;
+}
+
+static uint64_t next_cookie(struct watches *watches)
+{
+	return ++watches->last_cookie | ~REFSTORE_COOKIE_MAX;
+}
 
 static int new_weak(struct refstore *store, uint32_t flags, uint64_t object,
 		    uint64_t cookie, uint64_t *weak)
@@ -110,7 +130,7 @@ static int add(struct refstore *store, uint64_t object, struct watch *watch)
 	struct watches *watches = &store->watches;
 	int ret;
 
-	watch->cookie = REFSTORE_COOKIE_MAX + ++watches->last_cookie;
+	watch->cookie = next_cookie(watches);
 	if (!tsearch(watch, &watches->by_cookie, by_cookie))
 		return -ENOMEM;
 	ret = new_weak(store, REFSTORE_WEAK_NOTIFY, object, watch->cookie,
