@@ -22,11 +22,9 @@
  *
  * First all suspects are taken for one component: that is enough when nobody
  * touches garbage, which is the rule, and needs no more than the list. Only
- * after that was touched are strong components worked out, by Tarjan's
- * algorithm ("Depth-first search and linear graph algorithms", 1972), made
- * iterative, in arrays. It emits them referred-to first; they are decided in
- * the reverse order (R7), so that all credits of a component are known before
- * it.
+ * after that was touched are strong components worked out (tarjan.c). They come
+ * referred-to first, and are decided in the reverse order (R7), so that all
+ * credits of a component are known before it.
  */
 #include <linux/limits.h>
 #include <linux/mm.h>
@@ -38,41 +36,11 @@
 #include "object.h"
 #include "scan.h"
 #include "slot.h"
+#include "tarjan.h"
 #include "trace.h"
 #include "weak.h"
 
 #define RS_KILL_SLICE	64U	/* members that die under one lock */
-#define RS_DECIDED	BIT(31)	/* in comp[]: of a component, not a visit */
-
-/**
- * struct rs_tarjan - strong components of the suspects
- * @low: least visit reachable; later see rs_missing()
- * @comp: number of the visit; then of the component, with RS_DECIDED
- * @parent: where the search came from
- * @cursor: the slot where it goes on
- * @order: from the front the members of finished components, one after the
- *         other; from the back the search's stack
- * @credit: edges from condemned components
- * @visits: visits so far
- * @comps: components so far
- * @emitted: entries in use at the front of @order
- * @stacked: and at its back
- *
- * All arrays are indexed by an object's place on the scan's list, which stands
- * in its @edges meanwhile.
- */
-struct rs_tarjan {
-	u32 *low;
-	u32 *comp;
-	u32 *parent;
-	u32 *cursor;
-	u32 *order;
-	u32 *credit;
-	u32 visits;
-	u32 comps;
-	u32 emitted;
-	u32 stacked;
-};
 
 /**
  * struct rs_component - suspects that live or die together
@@ -103,73 +71,6 @@ static void rs_member_prefetch(struct rs_component *comp, u32 i)
 		rs_slots_prefetch(rs_member(comp, i + RS_AHEAD_SLOTS));
 	if (i + RS_AHEAD_HEADER < comp->end)
 		prefetchw(rs_member(comp, i + RS_AHEAD_HEADER));
-}
-
-/* The suspect that a slot refers to, or NULL. */
-static struct rs_slotted *rs_suspect(struct rs_scan *scan, unsigned long slot)
-{
-	struct rs_slotted *child;
-
-	if (!slot || slot & RS_SLOT_LEAF)
-		return NULL;
-	child = rs_slotted(rs_slot_object(slot));
-	return rs_scan_is(scan, child, RS_EPOCH_CAPTURED) ? child : NULL;
-}
-
-/**
- * struct rs_targets - a walk through the suspects that slots refer to
- * @scan: the scan
- * @slotted: whose slots
- * @next: the slot after those in @slots
- * @at: the next one in @slots
- * @nr: how many are in @slots
- * @slots: some slots
- */
-struct rs_targets {
-	struct rs_scan *scan;
-	struct rs_slotted *slotted;
-	u32 next;
-	u32 at;
-	u32 nr;
-	unsigned long slots[RS_PEEK];
-};
-
-static void rs_targets_init(struct rs_targets *targets, struct rs_scan *scan,
-			    struct rs_slotted *slotted, u32 first)
-{
-	targets->scan = scan;
-	targets->slotted = slotted;
-	targets->next = first;
-	targets->at = 0;
-	targets->nr = 0;
-}
-
-/* The next suspect, or NULL. */
-static struct rs_slotted *rs_targets_next(struct rs_targets *targets)
-{
-	struct rs_slotted *target;
-
-	for (;;) {
-		while (targets->at < targets->nr) {
-			target = rs_suspect(targets->scan,
-					    targets->slots[targets->at++]);
-			if (target)
-				return target;
-		}
-		targets->nr = rs_slots_peek(targets->slotted, targets->next,
-					    targets->slots);
-		if (!targets->nr)
-			return NULL;
-		rs_scan_spend(targets->scan, targets->nr);
-		targets->next += targets->nr;
-		targets->at = 0;
-	}
-}
-
-/* The slot where a walk goes on. */
-static u32 rs_targets_cursor(const struct rs_targets *targets)
-{
-	return targets->next - (targets->nr - targets->at);
 }
 
 /*
@@ -529,119 +430,6 @@ static void rs_component_abort(struct rs_component *comp)
 				  comp->end - comp->first);
 }
 
-static void rs_tarjan_free(struct rs_tarjan *tarjan)
-{
-	kvfree(tarjan->low);
-	kvfree(tarjan->comp);
-	kvfree(tarjan->parent);
-	kvfree(tarjan->cursor);
-	kvfree(tarjan->order);
-	kvfree(tarjan->credit);
-}
-
-/*
- * All zero; a scan that gets no memory keeps what it has, and is tried again.
- */
-static bool rs_tarjan_alloc(struct rs_scan *scan, struct rs_tarjan *tarjan)
-{
-	const gfp_t gfp = RS_GFP & ~__GFP_ACCOUNT;	/* no user's call */
-	const u32 n = scan->len;
-
-	tarjan->low = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->comp = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->parent = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->cursor = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->order = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->credit = kvcalloc(n, sizeof(u32), gfp);
-	return tarjan->low && tarjan->comp && tarjan->parent &&
-	       tarjan->cursor && tarjan->order && tarjan->credit &&
-	       !rs_scan_starved(scan->heap);
-}
-
-static void rs_tarjan_visit(struct rs_tarjan *t, u32 size, u32 v, u32 parent)
-{
-	t->comp[v] = ++t->visits;
-	t->low[v] = t->visits;
-	t->parent[v] = parent;
-	t->order[size - ++t->stacked] = v;
-}
-
-/* The next suspect that slots of @slotted refer to, from *@cursor on. */
-static struct rs_slotted *rs_tarjan_next(struct rs_scan *scan,
-					 struct rs_slotted *slotted,
-					 u32 *cursor)
-{
-	struct rs_targets targets;
-	struct rs_slotted *child;
-
-	rs_targets_init(&targets, scan, slotted, *cursor);
-	child = rs_targets_next(&targets);
-	*cursor = rs_targets_cursor(&targets);
-	return child;
-}
-
-/* @v is finished: if it is a component's root, that is on top of the stack. */
-static void rs_tarjan_leave(struct rs_tarjan *t, u32 size, u32 v)
-{
-	u32 p = t->parent[v], w;
-
-	if (p != U32_MAX)
-		t->low[p] = min(t->low[p], t->low[v]);
-	if (t->low[v] != t->comp[v])
-		return;
-	do {
-		w = t->order[size - t->stacked--];
-		t->comp[w] = RS_DECIDED | t->comps;
-		t->order[t->emitted++] = w;
-	} while (w != v);
-	t->comps++;
-}
-
-static bool rs_tarjan_search(struct rs_scan *scan, struct rs_tarjan *t, u32 v)
-{
-	struct rs_slotted *child;
-	u32 w;
-
-	rs_tarjan_visit(t, scan->len, v, U32_MAX);
-	while (v != U32_MAX) {
-		if (!rs_scan_spend(scan, 1))
-			return false;
-		child = rs_tarjan_next(scan, *rs_scan_at(scan, v),
-				       &t->cursor[v]);
-		if (!child) {
-			rs_tarjan_leave(t, scan->len, v);
-			v = t->parent[v];
-			continue;
-		}
-		w = child->edges;
-		if (!t->comp[w]) {
-			rs_tarjan_visit(t, scan->len, w, v);
-			v = w;
-		} else if (!(t->comp[w] & RS_DECIDED)) {
-			t->low[v] = min(t->low[v], t->comp[w]);
-		}
-	}
-	return true;
-}
-
-static bool rs_tarjan_run(struct rs_scan *scan, struct rs_tarjan *t)
-{
-	u32 i;
-
-	for (i = 0; i < scan->len; i++) {
-		(*rs_scan_at(scan, i))->edges = i;
-		if (!rs_scan_spend(scan, 1))
-			return false;
-	}
-	for (i = 0; i < scan->len; i++) {
-		if (!t->comp[i] && !rs_tarjan_search(scan, t, i))
-			return false;
-		if (!rs_scan_spend(scan, 1))
-			return false;
-	}
-	return true;
-}
-
 /*
  * An aborted component gives no credit, so what it refers to fails by itself.
  */
@@ -694,10 +482,10 @@ bool rs_decide(struct rs_scan *scan)
 	scan->closed = false;
 	if (scan->stop)
 		return false;
-	if (rs_tarjan_alloc(scan, &tarjan) && rs_tarjan_run(scan, &tarjan))
+	if (rs_tarjan_run(scan, &tarjan))
 		rs_decide_components(scan, &tarjan);
 	else
 		rs_component_abort(&all);
-	rs_tarjan_free(&tarjan);
+	rs_tarjan_end(scan, &tarjan);
 	return !scan->stop;
 }

@@ -832,8 +832,8 @@ struct refstore_drop_saved {
  *
  * A weak handle counts as a handle of its session; where a notice is asked for, so
  * do those that were released with a notice that nobody has read yet. The first
- * one of an object costs the heap 56 bytes, even if the call fails afterwards. A clone of the
- * session has it as well, but gets no notice.
+ * one of an object costs the heap 56 bytes, even if the call fails afterwards. A
+ * clone of the session has it as well, but gets no notice.
  * A notice that was asked for is never lost, nor does it come twice; when the
  * object of a weak handle is dead already, it comes at once. It comes after
  * every weak handle of the object is dead, and if a scan found the object, every
