@@ -414,7 +414,7 @@ static void trigger_figures(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, heap->generation[1].figures.bytes, 500);
 	KUNIT_EXPECT_EQ(test, heap->generation[2].figures.bytes, 20);
 	KUNIT_EXPECT_EQ(test, heap->last_found.bytes, 20);
-	KUNIT_EXPECT_EQ(test, heap->most_found.bytes, 500);
+	KUNIT_EXPECT_EQ(test, heap->most_bytes, 500);
 }
 
 static struct kunit_case trigger_cases[] = {
