@@ -12,9 +12,8 @@ set -euo pipefail
 LOGS=$PROJECT/build/logs
 # KUnit counts scans: none shall come by itself because a machine is slow.
 NO_DELAYED_SCANS=scan_delay_ms=600000
-passed=0
-failed=0
-skipped=0
+# "PASSED FAILED SKIPPED" of each stage that has ended.
+RESULTS=$LOGS/results
 
 # Results of a log: TAP or KTAP, the cases and not their sums. A case of KUnit is
 # indented by four blanks below its suite; parameters stand deeper.
@@ -28,7 +27,7 @@ count() {
 	echo "$((ok - skip)) $not_ok $((skip + whole))"
 }
 
-# stage NAME INDENT COMMAND...: runs a command and adds up what it reports.
+# stage NAME INDENT COMMAND...: runs a command and notes what it reports.
 stage() {
 	local name=$1 indent=$2 start=$SECONDS log status=0 p f s
 	shift 2
@@ -36,8 +35,8 @@ stage() {
 	echo "== $name"
 	# The status is that of the command: nothing else here fails.
 	"$@" 2>&1 </dev/null | tee "$log" | { grep --line-buffered -E \
-		'not ok|^(# )?--- |# .*pass:|^[a-z.-]+: |complain' || true; } ||
-		status=$?
+		'not ok|^(# )?--- |# .*pass:|^[a-z.-]+: |complain' || true; } |
+		sed -u "s/^/$name: /" || status=$?
 	read -r p f s < <(count "$indent" "$log")
 	# A stage that ended badly, or reported nothing, is a failure by itself.
 	if ((status && !f)) || ((!p && !f)); then
@@ -45,9 +44,7 @@ stage() {
 		tail -n 30 "$log"
 		f=$((f + 1))
 	fi
-	passed=$((passed + p))
-	failed=$((failed + f))
-	skipped=$((skipped + s))
+	echo "$p $f $s" >>"$RESULTS"
 	echo "== $name: $p passed, $f failed, $s skipped ($((SECONDS - start)) s)"
 }
 
@@ -88,27 +85,58 @@ parse_arguments() {
 	model=()
 }
 
-main() {
-	local time each longer on_check on_stock model source
-	parse_arguments "$@"
-	mkdir -p "$LOGS"
-	"$VM_DIR/deps.sh" build vm kernels check python model
-	make -s -C "$PROJECT/userspace"
-	source=$("$VM_DIR/kernel.sh" source-6.12)
-	make -s -C "$PROJECT/tests/selftests" \
-		KSELFTEST="$source/tools/testing/selftests"
+# Two lanes, so that neither processor waits; the second has what needs no
+# kernel to be built, or gets it from Debian.
+first_lane() {
 	stage 'static checks' '' "$PROJECT/tests/check.sh"
-	stage 'model of the scanner' '' "$PROJECT/tests/model/run.sh" \
-		"${model[@]}"
 	stage 'KUnit, User Mode Linux with KASAN' '    ' \
 		"$VM_DIR/uml.sh" uml-kasan 'refstore*' \
 		"refstore.$NO_DELAYED_SCANS"
 	stage 'KUnit, checking kernel' '    ' kunit_on_check
 	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
+}
+
+second_lane() {
+	stage 'model of the scanner' '' "$PROJECT/tests/model/run.sh" \
+		"${model[@]}"
 	stage 'programs, 6.12' '' programs_on stock-6.12 m64 m32
 	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_stock[@]}"
-	echo "$passed passed, $failed failed, $skipped skipped"
-	((!failed))
+}
+
+# In a process group of its own, so that whoever ends us ends all of it.
+start_second_lane() {
+	set -m
+	second_lane &
+	second=$!
+	set +m
+	trap 'kill -TERM -- "-$second" 2>/dev/null || true' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+summary() {
+	awk -v lanes="$1" '{ p += $1; f += $2; s += $3 }
+		END {
+			f += NR < lanes # a stage that never came to its end
+			print p + 0 " passed, " f + 0 " failed, " s + 0 " skipped"
+			exit f > 0
+		}' "$RESULTS"
+}
+
+main() {
+	local time each longer on_check on_stock model source second
+	parse_arguments "$@"
+	mkdir -p "$LOGS"
+	: >"$RESULTS"
+	"$VM_DIR/deps.sh" build vm kernels check python model
+	make -s -C "$PROJECT/userspace"
+	source=$("$VM_DIR/kernel.sh" source-6.12)
+	make -s -C "$PROJECT/tests/selftests" \
+		KSELFTEST="$source/tools/testing/selftests"
+	start_second_lane
+	first_lane || true
+	wait "$second" || true
+	summary 7
 }
 
 main "$@"
