@@ -124,7 +124,7 @@ summary() {
 }
 
 main() {
-	local time each longer on_check on_stock model source second
+	local time each longer on_check on_stock model source
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	: >"$RESULTS"
