@@ -1,13 +1,57 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # In a guest: inserts the module, runs the programs and the library's and the
-# command's checks, removes the module.
+# command's checks, removes the module; then again and again, while a heap is
+# scanned whose owner was just killed.
 # usage: guest.sh refstore.ko m64|m32 [SECONDS for each program]
 set -euo pipefail
+
+UNLOADS=10
+
+# Tries again as long as the module is in use, for a minute.
+remove_module() {
+	local said tries=600
+	until said=$(rmmod refstore 2>&1); do
+		if [[ $said != *'in use'* && $said != *unavailable* ]] ||
+			! ((--tries)); then
+			echo "# $said"
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# The owner of a ring of $2 objects is killed in the midst of some scan.
+unload_under_scan() {
+	local module=$1 said owner
+	insmod "$module"
+	coproc build/selftests/m64/victim "$2"
+	owner=$COPROC_PID
+	read -r said <&"${COPROC[0]}" || return 1
+	[[ $said == scanned ]] || return 1
+	sleep "0.0$((RANDOM % 10))"
+	kill -KILL "$owner"
+	remove_module || return 1
+	wait "$owner" 2>/dev/null || true
+}
+
+unload_often() {
+	local module=$1 objects=100000 turn
+	# Where everything is checked it is slow as well.
+	[[ ! -e /proc/lockdep ]] || objects=10000
+	for ((turn = 1; turn <= UNLOADS; turn++)); do
+		if ! unload_under_scan "$module" "$objects"; then
+			echo "not ok $turn the module is removed under a scan"
+			return 1
+		fi
+		echo "ok $turn the module is removed under a scan"
+	done
+}
 
 insmod "$1"
 status=0
 tests/selftests/run.sh ${3:+-t "$3"} "build/selftests/$2" || status=1
 sh userspace/check/module.sh build/userspace || status=1
 rmmod refstore
+unload_often "$1" || status=1
 exit "$status"

@@ -97,6 +97,28 @@ static inline int rs_release(int fd, __u64 object)
 	return rs_call(fd, REFSTORE_RELEASE, &release);
 }
 
+/* @create: what is asked for; its @done says how many there are then */
+static inline int rs_create_many(int fd, struct refstore_create_many *create)
+{
+	create->size = sizeof(*create);
+	return rs_call(fd, REFSTORE_CREATE_MANY, create);
+}
+
+static inline int rs_release_many(int fd, const __u64 *handles, __u32 count,
+				  __u32 *done)
+{
+	struct refstore_release_many release = {
+		.size = sizeof(release),
+		.handles = rs_ptr(handles),
+		.count = count,
+	};
+	int ret = rs_call(fd, REFSTORE_RELEASE_MANY, &release);
+
+	if (done)
+		*done = release.done;
+	return ret;
+}
+
 static inline int rs_get_slot(int fd, __u64 object, __u32 index, __u64 *result)
 {
 	struct refstore_get_slot get = {
@@ -548,6 +570,35 @@ static inline struct refstore_op op_release(__u64 object)
 		.release = {
 			.size = sizeof(struct refstore_release),
 			.object = object,
+		},
+	};
+}
+
+/* Objects with slots, all empty. */
+static inline struct refstore_op op_create_many(__u32 count, __u32 nr_slots,
+						const __u64 *handles)
+{
+	return (struct refstore_op){
+		.command = REFSTORE_CMD_CREATE_MANY,
+		.create_many = {
+			.size = sizeof(struct refstore_create_many),
+			.flags = REFSTORE_CREATE_SLOTTED,
+			.handles = rs_ptr(handles),
+			.count = count,
+			.nr_slots = nr_slots,
+		},
+	};
+}
+
+static inline struct refstore_op op_release_many(__u32 count,
+						 const __u64 *handles)
+{
+	return (struct refstore_op){
+		.command = REFSTORE_CMD_RELEASE_MANY,
+		.release_many = {
+			.size = sizeof(struct refstore_release_many),
+			.handles = rs_ptr(handles),
+			.count = count,
 		},
 	};
 }

@@ -267,7 +267,10 @@ TEST_F(gc, test_collect_generations)
 	EXPECT_EQ(-EINVAL, rs_collect_generation(self->fd, 3, NULL));
 }
 
-/* gc.enable(), gc.disable(), gc.isenabled() */
+/*
+ * gc.enable(), gc.disable(), gc.isenabled(): whether collections come by
+ * themselves is what was set last, and can be asked.
+ */
 TEST_F(gc, test_enable_disable)
 {
 	struct refstore_tune tune = {};
@@ -607,6 +610,7 @@ TEST_F(gc, test_collect)
 	EXPECT_EQ(1, seen[1].reclaimed);
 }
 
+/* What is told of a collection names the generation that was asked for. */
 TEST_F(gc, test_collect_generation)
 {
 	struct refstore_event seen[4];

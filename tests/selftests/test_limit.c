@@ -173,6 +173,50 @@ TEST_F(limit, exactly)
 	}
 }
 
+/* Of many at once, those that there is room for, and no handles beyond. */
+TEST_F(limit, many)
+{
+	static const __u32 rooms[] = { 1, 10, 63, 64, 65, 100, 128 };
+	__u64 handles[300], refused[300], size;
+	struct refstore_create_many create = { .data_len = 100 };
+	char kind = variant->name[4];
+	__u32 done;
+	size_t i, j;
+
+	size = used(self, kind);
+	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 100, &handles[0]));
+	size = used(self, kind) - size;
+	ASSERT_EQ(0, rs_release(self->fd, handles[0]));
+	for (i = 0; i < ARRAY_SIZE(rooms); i++) {
+		SET_LIMIT(used(self, kind) + rooms[i] * size);
+		create.count = 300;
+		create.handles = rs_ptr(handles);
+		memset(handles, 0x55, sizeof(handles));
+		ASSERT_EQ(0, rs_create_many(self->fd, &create));
+		EXPECT_EQ(rooms[i], create.done);
+		for (j = 0; j < 300; j++) {
+			ASSERT_EQ(j < create.done ? 1 : -EBADF,
+				  rs_refs(self->fd, handles[j]));
+		}
+		ASSERT_EQ(0, rs_before(self->fd, &self->before));
+		create.handles = rs_ptr(refused);
+		EXPECT_EQ(-EDQUOT, rs_create_many(self->fd, &create));
+		create.count = 1;
+		EXPECT_EQ(-EDQUOT, rs_create_many(self->fd, &create));
+		EXPECT_TRUE(rs_unchanged(self->fd, &self->before));
+		rs_before_free(&self->before);
+		/* They make room again, at once. */
+		ASSERT_EQ(0, rs_release_many(self->fd, handles, rooms[i],
+					     &done));
+		EXPECT_EQ(rooms[i], done);
+		create.count = rooms[i];
+		ASSERT_EQ(0, rs_create_many(self->fd, &create));
+		EXPECT_EQ(rooms[i], create.done);
+		ASSERT_EQ(0, rs_release_many(self->fd, refused, rooms[i],
+					     NULL));
+	}
+}
+
 /* At the limit: what needs more of it is refused and changes nothing. */
 TEST_F(limit, what_is_refused)
 {

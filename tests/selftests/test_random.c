@@ -15,7 +15,7 @@ enum {
 	SLOTS = 48,		/* of an object, at most; some have many more */
 	WIDE = 700,
 	DATA = 120,
-	MANY = 12,		/* slots that are read or written at once */
+	MANY = 12,		/* slots read or written, objects made at once */
 	OPS = 150,		/* of a batch, at most */
 	COMPARE = 1000,		/* operations between comparisons */
 };
@@ -50,6 +50,7 @@ struct session {
 struct outcome {
 	int error;
 	struct object *created;
+	struct object *made[MANY];	/* by one that makes many */
 	struct handle **minted;
 	size_t nr_minted;
 	unsigned char data[DATA];	/* expected of a read */
@@ -290,6 +291,98 @@ static void do_release(RANDOM *self)
 		return;
 	*op = op_release(handle->value);
 	drop_handle(self, handle);
+	self->nr_ops++;
+}
+
+/* Alike, and all of the same data and seals. */
+static void shape_many(RANDOM *self, struct object **objects, __u32 count,
+		       const struct refstore_create_many *create,
+		       const unsigned char *data)
+{
+	__u32 i;
+
+	(void)self;
+	for (i = 0; i < count; i++) {
+		objects[i]->slotted = create->nr_slots ||
+				      create->flags & REFSTORE_CREATE_SLOTTED;
+		objects[i]->nr_slots = create->nr_slots;
+		objects[i]->data_len = create->data_len;
+		objects[i]->seals = create->flags & REFSTORE_SEAL_SLOTS;
+		memcpy(objects[i]->data, data + i * create->data_len,
+		       create->data_len);
+	}
+}
+
+/* Their handles are known after the batch only. */
+static void do_create_many(RANDOM *self)
+{
+	struct outcome *outcome;
+	struct refstore_op *op = next_op(self, &outcome);
+	__u64 *array = self->arrays[self->nr_ops];
+	unsigned char *data = self->buffers[self->nr_ops];
+	__u32 i, count = 1 + below(self, MANY);
+	struct handle *minted;
+
+	if (self->session->nr_handles + MANY > HANDLES)
+		return;
+	*op = op_create_many(count, below(self, 2) ? below(self, 5) : 0, array);
+	if (below(self, 2))
+		op->create_many.flags = below(self, 4) ? 0 :
+					REFSTORE_SEAL_SLOTS;
+	op->create_many.data_len = below(self, DATA / count + 1);
+	for (i = 0; i < DATA; i++)
+		data[i] = below(self, 3) ? rs_random(&self->seed) : 0;
+	op->create_many.data = rs_ptr(data);
+	for (i = 0; i < count; i++) {
+		outcome->made[i] = new_object(self);
+		if (!outcome->made[i])
+			break;
+	}
+	if (i < count || below(self, 30) == 0) {
+		while (i--)
+			outcome->made[i]->used = false;
+		op->create_many.type = ~0U;
+		outcome->error = -EINVAL;
+		self->nr_ops++;
+		return;
+	}
+	shape_many(self, outcome->made, count, &op->create_many, data);
+	outcome->done = count;
+	for (i = 0; i < count; i++) {
+		minted = new_handle(self->session, 0, outcome->made[i]);
+		minted->pending = true;
+		self->minted[self->nr_ops][i] = minted;
+	}
+	self->nr_ops++;
+}
+
+/* Handles, and now and then nothing, or what ends it there. */
+static void do_release_many(RANDOM *self)
+{
+	struct outcome *outcome;
+	struct refstore_op *op = next_op(self, &outcome);
+	__u64 *array = self->arrays[self->nr_ops];
+	__u32 i, count = 1 + below(self, MANY);
+	struct handle *handle;
+	bool ended = false;
+
+	for (i = 0; i < count; i++) {
+		handle = any_handle(self);
+		array[i] = 0;
+		if (below(self, 40) == 0) {
+			array[i] = self->session->stale[below(self, 16)];
+			array[i] = array[i] >> 63 ? 0 : array[i];
+			ended |= array[i] != 0;
+		} else if (handle && below(self, 8)) {
+			array[i] = handle->value;
+			if (!ended)
+				drop_handle(self, handle);
+		}
+		outcome->done += !ended;
+	}
+	*op = op_release_many(count, array);
+	if (!outcome->done)
+		outcome->error = -EBADF;
 	self->nr_ops++;
 }
 
@@ -577,7 +670,8 @@ static void do_one(RANDOM *self)
 		do_release, do_release, do_release, do_stale, do_get_slot,
 		do_get_slot, do_set_slot, do_set_slot, do_set_slot, do_set_slot,
 		do_cas_slot, do_cas_slot, do_read_slots, do_write_slots,
-		do_resize, do_write, do_read, do_root,
+		do_resize, do_write, do_read, do_root, do_create_many,
+		do_release_many, do_release_many,
 	};
 
 	if (self->session->nr_handles > HANDLES - 20)
@@ -606,12 +700,44 @@ static int run(RANDOM *self)
 	return ret ?: batch.done == self->nr_ops ? 0 : -EPROTO;
 }
 
+/* The handles that an operation wrote to its array are known now. */
+static void learn_many(struct __test_metadata *_metadata, RANDOM *self,
+		       unsigned int op)
+{
+	struct handle *minted;
+	unsigned int i;
+
+	for (i = 0; i < MANY; i++) {
+		minted = self->minted[op][i];
+		if (!minted)
+			continue;
+		ASSERT_NE(0, self->arrays[op][i]);
+		minted->value = self->arrays[op][i];
+		minted->pending = false;
+	}
+}
+
+/* And the ids of what it made, each of which has its first handle. */
+static void learn_ids(struct __test_metadata *_metadata, RANDOM *self,
+		      struct outcome *outcome)
+{
+	__u64 *array = self->arrays[outcome - self->outcomes], id;
+	unsigned int i;
+
+	for (i = 0; i < outcome->done; i++) {
+		id = rs_id(self->session->fd, array[i]);
+		ASSERT_LT(self->last_id, id);
+		self->last_id = id;
+		outcome->made[i]->id = id;
+	}
+}
+
 /* Compares the answers with the model's and learns what the handles are. */
 static void check(struct __test_metadata *_metadata, RANDOM *self)
 {
 	struct outcome *outcome;
 	struct refstore_op *op;
-	unsigned int i, j;
+	unsigned int i;
 
 	for (i = 0; i < self->nr_ops; i++) {
 		op = &self->ops[i];
@@ -627,15 +753,19 @@ static void check(struct __test_metadata *_metadata, RANDOM *self)
 			self->last_id = op->create.id;
 			outcome->created->id = op->create.id;
 		}
+		if (op->command == REFSTORE_CMD_RELEASE_MANY) {
+			ASSERT_EQ(outcome->done, op->release_many.done);
+			continue;
+		}
+		if (op->command == REFSTORE_CMD_CREATE_MANY) {
+			ASSERT_EQ(outcome->done, op->create_many.done);
+			learn_many(_metadata, self, i);
+			learn_ids(_metadata, self, outcome);
+			continue;
+		}
 		if (op->command == REFSTORE_CMD_READ_SLOTS) {
 			ASSERT_EQ(outcome->done, op->slots.done);
-			for (j = 0; j < MANY; j++) {
-				if (!self->minted[i][j])
-					continue;
-				ASSERT_NE(0, self->arrays[i][j]);
-				self->minted[i][j]->value = self->arrays[i][j];
-				self->minted[i][j]->pending = false;
-			}
+			learn_many(_metadata, self, i);
 			continue;
 		}
 		if (op->command == REFSTORE_CMD_WRITE_SLOTS)

@@ -21,10 +21,11 @@ _Static_assert(offsetof(struct refstore_op, create) == 8, "union moved");
 _Static_assert(REFSTORE_QUERY == 0xbc40, "command has a new number");
 _Static_assert(REFSTORE_TYPE_NAME == 0xbc56, "command has a new number");
 _Static_assert(REFSTORE_DROP_SAVED == 0xbc5c, "command has a new number");
+_Static_assert(REFSTORE_RELEASE_MANY == 0xbc5e, "command has a new number");
 
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
-#define LAST REFSTORE_CMD_DROP_SAVED
+#define LAST REFSTORE_CMD_RELEASE_MANY
 #define LARGEST 4096	/* bytes of any struct: a page */
 
 union argument {
@@ -54,6 +55,8 @@ union argument {
 	struct refstore_generation generation;
 	struct refstore_freeze freeze;
 	struct refstore_drop_saved drop_saved;
+	struct refstore_create_many create_many;
+	struct refstore_release_many release_many;
 	char bytes[LARGEST + 8];
 };
 
@@ -350,6 +353,32 @@ FILL(drop_saved)
 	self->arg.drop_saved.flags = 0;
 }
 
+FILL(create_many)
+{
+	struct refstore_create_many *create = &self->arg.create_many;
+
+	create->flags = 0;
+	create->data = rs_ptr(self->data);
+	create->handles = rs_ptr(self->handles);
+	create->type = REFSTORE_TYPE_LIST;
+	create->count = 4;
+	create->data_len = sizeof(self->data) / 4;
+	create->nr_slots = 2;
+	create->reserved = 0;
+}
+
+FILL(release_many)
+{
+	struct refstore_release_many *release = &self->arg.release_many;
+
+	rs_dup(self->fd, self->leaf, &self->handles[0]);
+	self->handles[1] = 0;
+	rs_dup(self->fd, self->node, &self->handles[2]);
+	release->flags = 0;
+	release->handles = rs_ptr(self->handles);
+	release->count = 3;
+}
+
 #define RESERVED(struct_type, field)					\
 	.reserved = offsetof(struct struct_type, field),		\
 	.reserved_bytes = sizeof(((struct struct_type *)0)->field)
@@ -518,6 +547,20 @@ FIXTURE_VARIANT_ADD(uapi, drop_saved)
 {
 	.command = REFSTORE_CMD_DROP_SAVED, .first = 16,
 	.fill = fill_drop_saved, .answers = UNDONE,
+};
+FIXTURE_VARIANT_ADD(uapi, create_many)
+{
+	.command = REFSTORE_CMD_CREATE_MANY, .first = 48,
+	.fill = fill_create_many,
+	.flags = REFSTORE_CREATE_SLOTTED | REFSTORE_SEAL_DATA |
+		 REFSTORE_SEAL_SLOTS,
+	RESERVED(refstore_create_many, reserved),
+	.answers = UNDONE, .in_batch = true,
+};
+FIXTURE_VARIANT_ADD(uapi, release_many)
+{
+	.command = REFSTORE_CMD_RELEASE_MANY, .first = 24,
+	.fill = fill_release_many, .answers = UNDONE, .in_batch = true,
 };
 
 FIXTURE_SETUP(uapi)
@@ -1032,6 +1075,94 @@ TEST_F(pointers, write_slots)
 			  heap.edges[i].to == heap.edges[i].from);
 	}
 	rs_heap_free(&heap);
+}
+
+/* As many objects are there as the call says, and none that it does not. */
+static void expect_made(struct __test_metadata *_metadata,
+			FIXTURE_DATA(pointers) *self,
+			struct refstore_create_many *create, __u64 *handles,
+			__u32 most)
+{
+	struct rs_figures figures;
+	__u32 i;
+	int ret = rs_create_many(self->fd, create);
+
+	if (ret || !most) {
+		EXPECT_FAILS(EFAULT, ret);
+		return;
+	}
+	EXPECT_LE(1, create->done);
+	ASSERT_GE(most, create->done);
+	ASSERT_EQ(0, rs_heap_figures(self->fd, &figures));
+	EXPECT_EQ(self->before.figures.handles + create->done, figures.handles);
+	EXPECT_EQ(self->before.figures.objects + create->done, figures.objects);
+	for (i = 0; i < create->done; i++) {
+		EXPECT_EQ(1, rs_refs(self->fd, handles[i]));
+		EXPECT_EQ(0, rs_release(self->fd, handles[i]));
+	}
+	EXPECT_TRUE(rs_unchanged(self->fd, &self->before));
+}
+
+static const __u32 counts[] = { 1, 7, 63, 64, 65, 200, 1000 };
+
+TEST_F(pointers, create_many)
+{
+	static __u64 handles[1000];
+	struct refstore_create_many create;
+	__u32 count, most;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		count = counts[i];
+		most = variant->straddles ? count / 2 : 0;
+		create = (struct refstore_create_many){
+			.count = count,
+			.handles = place(self, variant,
+					 count / 2 * 2 * sizeof(*handles)),
+		};
+		expect_made(_metadata, self, &create,
+			    (__u64 *)self->end - most, most);
+		create = (struct refstore_create_many){
+			.count = count,
+			.handles = rs_ptr(handles),
+			.data_len = 10,
+			.data = place(self, variant, count / 2 * 2 * 10),
+		};
+		expect_made(_metadata, self, &create, handles, most);
+	}
+}
+
+/* As many handles are stale as the call says, and the others are not. */
+TEST_F(pointers, release_many)
+{
+	struct refstore_release_many release = { .size = sizeof(release) };
+	static __u64 dups[1000];
+	__u32 count, most, j;
+	size_t i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		count = counts[i];
+		most = variant->straddles ? count / 2 : 0;
+		ASSERT_EQ(0, rs_repeat(self->fd, op_dup(self->leaf), count,
+				       dups));
+		memcpy((__u64 *)self->end - most, dups, most * sizeof(*dups));
+		release.handles = place(self, variant, 2 * most * sizeof(*dups));
+		release.count = count;
+		ret = rs_call(self->fd, REFSTORE_RELEASE_MANY, &release);
+		if (ret) {
+			EXPECT_EQ(-EFAULT, ret);
+			release.done = 0;
+		} else {
+			EXPECT_LE(1, release.done);
+			EXPECT_GE(most, release.done);
+		}
+		for (j = 0; j < count; j++) {
+			EXPECT_EQ(j < release.done ? -EBADF : 0,
+				  rs_release(self->fd, dups[j]));
+		}
+		EXPECT_TRUE(rs_unchanged(self->fd, &self->before));
+	}
 }
 
 /* Handles that could not be told are not minted. */

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 #include "refstore_heap.h"
 
@@ -62,6 +63,22 @@ static bool nothing(int fd)
 		return false;
 	ret = rs_read_events(fd, &event, 1);
 	return !rs_nonblock(fd, false) && ret == -EAGAIN;
+}
+
+/* Whether a process sleeps. */
+static bool asleep(pid_t pid)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(file);
+	return state == 'S';
 }
 
 /* The next event is there, and is this death. */
@@ -936,6 +953,198 @@ TEST_F(weak, bad_address)
 	EXPECT_TRUE(nothing(self->fd));
 }
 
+/* An object that dies, and whose weak handle goes before its notice is read. */
+static int leave_notice(int fd, __u64 cookie)
+{
+	__u64 leaf, weak;
+	int ret = rs_leaf(fd, NULL, 1, &leaf);
+
+	if (ret)
+		return ret;
+	ret = rs_weak(fd, leaf, REFSTORE_WEAK_NOTIFY, cookie, &weak);
+	rs_release(fd, leaf);
+	return ret ? ret : rs_release(fd, weak);
+}
+
+/*
+ * Handles and what is unread of released ones together reach the limit, where a
+ * notice is asked for; reading makes room.
+ */
+static void expect_notice_limit(struct __test_metadata *_metadata, int fd,
+				__u64 kept)
+{
+	struct refstore_event events[20];
+	struct refstore_op op;
+	struct refstore_batch batch;
+	__u64 weak;
+	int n;
+
+	/* 2 handles and a third for each that is left; the 18th has no room. */
+	for (n = 0; n < 17; n++) {
+		ASSERT_EQ(0, leave_notice(fd, n));
+	}
+	EXPECT_EQ(-EDQUOT, leave_notice(fd, n));
+	ASSERT_EQ(0, rs_weak(fd, kept, REFSTORE_WEAK_NOTIFY, 100, &weak));
+	EXPECT_EQ(-EDQUOT, rs_weak(fd, kept, REFSTORE_WEAK_NOTIFY, 101, &weak));
+	EXPECT_EQ(-EDQUOT, rs_weak(fd, weak, REFSTORE_WEAK_NOTIFY, 101, &weak));
+	op = op_weak(kept, REFSTORE_WEAK_NOTIFY, 101);
+	ASSERT_EQ(0, rs_batch(fd, 0, &op, 1, &batch));
+	EXPECT_EQ(-EDQUOT, op.error);
+	/* What asks for none is a handle, and no more. */
+	EXPECT_EQ(3, rs_handles(fd));
+	EXPECT_EQ(0, rs_weak(fd, kept, 0, 0, &weak));
+	EXPECT_EQ(0, rs_release(fd, weak));
+	/* One for each that is read, and all of them. */
+	for (n = 0; n < 3; n++) {
+		ASSERT_EQ(1, rs_read_events(fd, events, 1));
+		EXPECT_EQ(n, events[0].cookie);
+		EXPECT_EQ(0, rs_weak(fd, kept, REFSTORE_WEAK_NOTIFY, 102,
+				     &weak));
+		EXPECT_EQ(-EDQUOT, rs_weak(fd, kept, REFSTORE_WEAK_NOTIFY, 103,
+					   &weak));
+	}
+	EXPECT_EQ(14, rs_read_events(fd, events, 20));
+	for (n = 0; n < 14; n++) {
+		EXPECT_EQ(0, rs_weak(fd, kept, REFSTORE_WEAK_NOTIFY, 102,
+				     &weak));
+	}
+	EXPECT_EQ(-EDQUOT, rs_weak(fd, kept, REFSTORE_WEAK_NOTIFY, 103, &weak));
+}
+
+TEST_F(weak, unread_count)
+{
+	unsigned long old = set_max_handles(20);
+
+	if (!old)
+		SKIP(return, "the limit cannot be set");
+	expect_notice_limit(_metadata, self->fd, self->node);
+	EXPECT_EQ(20, set_max_handles(old));
+	EXPECT_EQ(0, leave_notice(self->fd, 200));
+}
+
+/* A notice whose weak handle is there still counts once, as that handle. */
+TEST_F(weak, unread_held)
+{
+	__u64 weak = NOTIFY(self->leaf, 1), again, id;
+	unsigned long old;
+
+	id = rs_id(self->fd, self->leaf);
+	ASSERT_EQ(0, rs_release(self->fd, self->leaf));
+	old = set_max_handles(3);
+	if (!old)
+		SKIP(return, "the limit cannot be set");
+	/* The node's, and this. */
+	EXPECT_EQ(0, rs_weak(self->fd, self->node, REFSTORE_WEAK_NOTIFY, 2,
+			     &again));
+	EXPECT_EQ(0, rs_release(self->fd, again));
+	/* Released, it counts as unread instead. */
+	EXPECT_EQ(0, rs_release(self->fd, weak));
+	EXPECT_EQ(0, rs_weak(self->fd, self->node, REFSTORE_WEAK_NOTIFY, 3,
+			     &again));
+	EXPECT_EQ(-EDQUOT, rs_weak(self->fd, self->node, REFSTORE_WEAK_NOTIFY,
+				   4, &weak));
+	EXPECT_EQ(3, set_max_handles(old));
+	EXPECT_DEATH(1, 1, id);
+	EXPECT_TRUE(nothing(self->fd));
+}
+
+/* What nobody will read any more goes with the session, however much it is. */
+TEST_F(weak, closed_with_many)
+{
+	const unsigned int many = rs_size(20000);
+	__u64 bytes = heap_bytes(self->fd), leaf, *weak;
+	unsigned int i;
+	int other, turn;
+
+	weak = calloc(many, sizeof(*weak));
+	for (turn = 0; turn < 4; turn++) {
+		other = rs_session_new(self->fd, 0);
+		ASSERT_LE(0, other);
+		ASSERT_EQ(0, rs_leaf(other, NULL, 1, &leaf));
+		for (i = 0; i < many; i++)
+			weak[i] = weak_of(_metadata, other, leaf,
+					  REFSTORE_WEAK_NOTIFY, i);
+		ASSERT_EQ(0, rs_release(other, leaf));
+		/* All, half or none of the weak handles are there still. */
+		if (turn % 2)
+			ASSERT_EQ(0, rs_release_all(other, weak,
+						    many / (turn > 1 ? 1 : 2)));
+		if (turn == 3)
+			ASSERT_EQ(1, rs_read_events(other,
+				  (struct refstore_event[1]){}, 1));
+		EXPECT_EQ(0, close(other));
+		ASSERT_TRUE(rs_wait_until(rs_alone(self->fd), RS_SOON));
+		ASSERT_TRUE(rs_wait_until(rs_no_backlog(self->fd), RS_SOON));
+		EXPECT_EQ(2, rs_objects(self->fd));
+		EXPECT_EQ(2, rs_handles(self->fd));
+		EXPECT_EQ(bytes, heap_bytes(self->fd));
+	}
+	free(weak);
+}
+
+/* Room for more does not make a call wait that has something to say. */
+TEST_F(weak, in_pieces)
+{
+	struct refstore_event events[3];
+	struct iovec pieces[] = {
+		{ .iov_base = &events[0], .iov_len = sizeof(events[0]) },
+		{ .iov_base = &events[1], .iov_len = sizeof(events[1]) },
+	}, halves[] = {
+		{ .iov_base = &events[0], .iov_len = 32 },
+		{ .iov_base = &events[1], .iov_len = 48 },
+		{ .iov_base = &events[2], .iov_len = 16 },
+	};
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, leave_notice(self->fd, i));
+		ASSERT_EQ(64, readv(self->fd, pieces, 2));
+		EXPECT_EQ(i, events[0].cookie);
+	}
+	for (; i < 6; i++) {
+		ASSERT_EQ(0, leave_notice(self->fd, i));
+	}
+	ASSERT_EQ(128, readv(self->fd, pieces, 2));
+	EXPECT_EQ(3, events[0].cookie);
+	EXPECT_EQ(4, events[1].cookie);
+	/* One that lies in two of them. */
+	ASSERT_EQ(64, readv(self->fd, halves, 3));
+	EXPECT_EQ(6, events[0].seq);
+	EXPECT_EQ(5, events[0].cookie);
+	EXPECT_TRUE(nothing(self->fd));
+	ASSERT_EQ(0, rs_nonblock(self->fd, true));
+	EXPECT_EQ(-1, readv(self->fd, pieces, 2));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_EQ(-1, readv(self->fd, halves, 1));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+/* Who does not want to wait does not, neither for an event nor for a reader. */
+TEST_F(weak, without_waiting)
+{
+	struct refstore_event event;
+	pid_t child;
+	int turn;
+
+	NOTIFY(self->node, 9);
+	for (turn = 0; turn < 20; turn++) {
+		child = rs_fork();
+		if (!child)
+			_exit(rs_read_events(self->fd, &event, 1) != 1);
+		ASSERT_TRUE(rs_wait_until(asleep(child), RS_SOON));
+		ASSERT_EQ(0, rs_nonblock(self->fd, true));
+		EXPECT_EQ(-EAGAIN, rs_read_events(self->fd, &event, 1));
+		ASSERT_EQ(0, rs_nonblock(self->fd, false));
+		ASSERT_EQ(0, leave_notice(self->fd, turn));
+		EXPECT_EQ(0, rs_wait_child(child));
+	}
+	ASSERT_EQ(0, rs_nonblock(self->fd, true));
+	ASSERT_EQ(0, leave_notice(self->fd, turn));
+	EXPECT_EQ(1, rs_read_events(self->fd, &event, 1));
+	EXPECT_EQ(turn, event.cookie);
+	EXPECT_EQ(-EAGAIN, rs_read_events(self->fd, &event, 1));
+}
+
 /* As many as one likes on one object. */
 TEST_F(weak, many)
 {
@@ -974,22 +1183,6 @@ TEST_F(weak, many)
 }
 
 /* --- Waiting ---------------------------------------------------------- */
-
-/* Whether a process sleeps. */
-static bool asleep(pid_t pid)
-{
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	fclose(file);
-	return state == 'S';
-}
 
 /* Who waits for an event is woken by a death in another process. */
 TEST_F(weak, woken)
