@@ -614,9 +614,9 @@ static void freezer_round(struct freezers *freezers, int which)
 		ret = rs_freeze(fd, REFSTORE_FREEZE_NONE, NULL);
 		ret = ret ?: rs_collect_generation(fd, 0, NULL);
 	} else {
+		/* Thawed at last: thawing again would make up for a loss. */
 		ret = rs_freeze(fd, REFSTORE_FREEZE_ALL, NULL);
 		ret = ret ?: rs_freeze(fd, REFSTORE_FREEZE_NONE, NULL);
-		ret = ret ?: rs_freeze(fd, REFSTORE_FREEZE_ALL, NULL);
 	}
 	if (ret)
 		freezers->failed[which] = ret;
