@@ -59,7 +59,7 @@ static const char *set_up_faults(void)
 	return NULL;
 }
 
-enum { SLOTS = 700, MANY = 200, LONG = 20000, CHAIN = 100 };
+enum { SLOTS = 700, MANY = 200, LONG = 20000, CHAIN = 100, PART = 64 };
 
 FIXTURE(fault)
 {
@@ -69,7 +69,7 @@ FIXTURE(fault)
 	/* Made anew for each try. */
 	int fd, other, opened;
 	__u64 heap;
-	__u64 node, leaf, wide, chain, ring;
+	__u64 node, leaf, wide, chain, ring, weak;
 	__u32 done;
 	__u64 slots[SLOTS];
 	struct refstore_op ops[MANY];
@@ -80,6 +80,8 @@ FIXTURE(fault)
 FIXTURE_VARIANT(fault)
 {
 	int (*call)(FIXTURE_DATA(fault) *self);
+	/* What must have been done before; NULL: nothing. */
+	int (*prepare)(FIXTURE_DATA(fault) *self);
 	/*
 	 * What was done before an answer could not be given stands; and no
 	 * handle is one that the caller was not told.
@@ -319,6 +321,118 @@ CALL(batch)
 	return rs_batch(self->fd, 0, self->ops, i, &batch);
 }
 
+/* In more than one part. */
+CALL(create_many)
+{
+	struct refstore_create_many create = {
+		.data = rs_ptr(self->data),
+		.handles = rs_ptr(self->slots),
+		.count = PART + 2,
+		.data_len = 100,
+		.nr_slots = 2,
+	};
+
+	return rs_create_many(self->fd, &create);
+}
+
+CALL(create_many_leaves)
+{
+	struct refstore_create_many create = {
+		.data = rs_ptr(self->data),
+		.handles = rs_ptr(self->slots),
+		.count = PART + 2,
+		.data_len = 40,
+	};
+
+	return rs_create_many(self->fd, &create);
+}
+
+/* The last ones take much with them, and make a candidate. */
+CALL(prepare_release_many)
+{
+	self->slots[PART] = self->chain;
+	self->slots[PART + 1] = self->wide;
+	self->slots[PART + 2] = self->ring;
+	return rs_repeat(self->fd, op_dup(self->leaf), PART, self->slots);
+}
+
+CALL(release_many)
+{
+	return rs_release_many(self->fd, self->slots, PART + 3, &self->done);
+}
+
+/* The object's first one, which costs the heap something even if it fails. */
+CALL(weak_first)
+{
+	return rs_weak(self->fd, self->node, 0, 0, &self->slots[0]);
+}
+
+CALL(weak)
+{
+	return rs_weak(self->fd, self->leaf, 0, 0, &self->slots[0]);
+}
+
+CALL(weak_notify)
+{
+	return rs_weak(self->fd, self->weak, REFSTORE_WEAK_NOTIFY, 7,
+		       &self->slots[0]);
+}
+
+CALL(upgrade)
+{
+	return rs_upgrade(self->fd, self->weak, &self->slots[0]);
+}
+
+/* A session's first wish to be told of scans needs room for events. */
+CALL(watch_scans)
+{
+	return rs_watch_scans(self->fd, true);
+}
+
+CALL(tune)
+{
+	struct refstore_tune tune = {
+		.flags = REFSTORE_TUNE_SAVE | REFSTORE_TUNE_EVENTS |
+			 REFSTORE_TUNE_DELAY | REFSTORE_TUNE_THRESHOLD,
+		.save = 1,
+		.events = 1,
+		.threshold = { 1000000, 100, 100 },
+		.delay = { 1000000, 1000000, 1000000 },
+	};
+
+	return rs_tune(self->fd, &tune);
+}
+
+CALL(generation)
+{
+	struct refstore_generation figures;
+
+	return rs_generation(self->fd, 1, &figures);
+}
+
+CALL(freeze)
+{
+	return rs_freeze(self->fd, REFSTORE_FREEZE_ALL, NULL);
+}
+
+CALL(unfreeze)
+{
+	return rs_freeze(self->fd, REFSTORE_FREEZE_NONE, NULL);
+}
+
+CALL(prepare_drop_saved)
+{
+	__u64 ring;
+
+	return rs_save(self->fd, true) ?: rs_ring(self->fd, 100, 1, &ring) ?:
+	       rs_release(self->fd, ring) ?: rs_collect(self->fd, NULL);
+}
+
+CALL(drop_saved)
+{
+	return rs_drop_saved(self->fd, NULL);
+}
+
 #define VARIANT(name, ...)						\
 	FIXTURE_VARIANT_ADD(fault, name) { .call = call_##name, __VA_ARGS__ }
 VARIANT(open);
@@ -355,6 +469,19 @@ VARIANT(collect);
 VARIANT(walk);
 VARIANT(walk_mint, .stands = true);
 VARIANT(batch, .stands = true);
+VARIANT(create_many, .stands = true);
+VARIANT(create_many_leaves, .stands = true);
+VARIANT(release_many, .prepare = call_prepare_release_many, .stands = true);
+VARIANT(weak_first, .stands = true);
+VARIANT(weak);
+VARIANT(weak_notify);
+VARIANT(upgrade);
+VARIANT(watch_scans);
+VARIANT(tune);
+VARIANT(generation);
+VARIANT(freeze);
+VARIANT(unfreeze, .prepare = call_freeze);
+VARIANT(drop_saved, .prepare = call_prepare_drop_saved);
 
 FIXTURE_SETUP(fault)
 {
@@ -427,6 +554,7 @@ static void make_heap(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, rs_chain(self->fd, CHAIN, 2, &first, &self->chain));
 	ASSERT_EQ(0, rs_release(self->fd, first));
 	ASSERT_EQ(0, rs_ring(self->fd, 3, 1, &self->ring));
+	ASSERT_EQ(0, rs_weak(self->fd, self->leaf, 0, 0, &self->weak));
 	self->other = rs_session_new(self->fd, 0);
 	ASSERT_LE(0, self->other);
 	ASSERT_EQ(0, rs_leaf(self->other, NULL, 5000, &handle));
@@ -504,6 +632,8 @@ TEST_F(fault, each)
 
 	for (nth = 1; nth < MOST; nth++) {
 		make_heap(_metadata, self);
+		if (variant->prepare)
+			ASSERT_EQ(0, variant->prepare(self));
 		ASSERT_EQ(0, rs_before(self->fd, &before));
 		ASSERT_EQ(0, arm(self, nth));
 		ret = variant->call(self);
@@ -529,8 +659,11 @@ static int (* const calls[])(FIXTURE_DATA(fault) *self) = {
 	call_set_slot, call_cas_slot, call_resize_up, call_resize_down,
 	call_read, call_write, call_seal, call_stat, call_get_root,
 	call_set_root, call_cas_root, call_type_register, call_type_name,
-	call_walk_mint, call_session_new, call_release_ring, call_collect,
-	call_release, call_close,
+	call_walk_mint, call_session_new, call_weak_first, call_weak_notify,
+	call_upgrade, call_tune, call_generation, call_freeze,
+	call_create_many, call_release_ring, call_collect, call_unfreeze,
+	call_collect, call_drop_saved, call_release_many, call_release,
+	call_close,
 };
 
 FIXTURE(scenario)

@@ -7,6 +7,7 @@
  * waited for as long as it takes, and what it shall not do has had its chance.
  */
 #include <poll.h>
+#include <pthread.h>
 
 #include "refstore_heap.h"
 
@@ -372,10 +373,14 @@ TEST_F(tune, older_after_younger)
 	EXPECT_EQ(2, next_scan(self->fd));
 	ASSERT_EQ(0, set_thresholds(self->fd, 20, 3, 2));
 	for (i = 0; i < ARRAY_SIZE(expected); i++) {
-		EXPECT_EQ(i % 9 % 4, figures_of(self->fd, 1).count);
-		EXPECT_EQ(i % 9 / 4, figures_of(self->fd, 2).count);
+		/* One that is due for its count comes by itself, at once. */
+		if (!expected[i]) {
+			EXPECT_EQ(i % 9 % 4, figures_of(self->fd, 1).count);
+			EXPECT_EQ(i % 9 / 4, figures_of(self->fd, 2).count);
+		}
 		ASSERT_EQ(0, rs_node(self->fd, 1, NULL, &nodes[nr++]));
-		EXPECT_EQ(expected[i], one_scan(self->fd, nodes, nr)) {
+		EXPECT_EQ(expected[i], expected[i] ? next_scan(self->fd) :
+			  one_scan(self->fd, nodes, nr)) {
 			TH_LOG("scan %u", i);
 		}
 	}
@@ -590,6 +595,81 @@ TEST_F(tune, freeze_beside_churn)
 	ASSERT_TRUE(rs_wait_until(rs_alone(self->fd), RS_SOON));
 	ASSERT_EQ(0, rs_settle(self->fd));
 	EXPECT_EQ(0, rs_objects(self->fd));
+}
+
+struct freezers {
+	int fd[2];
+	pthread_barrier_t barrier;
+	unsigned int rounds;
+	int failed[2];
+};
+
+/* Both begin each round at once, and neither goes on before both are done. */
+static void freezer_round(struct freezers *freezers, int which)
+{
+	int fd = freezers->fd[which], ret = 0;
+
+	pthread_barrier_wait(&freezers->barrier);
+	if (which) {
+		ret = rs_freeze(fd, REFSTORE_FREEZE_NONE, NULL);
+		ret = ret ?: rs_collect_generation(fd, 0, NULL);
+	} else {
+		/* Thawed at last: thawing again would make up for a loss. */
+		ret = rs_freeze(fd, REFSTORE_FREEZE_ALL, NULL);
+		ret = ret ?: rs_freeze(fd, REFSTORE_FREEZE_NONE, NULL);
+	}
+	if (ret)
+		freezers->failed[which] = ret;
+	pthread_barrier_wait(&freezers->barrier);
+}
+
+static void *freezer(void *arg)
+{
+	struct freezers *freezers = arg;
+	unsigned int round;
+
+	for (round = 0; round < freezers->rounds; round++)
+		freezer_round(freezers, 1);
+	return NULL;
+}
+
+/*
+ * Who freezes while another one thaws and scans run: whoever wins, all garbage
+ * goes as soon as all is thawed.
+ */
+TEST_F(tune, freeze_beside_thaw)
+{
+	struct freezers freezers = { .rounds = rs_size(3000) };
+	struct refstore_collect collect;
+	pthread_t thread;
+	unsigned int round, lost = 0;
+	__u64 ring;
+
+	freezers.fd[0] = self->fd;
+	freezers.fd[1] = rs_session_new(self->fd, 0);
+	ASSERT_LE(0, freezers.fd[1]);
+	ASSERT_EQ(0, set_automatic(self->fd, false));
+	ASSERT_EQ(0, pthread_barrier_init(&freezers.barrier, NULL, 2));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, freezer, &freezers));
+	for (round = 0; round < freezers.rounds; round++) {
+		/* Old ones, frozen or not, and new ones. */
+		ASSERT_EQ(0, rs_ring(self->fd, 5, 1, &ring));
+		ASSERT_EQ(0, rs_release(self->fd, ring));
+		if (round % 2)
+			ASSERT_EQ(0, rs_freeze(self->fd, REFSTORE_FREEZE_ALL,
+					       NULL));
+		ASSERT_EQ(0, make_garbage(self->fd, 3));
+		freezer_round(&freezers, 0);
+		ASSERT_EQ(0, rs_freeze(self->fd, REFSTORE_FREEZE_NONE, NULL));
+		ASSERT_EQ(0, rs_collect(self->fd, &collect));
+		lost += rs_objects(self->fd) != 0;
+	}
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, freezers.failed[0]);
+	EXPECT_EQ(0, freezers.failed[1]);
+	EXPECT_EQ(0, lost);
+	EXPECT_EQ(0, rs_objects(self->fd));
+	EXPECT_EQ(0, close(freezers.fd[1]));
 }
 
 /* --- Saving ----------------------------------------------------------- */
@@ -845,10 +925,9 @@ static int freed_by(__u64 heap, __u64 objects)
  * reaches in each period. But when it is let go at last, it is as young as
  * anything else.
  *
- * That holds for what somebody else keeps as well, as the heap keeps its root.
  * What is taken from a slot inside of the graph and let go again leaves no more
- * references than are inside, so each time it may have been the last one from
- * outside: then a scan in every period is all that is promised.
+ * references than are inside, so it may have been the last one from outside. For
+ * each object that guess is wrong once, and not made again (candidate.c).
  */
 TEST_F(hot, used_all_the_time)
 {
@@ -872,10 +951,10 @@ TEST_F(hot, used_all_the_time)
 	} while (elapsed < WATCHED);
 	now = all_figures(fd);
 	visited = now.visited - before.visited;
-	most = variant->deep ? elapsed / YOUNG + 2 : elapsed / OLD + 5;
-	TH_LOG("%llu ms, %llu rounds: %llu scans visited %llu objects; in every period they would have visited %llu",
+	most = elapsed / OLD + 5 + variant->deep;
+	TH_LOG("%llu ms, %llu rounds: %llu scans visited %llu objects, at most %llu; in every period it would have been %llu",
 	       elapsed, rounds, now.scans - before.scans, visited,
-	       elapsed / YOUNG * count);
+	       most * count, elapsed / YOUNG * count);
 	EXPECT_LT(before.scans, now.scans);
 	EXPECT_GE(most * count, visited);
 	EXPECT_LE(count, visited);
