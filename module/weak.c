@@ -158,14 +158,21 @@ static bool rs_weak_queued(struct rs_weak *weak)
 	return queued;
 }
 
-/* Its handle is gone. A notice that was sent can still be read. */
+/*
+ * Its handle is gone. If the object is dead, the notice can still be read; one
+ * that was not sent yet is sent here, and now: every weak reference that dies
+ * together with this one is dead, since its upgrades fail from the commit on.
+ */
 void rs_weak_release(struct rs_heap *heap, struct rs_weak *weak)
 {
 	spinlock_t *lock = rs_weak_lock(heap, weak->block);
 
 	spin_lock(lock);
-	if (weak->watching)
+	if (weak->watching) {
 		list_del(&weak->event.node);
+		if (!weak->block->obj)
+			rs_events_add(weak->events, &weak->event);
+	}
 	weak->watching = false;
 	spin_unlock(lock);
 	if (!rs_weak_queued(weak))

@@ -1048,6 +1048,34 @@ TEST_F(weak, unread_held)
 	EXPECT_TRUE(nothing(self->fd));
 }
 
+/*
+ * A death with many notices is told bit by bit. Whose weak handle is released
+ * when the object is dead and the notice under way reads it all the same.
+ */
+TEST_F(weak, released_under_way)
+{
+	enum { MANY = 400 };
+	struct pollfd poll_fd = { .fd = self->fd, .events = POLLIN };
+	struct refstore_event events[MANY];
+	__u64 weak[MANY];
+	unsigned int i;
+	__u32 done;
+	int n = 0, got;
+
+	for (i = 0; i < MANY; i++)
+		weak[i] = NOTIFY(self->leaf, i);
+	ASSERT_EQ(0, rs_release(self->fd, self->leaf));
+	ASSERT_EQ(0, rs_release_many(self->fd, weak, MANY, &done));
+	ASSERT_EQ(MANY, done);
+	while (n < MANY && poll(&poll_fd, 1, 5000) == 1) {
+		got = rs_read_events(self->fd, &events[n], MANY - n);
+		ASSERT_LT(0, got);
+		n += got;
+	}
+	EXPECT_EQ(MANY, n);
+	EXPECT_TRUE(nothing(self->fd));
+}
+
 /* What nobody will read any more goes with the session, however much it is. */
 TEST_F(weak, closed_with_many)
 {
