@@ -214,6 +214,54 @@ struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 age, u32 pos)
 	return obj;
 }
 
+/*
+ * Moves an object that is linked to the queue of an age, if that has room. Dying
+ * ones are left to their putters.
+ */
+static void rs_candidate_move(struct rs_heap *heap, struct rs_object *obj,
+			      u32 age)
+{
+	struct rs_queue *to = &heap->queue[age];
+	u64 word = rs_ref_read(&obj->ref);
+
+	if (to->len >= rs_vec_len(&to->vec)) {
+		WRITE_ONCE(to->wants_room, true);
+		return;
+	}
+	do {
+		if (!rs_word_alive(word))
+			return;
+	} while (!rs_ref_cmpxchg(&obj->ref, &word,
+				 (word & ~RS_REF_LINKED) | RS_REF_OLD));
+	rs_candidate_unlink(rs_candidate_queue(heap, obj, word), obj);
+	rs_candidate_set_age(obj, age);
+	rs_candidate_link(to, obj);
+	rs_trigger_candidate(heap, to);
+}
+
+/*
+ * The same where it came back while the scan ran: what is used all the time does
+ * so each time, and would never grow old. One that has no more references than
+ * the scan found inside may be garbage by now, and stays with the young ones.
+ */
+static bool rs_candidate_moved(struct rs_heap *heap, struct rs_object *obj,
+			       bool young)
+{
+	u64 word = rs_ref_read(&obj->ref);
+	u32 age = rs_candidate_age(obj);
+
+	if (word & RS_REF_OLD) {
+		if (!young && age < RS_GENERATIONS - 1)
+			rs_candidate_move(heap, obj, age + 1);
+		return true;
+	}
+	if (!(word & RS_REF_CANDIDATE) || age ||
+	    rs_word_count(word) <= rs_slotted(obj)->edges)
+		return false;
+	rs_candidate_move(heap, obj, 1);
+	return true;
+}
+
 /**
  * rs_candidate_survived - a scan took a candidate, and found it alive
  * @heap: the heap, whose queue_lock the caller holds
@@ -226,8 +274,7 @@ void rs_candidate_survived(struct rs_heap *heap, struct rs_object *obj,
 	u32 age = rs_candidate_age(obj);
 
 	lockdep_assert_held(&heap->queue_lock);
-	/* While it is linked by its age, that stays */
-	if (rs_ref_read(&obj->ref) & RS_REF_OLD || rs_candidate_misled(obj))
+	if (rs_candidate_misled(obj) || rs_candidate_moved(heap, obj, young))
 		return;
 	if (young && age)
 		age = RS_AGE_MISLED;
