@@ -17,8 +17,8 @@
  *   reap_free, push    rs_reap_free(), rs_reap_defer()  R13, R14, R17, R18
  *   GET, SET, expose,  rs_slots_read(), rs_slot_set(),  R3, R5, R18
  *   store              rs_object_expose()
- *   RELEASE            rs_call_release(), or of more
- *                      than one rs_session_drop()
+ *   RELEASE            rs_call_take(), rs_put(), or of
+ *                      more than one rs_session_drop()
  *   CREATE             rs_object_create()               R18
  *   UPGRADE, try,      rs_object_tryget(),              R10, R11
  *   check, abort       rs_suspect_alive()
@@ -55,7 +55,9 @@
  *
  *   rs_slots_retire()  resizing: a second thing whose memory waits, as that of an
  *                      object does, by the same number and list (R13, R14)
- *   rs_age()           which queue is free choice here, see below
+ *   rs_age()           which queue is free choice here, see below; so is, for
+ *                      what came back during a scan, rs_candidate_move(), which
+ *                      unlinks and links under one hold of the queue's lock
  *   rs_scan_forget()   numbers begin anew with each scan here, see below; without
  *                      that R16 is left out
  *
