@@ -13,7 +13,7 @@ usage() {
 	cat <<-EOF
 	usage: $PROGRAM [OPTION...] KERNEL -- COMMAND [ARGUMENT...]
 
-	KERNEL            stock-6.12, stock-6.1 or check
+	KERNEL            stock-6.12, stock-6.1, check or race
 	--smp N           processors (2)
 	--mem M           memory, as qemu takes it (2G)
 	--time SECONDS    stop after that long (600)
