@@ -43,8 +43,8 @@
  *               produced a handle.
  *   E2BIG       A struct is larger than the kernel knows and its unknown part
  *               is not zero, or it is larger than a page (in a batch, than
- *               64 bytes); or data, slots or a batch are larger than the limits
- *               that REFSTORE_QUERY tells.
+ *               64 bytes); or data, slots, a batch or a count are larger than
+ *               the limits that REFSTORE_QUERY tells.
  *   EDQUOT      The heap's limit on objects or bytes, or the session's on
  *               handles, is reached.
  *   EFAULT      A pointer does not point to memory of the caller.
@@ -149,7 +149,9 @@ enum {
  *
  * Valid wherever an operation of a batch takes a handle, inside its arrays of
  * handles too. EBADF if the operation failed or its result is 0, even where a
- * handle may be 0.
+ * handle may be 0; or if it has no @result, as REFSTORE_CREATE_MANY and
+ * REFSTORE_READ_SLOTS: what these wrote to an array, later operations of the
+ * batch can read there.
  */
 #define REFSTORE_RESULT(n) ((1ULL << 63) | (n))
 
@@ -162,7 +164,8 @@ enum {
  * @features: out: a bit for each optional feature (none in version 1)
  * @max_data: out: bytes of data of an object
  * @max_slots: out: slots of an object
- * @max_batch: out: operations of a batch
+ * @max_batch: out: operations of a batch; objects of REFSTORE_CREATE_MANY and
+ *             handles of REFSTORE_RELEASE_MANY, too
  * @max_refs: out: references to an object
  * @max_objects: out: objects of this heap
  * @max_bytes: out: bytes of this heap: of its objects, not of what the kernel
@@ -291,6 +294,7 @@ struct refstore_release {
  * When something goes wrong, or a signal comes, after the first objects, the
  * call succeeds and @done says how far it came; 1 to @count. What @handles
  * contains beyond that is of no meaning. An error before that changed nothing.
+ * Ids are not told: REFSTORE_STAT does that.
  * E2BIG, EDQUOT, EFAULT, EINVAL (type, @count), ENOMEM.
  */
 struct refstore_create_many {
@@ -668,8 +672,10 @@ struct refstore_type {
  * and until what became unreachable has been freed. The figures are those of
  * all scans of the heap that ended during the call. A signal ends the wait,
  * not the scan; if it has a handler, with EINTR even where SA_RESTART is set.
- * A scan gives up when others drop very much memory while it runs; then the
- * call tries again, up to eight times, and leaves the rest to later scans.
+ * A scan gives up when others drop very much memory while it runs, or after 25
+ * seconds; then the call tries again, up to eight times, and leaves the rest to
+ * later scans. It succeeds then, too; scan_stopped in /proc/refstore/stats counts
+ * scans that gave up.
  * EINTR, EINVAL.
  */
 struct refstore_collect {
@@ -1046,8 +1052,10 @@ struct refstore_op {
  *        @error is valid
  * @failed: out: how many of these failed
  *
- * Runs the operations in order. Each is atomic, the batch is not. Any handle in
- * an operation may be REFSTORE_RESULT(n), the @result of operation n before it.
+ * Runs the operations in order. Each is as atomic as its own ioctl, the batch is
+ * not; those with a @done of their own may end early in a batch, too, and have
+ * not failed then. Any handle in an operation may be REFSTORE_RESULT(n), the
+ * @result of operation n before it.
  * The call itself succeeds when operations failed: look at @failed. A signal,
  * or operations that cannot be read, end it early, with @done below @nr_ops; or
  * with EINTR or EFAULT if nothing was done. An operation that a signal

@@ -144,7 +144,11 @@ static void check_timer(void)
 	const struct itimerval often = { .it_value = { .tv_usec = 50000 },
 					 .it_interval = { .tv_usec = 50000 } };
 	const struct itimerval never = {};
-	struct sigaction action = { .sa_handler = on_tick };
+	/* waitpid() goes on by itself; the kernel that we play does not */
+	struct sigaction action = {
+		.sa_handler = on_tick,
+		.sa_flags = SA_RESTART,
+	};
 	sigset_t mask;
 
 	slow = true;

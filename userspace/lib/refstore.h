@@ -287,7 +287,9 @@ int refstore_release(struct refstore *store, uint64_t object);
  *
  * Faster than one by one. Releases in order and ends at the first handle that
  * it cannot release: those before it are released, it and those after it are
- * not.
+ * not. How far it came is not told; REFSTORE_RELEASE_MANY does that, in a builder
+ * for example.
+ * Errors: -EBADF.
  */
 int refstore_release_many(struct refstore *store, const uint64_t *handles,
 			  size_t count);
@@ -500,7 +502,8 @@ int refstore_type_name(struct refstore *store, uint32_t type, char *name);
  * @result: out: what the scanner did; may be NULL
  *
  * Waits until what it found is freed: with REFSTORE_OLDEST, everything that was
- * unreachable at the call.
+ * unreachable at the call, but for what is frozen or to be saved, and what scans
+ * left that gave up (see &struct refstore_collect).
  * Errors: -EINTR (the scan goes on without the caller), -EINVAL (no such
  * generation).
  */
@@ -929,7 +932,8 @@ int refstore_iter_roots(struct refstore *store, struct refstore_iter **iter);
 
 /**
  * refstore_iter_next_object() - the next object
- * @iter: from refstore_iter_objects()
+ * @iter: from refstore_iter_objects(), refstore_iter_generation() or
+ *        refstore_iter_garbage()
  * @object: out
  *
  * Errors: -EDQUOT, -EINTR.
@@ -939,7 +943,8 @@ int refstore_iter_next_object(struct refstore_iter *iter,
 
 /**
  * refstore_iter_next_edge() - the next edge
- * @iter: from refstore_iter_edges()
+ * @iter: from refstore_iter_edges(), refstore_iter_referrers() or
+ *        refstore_iter_referents()
  * @edge: out
  *
  * Errors: -EINTR.
@@ -995,8 +1000,8 @@ int refstore_walk(struct refstore *store, struct refstore_walk *walk);
  * that error and does nothing; so one check at the end is enough.
  *
  * Arrays of handles that are read are copied. Everything else that is pointed
- * to (data; where slots, data and states shall be read to) is the caller's and
- * must stay valid until the batch has been submitted.
+ * to (data that is written, and where handles and data shall go) is the caller's
+ * and must stay valid until the batch has been submitted.
  */
 
 /**
@@ -1033,7 +1038,8 @@ size_t refstore_builder_count(const struct refstore_builder *builder);
  * without "builder_"; results are to be had from the builder later.
  * Return: the index, or -E2BIG, -ENOMEM, -ERANGE (a number beyond 32 bits),
  * -EBUSY (already submitted and not reset), -EINVAL (slots for many objects).
- * A @count of 0 makes an operation that does nothing and succeeds.
+ * A @count of 0 makes an operation that does nothing and succeeds, whose @done is
+ * of no meaning.
  */
 ssize_t refstore_builder_create(struct refstore_builder *builder,
 				const struct refstore_spec *spec);
@@ -1100,8 +1106,9 @@ ssize_t refstore_builder_upgrade(struct refstore_builder *builder,
  * @flags: REFSTORE_BATCH_CONTINUE to go on after an operation that failed;
  *         0 to stop after it
  *
- * Each operation is atomic, the batch is not. A batch runs once: to run it
- * again, reset it and fill it again. Results stay until then.
+ * Each operation is as atomic as the function of the same name, the batch is
+ * not. A batch runs once: to run it again, reset it and fill it again. Results
+ * stay until then.
  *
  * Return: how many operations failed (so 0: all went well), or a negative
  * errno when the batch could not be run to its end. What
