@@ -127,13 +127,16 @@ static u32 rs_chunk_run(struct rs_call *call, struct rs_batch *batch, u32 count)
 		batch->results[call->pos].handle = 0;
 		batch->results[call->pos].ref = NULL;
 		batch->answers[call->pos] = rs_op_run(call, op);
-		if (likely(!op->error))
-			continue;
 		/* It changed nothing: the batch ends before it */
-		if (op->error == -EINTR)
+		if (unlikely(op->error == -EINTR))
 			return call->pos;
-		batch->args->failed++;
-		if (!go_on)
+		if (unlikely(op->error)) {
+			batch->args->failed++;
+			if (!go_on)
+				return call->pos + 1;
+		}
+		/* What does much ends early then, and others rely on it */
+		if (unlikely(signal_pending(current)))
 			return call->pos + 1;
 	}
 	return count;
@@ -156,11 +159,11 @@ static int rs_chunk_finish(struct rs_call *call, struct rs_batch *batch,
 	return 0;
 }
 
-static int rs_chunk(struct rs_call *call, struct rs_batch *batch, u32 *begun)
+static int rs_chunk(struct rs_call *call, struct rs_batch *batch, u32 count,
+		    u32 *begun)
 {
 	struct refstore_batch *args = batch->args;
 	struct refstore_op __user *from = u64_to_user_ptr(args->ops);
-	u32 count = min_t(u32, args->nr_ops - args->done, RS_BATCH_CHUNK);
 	int err;
 
 	call->base = args->done;
@@ -182,16 +185,16 @@ static int rs_chunk(struct rs_call *call, struct rs_batch *batch, u32 *begun)
 static int rs_batch_run(struct rs_call *call, struct rs_batch *batch)
 {
 	struct refstore_batch *args = batch->args;
-	u32 begun;
+	u32 count, begun;
 	int err;
 
 	do {
-		err = rs_chunk(call, batch, &begun);
+		count = min_t(u32, args->nr_ops - args->done, RS_BATCH_CHUNK);
+		err = rs_chunk(call, batch, count, &begun);
 		if (err)
 			return args->done ? 0 : err;
 		args->done += begun;
-		cond_resched();
-	} while (args->done < args->nr_ops && !signal_pending(current) &&
+	} while (begun == count && rs_call_goes_on(args->done, args->nr_ops) &&
 		 (!args->failed || args->flags & REFSTORE_BATCH_CONTINUE));
 	return 0;
 }

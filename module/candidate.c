@@ -145,6 +145,42 @@ void rs_candidate_add(struct rs_heap *heap, struct rs_object *obj)
 	spin_unlock(&heap->queue_lock);
 }
 
+/* Whether no more references may be left than a scan found inside. */
+static bool rs_candidate_inside(const struct rs_object *obj, u64 word)
+{
+	return rs_word_count(word) <=
+	       container_of(obj, struct rs_slotted, obj)->edges;
+}
+
+/*
+ * Moves an object that is linked to the queue of an age, if that has room; to
+ * the youngest, which always has, without a change of its own age. Dying ones
+ * are left to their putters, and older queues are not for what may be garbage.
+ */
+static void rs_candidate_move(struct rs_heap *heap, struct rs_object *obj,
+			      u32 age)
+{
+	struct rs_queue *to = &heap->queue[age];
+	u64 word = rs_ref_read(&obj->ref);
+
+	if (to->len >= rs_vec_len(&to->vec)) {
+		WRITE_ONCE(to->wants_room, true);
+		return;
+	}
+	do {
+		if (!rs_word_alive(word) ||
+		    (age && rs_candidate_inside(obj, word)))
+			return;
+	} while (!rs_ref_cmpxchg(&obj->ref, &word,
+				 (word & ~RS_REF_LINKED) |
+				 (age ? RS_REF_OLD : RS_REF_CANDIDATE)));
+	rs_candidate_unlink(rs_candidate_queue(heap, obj, word), obj);
+	if (age)
+		rs_candidate_set_age(obj, age);
+	rs_candidate_link(to, obj);
+	rs_trigger_candidate(heap, to);
+}
+
 /*
  * Rule R12: what a scan took from its queue and gave up is a candidate again,
  * and young. The caller is the scanner, which keeps the memory of what it
@@ -153,7 +189,9 @@ void rs_candidate_add(struct rs_heap *heap, struct rs_object *obj)
 void rs_candidate_again(struct rs_heap *heap, struct rs_object *obj)
 {
 	spin_lock(&heap->queue_lock);
-	if (!(rs_ref_read(&obj->ref) & RS_REF_OLD)) {
+	if (rs_ref_read(&obj->ref) & RS_REF_OLD) {
+		rs_candidate_move(heap, obj, 0);
+	} else {
 		rs_candidate_set_age(obj, 0);
 		rs_candidate_add_locked(heap, obj);
 	}
@@ -215,48 +253,26 @@ struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 age, u32 pos)
 }
 
 /*
- * Moves an object that is linked to the queue of an age, if that has room. Dying
- * ones are left to their putters.
- */
-static void rs_candidate_move(struct rs_heap *heap, struct rs_object *obj,
-			      u32 age)
-{
-	struct rs_queue *to = &heap->queue[age];
-	u64 word = rs_ref_read(&obj->ref);
-
-	if (to->len >= rs_vec_len(&to->vec)) {
-		WRITE_ONCE(to->wants_room, true);
-		return;
-	}
-	do {
-		if (!rs_word_alive(word))
-			return;
-	} while (!rs_ref_cmpxchg(&obj->ref, &word,
-				 (word & ~RS_REF_LINKED) | RS_REF_OLD));
-	rs_candidate_unlink(rs_candidate_queue(heap, obj, word), obj);
-	rs_candidate_set_age(obj, age);
-	rs_candidate_link(to, obj);
-	rs_trigger_candidate(heap, to);
-}
-
-/*
  * The same where it came back while the scan ran: what is used all the time does
  * so each time, and would never grow old. One that has no more references than
- * the scan found inside may be garbage by now, and stays with the young ones.
+ * the scan found inside may be garbage by now, which its put could not see while
+ * edges were counted: it belongs to the young ones.
  */
 static bool rs_candidate_moved(struct rs_heap *heap, struct rs_object *obj,
 			       bool young)
 {
 	u64 word = rs_ref_read(&obj->ref);
+	bool inside = rs_candidate_inside(obj, word);
 	u32 age = rs_candidate_age(obj);
 
 	if (word & RS_REF_OLD) {
-		if (!young && age < RS_GENERATIONS - 1)
+		if (inside)
+			rs_candidate_move(heap, obj, 0);
+		else if (!young && age < RS_GENERATIONS - 1)
 			rs_candidate_move(heap, obj, age + 1);
 		return true;
 	}
-	if (!(word & RS_REF_CANDIDATE) || age ||
-	    rs_word_count(word) <= rs_slotted(obj)->edges)
+	if (!(word & RS_REF_CANDIDATE) || age || inside)
 		return false;
 	rs_candidate_move(heap, obj, 1);
 	return true;

@@ -287,9 +287,9 @@ int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj)
 
 /* As many as there is room for at once; *done of them are in then. */
 static int rs_heap_try_insert_many(struct rs_heap *heap,
-				   struct rs_object **objs, u32 nr, u32 *done)
+				   struct rs_object **objs, u32 nr,
+				   size_t bytes, u32 *done)
 {
-	size_t bytes = rs_object_bytes(objs[0]);
 	bool tracked = rs_object_tracked(objs[0]);
 	u32 fit = nr - *done, room, i;
 
@@ -320,12 +320,14 @@ static int rs_heap_try_insert_many(struct rs_heap *heap,
 int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
 			u32 *done)
 {
+	/* Of one that is published, others can change it */
+	size_t bytes = rs_object_bytes(objs[0]);
 	bool waited = false;
 	int err;
 
 	*done = 0;
 	for (;;) {
-		err = rs_heap_try_insert_many(heap, objs, nr, done);
+		err = rs_heap_try_insert_many(heap, objs, nr, bytes, done);
 		if (likely(!err))
 			return 0;
 		err = rs_heap_make_room(heap, objs[0], err, &waited);

@@ -16,6 +16,8 @@
 #include "slot.h"
 #include "trace.h"
 
+#define RS_MANY_BYTES	(256U << 10)	/* memory of a chunk of objects */
+
 static void rs_slots_unread(struct rs_call *call, const u64 *handles,
 			    struct rs_object **values, u32 reserved, u32 count)
 {
@@ -180,13 +182,23 @@ static int rs_many_publish(struct rs_call *call, struct rs_object **objs,
 	return made ? made : err;
 }
 
+/* Objects of a chunk: no more memory at a time than one alone may take. */
+static u32 rs_many_chunk(const struct rs_spec *spec, u32 left)
+{
+	size_t bytes = sizeof(struct rs_slotted) + spec->data_len +
+		       spec->nr_slots * sizeof(long);
+
+	return min_t(u32, left, clamp_t(size_t, RS_MANY_BYTES / bytes, 1,
+					RS_SLOT_CHUNK));
+}
+
 /* Makes a chunk of objects; returns how many, or an error if none. */
 static int rs_many_create(struct rs_call *call, const struct rs_spec *spec,
 			  const struct refstore_create_many *many)
 {
 	const void __user *data = u64_to_user_ptr(many->data);
 	u64 __user *to = u64_to_user_ptr(many->handles);
-	u32 nr = min_t(u32, many->count - many->done, RS_SLOT_CHUNK);
+	u32 nr = rs_many_chunk(spec, many->count - many->done);
 	struct rs_object *objs[RS_SLOT_CHUNK];
 	int made, err;
 
@@ -250,10 +262,14 @@ static int rs_many_drop(struct rs_call *call, const u64 *handles, u32 nr)
 		ref = rs_call_take(call, handles[i]);
 		if (!ref)
 			break;
-		if (unlikely(rs_is_weak(ref)))
-			rs_handle_drop(call->heap, ref);
-		else
+		if (likely(!rs_is_weak(ref))) {
 			objs[counted++] = ref;
+			continue;
+		}
+		/* In order: a notice is for what was released before */
+		rs_put_many(call->heap, objs, counted);
+		counted = 0;
+		rs_handle_drop(call->heap, ref);
 	}
 	rs_put_many(call->heap, objs, counted);
 	return i ? i : -EBADF;

@@ -361,6 +361,22 @@ void rs_bin_empty(struct rs_bin *bin)
 }
 
 /*
+ * The word, the descriptor, the word again: if that is still the same, the
+ * descriptor was this component's. Pairs with the full barriers of the scanner's
+ * updates, which come in the order pending, suspects, commit, deaths, retirement.
+ */
+static bool rs_suspect_read(struct rs_heap *heap, struct rs_object *obj,
+			    u64 word, s64 *desc)
+{
+	/* As above */
+	smp_rmb();
+	*desc = atomic64_read(&heap->desc);
+	/* As above */
+	smp_rmb();
+	return rs_ref_read(&obj->ref) == word;
+}
+
+/*
  * Rule R10: a suspect is neither dead nor alive until its component's
  * descriptor says so. The scanner does not wait for us, nor we for it: a
  * component that is still pending is aborted. Returns true if the object was
@@ -372,17 +388,7 @@ static bool rs_suspect_alive(struct rs_heap *heap, struct rs_object *obj,
 	s64 desc;
 
 	for (;;) {
-		/*
-		 * The word, the descriptor, the word again: if that is still
-		 * the same, the descriptor was this component's. Pairs with the
-		 * full barriers of the scanner's updates, which come in the
-		 * order pending, suspects, commit, deaths, retirement.
-		 */
-		smp_rmb();
-		desc = atomic64_read(&heap->desc);
-		/* As above */
-		smp_rmb();
-		if (rs_ref_read(&obj->ref) != word)
+		if (!rs_suspect_read(heap, obj, word, &desc))
 			return true;	/* the caller's exchange will fail */
 		if ((desc & RS_DESC_STATE) != RS_DESC_PENDING)
 			return (desc & RS_DESC_STATE) != RS_DESC_COMMITTED;
@@ -424,6 +430,27 @@ int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj)
 	} while (!rs_ref_cmpxchg(&obj->ref, &word,
 				 word + 1 + RS_REF_VERSION_ONE));
 	return 0;
+}
+
+/**
+ * rs_object_dead - whether an upgrade would find an object dead
+ * @heap: its heap
+ * @obj: whose memory the caller's lock keeps, as for rs_object_tryget()
+ *
+ * A component that is pending is left alone, and its members are alive. Once
+ * true, it stays so.
+ */
+bool rs_object_dead(struct rs_heap *heap, struct rs_object *obj)
+{
+	u64 word = rs_ref_read(&obj->ref);
+	s64 desc;
+
+	while (rs_word_alive(word) && word & RS_REF_SUSPECT) {
+		if (rs_suspect_read(heap, obj, word, &desc))
+			return (desc & RS_DESC_STATE) == RS_DESC_COMMITTED;
+		word = rs_ref_read(&obj->ref);
+	}
+	return !rs_word_alive(word);
 }
 
 /**

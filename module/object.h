@@ -204,6 +204,7 @@ u32 rs_object_data_len(const struct rs_object *obj);
 u32 rs_object_tail_room(const struct rs_object *obj);
 size_t rs_object_bytes_apart(struct rs_object *obj);
 int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj);
+bool rs_object_dead(struct rs_heap *heap, struct rs_object *obj);
 void rs_object_expose(struct rs_object *obj);
 
 /* Memory of an object, in bytes; the caller holds the object or its lock. */

@@ -426,6 +426,8 @@ void rs_put_many(struct rs_heap *heap, struct rs_object **objs, u32 nr)
 		rs_reap_leave_queue(heap, objs[i], word);
 		objs[dead++] = objs[i];
 	}
+	if (!dead)
+		return;
 	rs_put_bury(heap, objs, dead);
 	rs_put_free(heap, objs, dead);
 }

@@ -228,7 +228,7 @@ enum rs_trigger rs_trigger_take(struct rs_heap *heap, u32 *generation)
 	if (trigger) {
 		WRITE_ONCE(heap->scans_begun, heap->scans_begun + 1);
 		if (*generation == RS_GENERATIONS - 1)
-			heap->pressed = false;
+			WRITE_ONCE(heap->pressed, false);
 	}
 	spin_unlock(&heap->report_lock);
 	return trigger;
@@ -281,7 +281,7 @@ void rs_trigger_next(struct rs_heap *heap)
 
 	/* Timer or setting, then candidates; pairs with rs_trigger_arm() */
 	smp_mb();
-	if (rs_trigger_wanted(heap))
+	if (rs_trigger_wanted(heap) || READ_ONCE(heap->pressed))
 		rs_trigger_arm(heap, jiffies);
 	for (age = 0; age < RS_GENERATIONS; age++) {
 		if (!rs_candidates_of(heap, age))
@@ -306,7 +306,7 @@ void rs_trigger_press(struct rs_heap *heap)
 		return;
 	spin_lock(&heap->report_lock);
 	if (heap->automatic) {
-		heap->pressed = true;
+		WRITE_ONCE(heap->pressed, true);
 		rs_trigger_arm_locked(heap, jiffies);
 	}
 	spin_unlock(&heap->report_lock);

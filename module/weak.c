@@ -165,12 +165,13 @@ static bool rs_weak_queued(struct rs_weak *weak)
  */
 void rs_weak_release(struct rs_heap *heap, struct rs_weak *weak)
 {
-	spinlock_t *lock = rs_weak_lock(heap, weak->block);
+	struct rs_weak_block *block = weak->block;
+	spinlock_t *lock = rs_weak_lock(heap, block);
 
 	spin_lock(lock);
 	if (weak->watching) {
 		list_del(&weak->event.node);
-		if (!weak->block->obj)
+		if (!block->obj || rs_object_dead(heap, block->obj))
 			rs_events_add(weak->events, &weak->event);
 	}
 	weak->watching = false;

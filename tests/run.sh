@@ -85,13 +85,10 @@ parse_arguments() {
 	model=()
 }
 
-# Two lanes, so that neither processor waits; the second has what needs no
-# kernel to be built, or gets it from Debian.
+# Two lanes, so that neither processor waits; the first has the kernel that takes
+# longest, to build and to run.
 first_lane() {
 	stage 'static checks' '' "$PROJECT/tests/check.sh"
-	stage 'KUnit, User Mode Linux with KASAN' '    ' \
-		"$VM_DIR/uml.sh" uml-kasan 'refstore*' \
-		"refstore.$NO_DELAYED_SCANS"
 	stage 'KUnit, checking kernel' '    ' kunit_on_check
 	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
 }
@@ -99,6 +96,9 @@ first_lane() {
 second_lane() {
 	stage 'model of the scanner' '' "$PROJECT/tests/model/run.sh" \
 		"${model[@]}"
+	stage 'KUnit, User Mode Linux with KASAN' '    ' \
+		"$VM_DIR/uml.sh" uml-kasan 'refstore*' \
+		"refstore.$NO_DELAYED_SCANS"
 	stage 'programs, 6.12' '' programs_on stock-6.12 m64 m32
 	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_stock[@]}"
 }

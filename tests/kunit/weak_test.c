@@ -193,6 +193,42 @@ static void weak_release(struct kunit *test)
 	rst_watch_end(&w);
 }
 
+/* At the commit, all upgrades fail, and no weak reference knows of it yet. */
+static void rst_release_hook(struct rst_graph *g, enum rs_scan_step step)
+{
+	struct rst_watch *w = g->priv;
+
+	if (step != w->step)
+		return;
+	w->tried = true;
+	KUNIT_EXPECT_EQ(g->test, rst_weak_alive(w), RST_WEAK);
+	rs_weak_release(g->heap, w->weak[1]);
+	w->told = rst_notices(w);
+}
+
+/* Who releases one then is told; who does so before the commit is not. */
+static void weak_release_while_dying(struct kunit *test)
+{
+	static const enum rs_scan_step steps[] = {
+		RS_STEP_SUSPECTED, RS_STEP_COMMITTED,
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct rst_watch w = { .step = steps[i] };
+
+		rst_watch_ring(&w, test);
+		w.g->hook = rst_release_hook;
+		KUNIT_EXPECT_EQ(test, rst_collect(w.g).reclaimed, RST_WEAK);
+		w.g->hook = NULL;
+		KUNIT_EXPECT_TRUE(test, w.tried);
+		KUNIT_EXPECT_EQ(test, w.told, i);
+		KUNIT_EXPECT_EQ(test, rst_notices(&w), RST_WEAK - 1 + i);
+		w.weak[1] = rs_weak_copy(w.weak[2]);
+		rst_watch_end(&w);
+	}
+}
+
 /* More than a last put sends by itself: the rest is the backlog's. */
 static void weak_many(struct kunit *test)
 {
@@ -327,6 +363,7 @@ static struct kunit_case weak_cases[] = {
 	KUNIT_CASE(weak_index_reused),
 	KUNIT_CASE(weak_heap_death),
 	KUNIT_CASE(weak_release),
+	KUNIT_CASE(weak_release_while_dying),
 	KUNIT_CASE(weak_many),
 	KUNIT_CASE(weak_at_each_step),
 	KUNIT_CASE(weak_saved),
