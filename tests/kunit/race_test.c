@@ -467,11 +467,12 @@ static void rst_stop_hook(struct rst_graph *g, enum rs_scan_step step)
 /* Live and dead objects, so many that each step takes more than a slice. */
 static void rst_scene_extend(struct rst_graph *g)
 {
-	struct rs_object *ring = rst_ring(g, 2000);
+	const u32 count = RST_COUNT(2000, 3 * RS_SLICE);
+	struct rs_object *ring = rst_ring(g, count);
 
 	rst_hold(g, ring);
 	rst_release(g, ring);
-	rst_release(g, rst_ring(g, 2000));
+	rst_release(g, rst_ring(g, count));
 }
 
 static void race_stop(struct kunit *test)
@@ -646,8 +647,8 @@ static void race_flood_of_slots(struct kunit *test)
 
 	rst_scene_init(&scene, test, 0);
 	rst_release(scene.g, scene.bush);
-	scene.bush = rst_new(scene.g, 5);
-	for (i = 0; i < 5; i++)
+	scene.bush = rst_new(scene.g, 3);
+	for (i = 0; i < 3; i++)
 		rs_slots_fill(scene.bush, i,
 			      rst_make(scene.g, RS_MAX_SLOTS, 0));
 	rst_flood(test, &scene);
