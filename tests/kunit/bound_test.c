@@ -243,7 +243,7 @@ static void rst_watch_end(struct rst_graph *g, struct rst_pauses *p)
 	KUNIT_EXPECT_EQ(g->test, p->events.last, p->size);
 	for (i = 0; i < p->size; i++)
 		rs_weak_release(g->heap, p->watch[i]);
-	rs_events_end(&p->events);
+	KUNIT_EXPECT_TRUE(g->test, rs_events_discard(&p->events, U32_MAX));
 	kvfree(p->watch);
 }
 
