@@ -211,6 +211,7 @@ struct rs_generation {
  * @report_lock: protects the fields to @most_bytes, and @dying
  * @scans_asked: number of the last scan that somebody waits for
  * @scans_begun: number of scans begun
+ * @scans_ended: number of scans ended, figures and events included
  * @asked_generation: of the scan that somebody waits for
  * @automatic: scans run without being asked for
  * @save: what they find is saved, not freed
@@ -286,6 +287,7 @@ struct rs_heap {
 	spinlock_t report_lock;	/* @scans_asked to @most_bytes */
 	u64 scans_asked;
 	u64 scans_begun;
+	u64 scans_ended;
 	u32 asked_generation;
 	bool automatic;
 	bool save;

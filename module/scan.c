@@ -265,6 +265,10 @@ static void rs_scan_report(struct rs_scan *scan, enum rs_trigger trigger)
 	rs_proc_add_scan(scan, trigger);
 	trace_refstore_scan_end(scan->heap, scan->number, figures);
 	rs_events_scan(scan, REFSTORE_EVENT_SCAN_END);
+	/* Last: who has waited for the scan finds all of these */
+	spin_lock(&scan->heap->report_lock);
+	scan->heap->scans_ended++;
+	spin_unlock(&scan->heap->report_lock);
 }
 
 static void rs_scan_run(struct rs_heap *heap, u32 generation,
@@ -324,7 +328,7 @@ static bool rs_scan_ended(struct rs_heap *heap, u64 number)
 	bool ended;
 
 	spin_lock(&heap->report_lock);
-	ended = heap->figures.scans >= number;
+	ended = heap->scans_ended >= number;
 	spin_unlock(&heap->report_lock);
 	return ended;
 }
