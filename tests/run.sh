@@ -52,7 +52,7 @@ kunit_on_check() {
 	local module
 	module=$("$VM_DIR/module.sh" check kunit)
 	# shellcheck disable=SC2016 # for the guest's shell
-	"$VM_DIR/run.sh" --time 1500 --mem 4G check -- sh -c \
+	"$VM_DIR/run.sh" --time 2700 --mem 4G check -- sh -c \
 		'insmod "$1" "$2" &&
 		 cat /sys/kernel/debug/kunit/refstore_*/results &&
 		 rmmod refstore' sh "$module" "$NO_DELAYED_SCANS"
@@ -70,7 +70,7 @@ programs_on() {
 }
 
 parse_arguments() {
-	time=1500
+	time=2700
 	each=
 	longer=()
 	on_check=(m64)
