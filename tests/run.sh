@@ -74,33 +74,35 @@ parse_arguments() {
 	each=
 	longer=()
 	on_check=(m64)
-	on_stock=(m64)
+	on_6_12=(m32)
+	on_6_1=(m64)
 	model=(--quick)
 	[[ ${1-} == --all ]] || return 0
 	time=7200
 	each=3600
 	longer=(REFSTORE_LONG=1 REFSTORE_KILLS=1000 REFSTORE_OPS=200000)
 	on_check=(m64 m32)
-	on_stock=(m64 m32)
+	on_6_12=(m64 m32)
+	on_6_1=(m64 m32)
 	model=()
 }
 
-# Two lanes, so that neither processor waits; the first has the kernel that takes
+# Two lanes, so that neither processor waits; the first is the kernel that takes
 # longest, to build and to run.
 first_lane() {
-	stage 'static checks' '' "$PROJECT/tests/check.sh"
 	stage 'KUnit, checking kernel' '    ' kunit_on_check
 	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
 }
 
 second_lane() {
+	stage 'static checks' '' "$PROJECT/tests/check.sh"
 	stage 'model of the scanner' '' "$PROJECT/tests/model/run.sh" \
 		"${model[@]}"
 	stage 'KUnit, User Mode Linux with KASAN' '    ' \
 		"$VM_DIR/uml.sh" uml-kasan 'refstore*' \
 		"refstore.$NO_DELAYED_SCANS"
-	stage 'programs, 6.12' '' programs_on stock-6.12 m64 m32
-	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_stock[@]}"
+	stage 'programs, 6.12' '' programs_on stock-6.12 "${on_6_12[@]}"
+	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_6_1[@]}"
 }
 
 # In a process group of its own, so that whoever ends us ends all of it.
@@ -124,7 +126,7 @@ summary() {
 }
 
 main() {
-	local time each longer on_check on_stock model source
+	local time each longer on_check on_6_12 on_6_1 model source
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	: >"$RESULTS"

@@ -8,6 +8,9 @@
  * a heap of its own, until it has run out of such places. Each time it must say
  * ENOMEM or EFAULT and have changed nothing, or have coped; and the heap must
  * end without a trace.
+ *
+ * What one part of a call does, the next does as well: of many places, the later
+ * ones are tried more thinly, but with REFSTORE_LONG=1.
  */
 #include <dirent.h>
 
@@ -15,6 +18,9 @@
 
 /* More than this many places in one call are a loop. */
 #define MOST 2000
+
+/* So many first places are tried one by one. */
+#define FIRST 40
 
 #define DEBUGFS "/sys/kernel/debug"
 
@@ -532,6 +538,13 @@ static bool disarm(FIXTURE_DATA(fault) *self)
 	return length > 0 && !strcmp(text, "0\n");
 }
 
+/* The place to try after the nth, of which nr_tried were tried. */
+static unsigned int next_place(unsigned int nth, unsigned int *nr_tried)
+{
+	++*nr_tried;
+	return nth + (rs_env("REFSTORE_LONG", 0) ? 1 : 1 + nth / FIRST);
+}
+
 static void make_heap(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(fault) *self)
 {
@@ -626,11 +639,11 @@ static void check_failure(struct __test_metadata *_metadata,
 TEST_F(fault, each)
 {
 	struct rs_before before;
-	unsigned int nth, failed = 0;
+	unsigned int nth, tried = 0, failed = 0;
 	bool injected;
 	int ret;
 
-	for (nth = 1; nth < MOST; nth++) {
+	for (nth = 1; nth < MOST; nth = next_place(nth, &tried)) {
 		make_heap(_metadata, self);
 		if (variant->prepare)
 			ASSERT_EQ(0, variant->prepare(self));
@@ -648,7 +661,7 @@ TEST_F(fault, each)
 		if (!injected || _metadata->exit_code)
 			break;
 	}
-	TH_LOG("%u places, %u of them fatal", nth - 1, failed);
+	TH_LOG("%u of %u places, %u of them fatal", tried, nth - 1, failed);
 	EXPECT_GT(MOST, nth);
 }
 
@@ -689,11 +702,11 @@ TEST_F(scenario, all_commands)
 {
 	FIXTURE_DATA(fault) *fault = &self->fault;
 	struct rs_heap heap;
-	unsigned int nth;
+	unsigned int nth, tried = 0;
 	bool injected;
 	size_t i;
 
-	for (nth = 1; nth < MOST; nth++) {
+	for (nth = 1; nth < MOST; nth = next_place(nth, &tried)) {
 		make_heap(_metadata, fault);
 		ASSERT_EQ(0, arm(fault, nth));
 		for (i = 0; i < ARRAY_SIZE(calls); i++)
@@ -707,7 +720,7 @@ TEST_F(scenario, all_commands)
 		if (!injected || _metadata->exit_code)
 			break;
 	}
-	TH_LOG("%u places", nth - 1);
+	TH_LOG("%u of %u places", tried, nth - 1);
 	EXPECT_GT(MOST, nth);
 }
 

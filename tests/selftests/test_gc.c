@@ -484,7 +484,7 @@ static int wrap(int fd, const FIXTURE_VARIANT(deep) *variant,
  */
 TEST_F(deep, test_trashcan)
 {
-	const unsigned int depth = rs_size(100000);
+	const unsigned int depth = rs_size(40000);
 	int fd = self->gc.fd;
 	__u64 handle, first, loop;
 
