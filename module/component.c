@@ -484,7 +484,7 @@ bool rs_decide(struct rs_scan *scan)
 		return false;
 	if (rs_tarjan_run(scan, &tarjan))
 		rs_decide_components(scan, &tarjan);
-	else
+	else if (!scan->stop)
 		rs_component_abort(&all);
 	rs_tarjan_end(scan, &tarjan);
 	return !scan->stop;

@@ -263,7 +263,8 @@ static void rs_scan_report(struct rs_scan *scan, enum rs_trigger trigger)
 	figures->scans = 1;
 	rs_trigger_report(scan->heap, scan->generation, figures);
 	rs_proc_add_scan(scan, trigger);
-	trace_refstore_scan_end(scan->heap, scan->number, figures);
+	trace_refstore_scan_end(scan->heap, scan->number, scan->generation,
+				figures);
 	rs_events_scan(scan, REFSTORE_EVENT_SCAN_END);
 	/* Last: who has waited for the scan finds all of these */
 	spin_lock(&scan->heap->report_lock);

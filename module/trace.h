@@ -122,12 +122,13 @@ DEFINE_EVENT(refstore_component, refstore_scan_abort,
 	TP_ARGS(heap, scan, members));
 
 TRACE_EVENT(refstore_scan_end,
-	TP_PROTO(const struct rs_heap *heap, u32 scan,
+	TP_PROTO(const struct rs_heap *heap, u32 scan, u32 generation,
 		 const struct rs_scan_figures *figures),
-	TP_ARGS(heap, scan, figures),
+	TP_ARGS(heap, scan, generation, figures),
 	TP_STRUCT__entry(
 		__field(u64, heap)
 		__field(u32, scan)
+		__field(u32, generation)
 		__field(u64, visited)
 		__field(u64, reclaimed)
 		__field(u64, aborted)
@@ -136,14 +137,16 @@ TRACE_EVENT(refstore_scan_end,
 	TP_fast_assign(
 		__entry->heap = heap->number;
 		__entry->scan = scan;
+		__entry->generation = generation;
 		__entry->visited = figures->visited;
 		__entry->reclaimed = figures->reclaimed;
 		__entry->aborted = figures->aborted;
 		__entry->nanoseconds = figures->nanoseconds;
 	),
-	TP_printk("heap=%llu scan=%u visited=%llu reclaimed=%llu aborted=%llu ns=%llu",
-		  __entry->heap, __entry->scan, __entry->visited,
-		  __entry->reclaimed, __entry->aborted, __entry->nanoseconds)
+	TP_printk("heap=%llu scan=%u generation=%u visited=%llu reclaimed=%llu aborted=%llu ns=%llu",
+		  __entry->heap, __entry->scan, __entry->generation,
+		  __entry->visited, __entry->reclaimed, __entry->aborted,
+		  __entry->nanoseconds)
 );
 
 #endif /* RS_TRACE_H */
