@@ -172,6 +172,7 @@ rules() {
 	needed R18 'freed memory is read' -DINIT=6 -DOPS=3
 	needed G1 'the queue is wrong' -DINIT=0 -DOPS=2 -DGENERATIONS
 	needed G2 'garbage is lost' -DINIT=0 -DOPS=2 -DGENERATIONS
+	needed G3 'a freed object is linked' -DINIT=5 -DOPS=2 -DGENERATIONS
 	needed S1 'a live object is saved' -DINIT=2 -DOPS=1 -DSAVE
 	needed S2 'a dead object is saved' -DINIT=2 -DOPS=2 -DSAVE
 	needed F1 'garbage is lost' -DINIT=4 -DOPS=1 -DFREEZE

@@ -36,6 +36,7 @@
  *   kill, tell         rs_component_kill()              R11
  *   find, save_one     rs_component_commit(),           R10
  *                      rs_member_save()
+ *   age, move          rs_age(), rs_candidate_move()    R1
  *   requeue            rs_scan_sort()                   R12
  *   scan_end           rs_reap_deferred()               R13, R14
  *   reclaim            rs_scan_reclaim()                R7
@@ -55,9 +56,6 @@
  *
  *   rs_slots_retire()  resizing: a second thing whose memory waits, as that of an
  *                      object does, by the same number and list (R13, R14)
- *   rs_age()           which queue is free choice here, see below; so is, for
- *                      what came back during a scan, rs_candidate_move(), which
- *                      unlinks and links under one hold of the queue's lock
  *   rs_scan_forget()   numbers begin anew with each scan here, see below; without
  *                      that R16 is left out
  *
@@ -71,9 +69,10 @@
  *     object may be tried twice at a time.
  *   - with GENERATIONS, two queues: a put may link an object in the older one,
  *     with OLD in its word in place of CANDIDATE, and young scans leave that
- *     queue alone. Which queue is free choice here; the module decides by age
- *     and by edges, and so may decide as it likes. That both bits may stand in
- *     the word for the older queue is the same to whoever looks at them.
+ *     queue alone. Which queue is free choice here, also where the scanner moves
+ *     what came back while it ran; the module decides by age and by edges, and so
+ *     may decide as it likes. That both bits may stand in the word for the older
+ *     queue is the same to whoever looks at them.
  *   - with SAVE, scans save what they find, or some do: then the heap has a
  *     reference on each member, which DROP_SAVED drops, of any of them at a time.
  *   - with FREEZE, objects are frozen and thawed; in the beginning all are, or the
@@ -104,14 +103,15 @@
  * A rule is left out with -DNO_Rn; then one of these must fail. R3B: writers
  * store the slot before they put the old target, R3C: dying objects do; R7B:
  * reclaiming starts after the last decision; R8B: only where all that was
- * captured is one component has the capture counted its edges; R10B:
- * descriptors carry a generation; R11B: a weak reference is cleared before the
- * memory is freed; R11C: notices come after all of a component's are cleared; G1:
- * a drain clears no bit without its link; G2: a put looks at both bits when it
- * drops, not before; S1: the scanner reads the descriptor before it saves; S2: it
- * saves nothing that died meanwhile; F1: objects are not frozen any more before
- * they are candidates again; F2: and nobody freezes others between the two halves
- * of that look; TURNS: locks are handed on in turn.
+ * captured is one component has the capture counted its edges; R10B: descriptors
+ * carry a generation; R11B: a weak reference is cleared before the memory is
+ * freed; R11C: notices come after all of a component's are cleared; G1: a drain
+ * clears no bit without its link; G2: a put looks at both bits when it drops, not
+ * before; G3: the scanner moves only what is linked; S1: the scanner reads the
+ * descriptor before it saves; S2: it saves nothing that died meanwhile; F1:
+ * objects are not frozen any more before they are candidates again; F2: and
+ * nobody freezes others between the two halves of that look; TURNS: locks are
+ * handed on in turn.
  *
  * One step is one access to memory that others write, or several that nobody
  * could come between, or would notice if he did:
@@ -174,7 +174,7 @@ mtype = { YOUNG, OLDER };			/* queue, or NONE */
 mtype = { IDLE, EXPOSE, STORE, DROP, BURY, REAP, LOOK, CHECK, ABORT, MOVE,
 	  LATE, PUSH, STORE_LATE, MELTING, THAW, AGAIN };
 mtype = { RESTING, DRAIN, LATER_BITS, PEEK, SECOND, CHILD, DEDUCE, COUNT,
-	  COUNT_SECOND, MARK, COMMIT, KILL, REFUSE, CLEAR, SPLIT, REQUEUE,
+	  COUNT_SECOND, AGE, MARK, COMMIT, KILL, REFUSE, CLEAR, SPLIT, REQUEUE,
 	  RECLAIM, EARLY, SAVING };
 
 typedef object {
@@ -1216,6 +1216,40 @@ inline followed()
 #define WHOLE		true
 #endif
 
+#ifdef GENERATIONS
+#define AGED(set)	moving = set
+#define AGING		after = at; at = AGE
+#define MOVE_LINKED(o, which)	move(o, which)
+
+/* Unlinked and linked under one hold of the queue's lock. */
+inline move(o, which)
+{
+	if
+#ifndef NO_G3
+	:: c[o].count && !c[o].dead && c[o].queue != NONE &&
+	   c[o].queue != which ->
+#else
+	:: !c[o].dead && c[o].queue != which ->
+#endif
+		c[o].queue = NONE;
+		link(o, which)
+	:: else
+	fi
+}
+
+/* A candidate that is alive, and may be one again. */
+inline age(which)
+{
+	T = LOWEST(moving);
+	moving = moving & ~BIT(T);
+	move(T, which)
+}
+#else
+#define AGED(set)	skip
+#define AGING		skip
+#define MOVE_LINKED(o, which)	skip
+#endif
+
 /* A filter, so that it may as well see all slots at one instant. */
 inline deduce()
 {
@@ -1226,6 +1260,7 @@ inline deduce()
 		suspects = suspects & ~ALL(LIVE_TO);
 		suspects = suspects & ~ALL(LIVE_TO)
 	fi;
+	AGED(drained & ~suspects);
 	drained = drained & suspects;
 	members = suspects;
 	i = 0;
@@ -1243,7 +1278,8 @@ inline deduce()
 		missing_init();
 		at = COUNT
 	:: else -> at = REQUEUE
-	fi
+	fi;
+	AGING
 }
 
 #define MEMBER(o)	((members & BIT(o)) != 0)
@@ -1711,7 +1747,7 @@ inline requeue(which)
 #ifndef NO_R12
 	if
 	:: c[T].count && !c[T].dead && c[T].queue == NONE -> link(T, which)
-	:: else
+	:: else -> MOVE_LINKED(T, which)
 	fi
 #else
 	skip
@@ -1820,6 +1856,10 @@ proctype scanner()
 	byte cap_count[N];
 	bit cap_queued[N];
 #endif
+#ifdef GENERATIONS
+	byte moving;
+	mtype after = RESTING;
+#endif
 	byte len_, todo, passed, drained, suspects, members, left, marked;
 	bit bad, all;
 #ifdef SAVE
@@ -1862,6 +1902,11 @@ proctype scanner()
 #else
 	:: d_step { at == DEDUCE -> again_or_deduce() }
 	:: d_step { DRAINED && len_ && i >= len_ -> deduce() }
+#endif
+#ifdef GENERATIONS
+	:: d_step { at == AGE && moving -> age(YOUNG) }
+	:: d_step { at == AGE && moving -> age(OLDER) }
+	:: d_step { at == AGE && !moving -> at = after; after = RESTING }
 #endif
 	:: d_step { at == COUNT && GO_ON ->
 		LOOKED; count_edge(0); at = COUNT_SECOND }
