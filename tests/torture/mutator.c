@@ -607,6 +607,9 @@ static void mutate(struct mutator *mutator)
 	case 141 ... 300:
 		session_notices(session);
 		break;
+	case 301 ... 380:
+		count(mutator, crowd_pass(session, &mutator->seed));
+		break;
 	default:
 		do_batch(mutator, session);
 		break;

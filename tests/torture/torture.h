@@ -9,6 +9,7 @@
  *   museum.c    what the controller keeps itself, and knows all about
  *   mutator.c   what a process does with its sessions
  *   session.c   one of these, and the notices that come to it
+ *   crowd.c     many objects with one call
  *   plan.c      batches, and what is to be done with their results
  *   identity.c  who an object is, by its data
  *   collector.c scans without pause
@@ -268,6 +269,8 @@ void plan_learn(struct plan *plan, struct subject subject);
 void plan_learn_next(struct plan *plan, struct subject subject);
 void plan_weak(struct plan *plan, struct subject subject);
 int plan_run(struct plan *plan);
+
+__u32 crowd_pass(struct session *session, __u64 *seed);
 
 void mutator_run(struct seat *seat, int fd, const struct known *known,
 		 __u32 count, __u64 seed);
