@@ -71,7 +71,7 @@ test-all:
 torture:
 	@$(script) tests/torture/run.sh $(MINUTES)
 
-## demo             a demonstration, from nothing, in minutes (as root)
+## demo             a demonstration, from nothing, in minutes
 demo:
 	@$(script) tests/demo/run.sh
 

@@ -72,8 +72,8 @@ const struct command command_scans = {
 	.usage = "",
 	.summary = "Show the last scans of the cycle collector",
 	.help = "Oldest first. 'trigger' is why the scan ran; 'visited'\n"
-		"counts the objects that it looked at; 'reclaimed' those it\n"
-		"freed, and 'bytes' their size; 'aborted' the groups of\n"
+		"counts the objects with slots that it looked at; 'reclaimed'\n"
+		"those it freed, leaves too, and 'bytes' their size; 'aborted' the groups of\n"
 		"objects that were in use after all. 'ended' is a time of\n"
 		"CLOCK_MONOTONIC, in nanoseconds.\n",
 	.run = run_scans,
