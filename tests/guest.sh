@@ -7,8 +7,8 @@
 # usage: guest.sh refstore.ko m64|m32 [SECONDS for each program]
 set -euo pipefail
 
-unloads=10
-objects=100000
+unloads=5
+objects=50000
 userspace=yes
 if [[ -e /proc/lockdep ]]; then
 	unloads=3

@@ -59,12 +59,14 @@ kunit_on_check() {
 }
 
 programs_on() {
-	local kernel=$1 bits module
+	local kernel=$1 bits module sizes=("${longer[@]}")
 	shift
+	# The checking kernel has sizes of its own.
+	[[ $kernel == check || ${longer[*]} ]] || sizes=(REFSTORE_SIZE=50)
 	module=$("$VM_DIR/module.sh" "$kernel")
 	for bits in "$@"; do
 		"$VM_DIR/run.sh" --time "$time" "$kernel" -- \
-			env "${longer[@]}" tests/guest.sh "$module" "$bits" \
+			env "${sizes[@]}" tests/guest.sh "$module" "$bits" \
 			${each:+"$each"} || return
 	done
 }

@@ -55,12 +55,13 @@ static void heap_table(struct kunit *test)
 /* Objects come and go in any order; the table is right at any time. */
 static void heap_insert_and_remove(struct kunit *test)
 {
+	const u32 count = RST_COUNT(20000, 6000);
 	struct rst_graph *g = rst_graph(test);
 	struct rnd_state rnd;
 	u32 i;
 
 	prandom_seed_state(&rnd, 2);
-	for (i = 0; i < 20000; i++) {
+	for (i = 0; i < count; i++) {
 		if (!g->nr_held || (g->nr_held < 3000 &&
 				    prandom_u32_state(&rnd) % 5 < 3))
 			rst_adopt(g, rst_make(g, i % 2 ? U32_MAX : i % 40,

@@ -357,13 +357,19 @@ static void rst_scene_run(struct rst_scene *scene, struct kunit *test,
 
 #define RST_VARIANTS	8
 
-/* Every change between any two steps. */
+/*
+ * Every change between any two steps, where that is quick; elsewhere each change
+ * and each step a few times.
+ */
+#define RST_STRIDE	RST_COUNT(1, 4)
+
 static const void *race_gen_params(const void *prev, char *desc)
 {
 	const u32 changes = ARRAY_SIZE(rst_changes);
-	unsigned long n = (unsigned long)prev;
+	unsigned long n = prev ? (unsigned long)prev - 1 + RST_STRIDE : 0;
 
-	if (n == changes * ARRAY_SIZE(rst_steps))
+	BUILD_BUG_ON(ARRAY_SIZE(rst_changes) % 2 == 0);
+	if (n >= changes * ARRAY_SIZE(rst_steps))
 		return NULL;
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s: %s",
 		 rst_steps[n / changes], rst_changes[n % changes].name);

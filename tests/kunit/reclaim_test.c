@@ -10,7 +10,7 @@
 #include "reclaim.h"
 #include "slot.h"
 
-#define RST_MANY	RST_COUNT(1000000, 20000)
+#define RST_MANY	RST_COUNT(1000000, 8000)
 
 /* A chain; returns its head, which alone is held. */
 static struct rs_object *rst_chain(struct rst_graph *g, u32 count)

@@ -102,7 +102,7 @@ TEST_F(trace, each)
 	EXPECT_TRACED(1, "scan_begin", "scan=1 generation=1 trigger=collect");
 	EXPECT_TRACED(1, "scan_commit", "scan=1 members=2");
 	EXPECT_TRACED(0, "scan_abort", "");
-	EXPECT_TRACED(1, "scan_end", "scan=1 visited=2 reclaimed=2 aborted=0");
+	EXPECT_TRACED(1, "scan_end", "scan=1 generation=1 visited=2 reclaimed=2 aborted=0");
 	EXPECT_TRACED(3, "free", "");
 }
 
