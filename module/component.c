@@ -18,7 +18,8 @@
  *            needed to know has aborted it. This is the one point at which all
  *            members die
  *   death    SUSPECT becomes DEAD in each, it leaves the table, and then the
- *            descriptor is retired (R11)
+ *            descriptor is retired (R11); who asked for a notice is told when
+ *            memory does not wait for the scan any more (rs_scan_run())
  *
  * First all suspects are taken for one component: that is enough when nobody
  * touches garbage, which is the rule, and needs no more than the list. Only
@@ -26,11 +27,7 @@
  * referred-to first, and are decided in the reverse order (R7), so that all
  * credits of a component are known before it.
  */
-#include <linux/limits.h>
-#include <linux/mm.h>
 #include <linux/prefetch.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
 
 #include "candidate.h"
 #include "object.h"
@@ -338,13 +335,12 @@ static void rs_members_unlink(struct rs_component *comp, u32 i, u32 end,
 static void rs_component_kill(struct rs_component *comp)
 {
 	struct rs_heap *heap = comp->scan->heap;
-	LIST_HEAD(dead);
 	u32 i, end;
 
 	for (i = comp->first; i < comp->end; ) {
 		end = min(comp->end, i + RS_KILL_SLICE);
 		rs_scan_spend(comp->scan, end - i);
-		rs_members_unlink(comp, i, end, &dead);
+		rs_members_unlink(comp, i, end, &comp->scan->dead);
 		spin_lock(&heap->table_lock);
 		for (; i < end; i++)
 			rs_member_kill(comp->scan, rs_member(comp, i));
@@ -352,11 +348,14 @@ static void rs_component_kill(struct rs_component *comp)
 	}
 	/* A full barrier comes first; pairs with rs_suspect_alive() */
 	rs_desc_set(heap, RS_DESC_NONE);
-	while (!rs_weak_send(heap, &dead, RS_SLICE))
-		cond_resched();
 }
 
-/* A condemned component's slots are frozen: each edge out of it is a credit. */
+/*
+ * Each edge out of a condemned component, whose slots are frozen, is a credit; or
+ * out of one that is saved. That one's slots may change from now on, but who
+ * changes an edge changes the count or the version of what it refers to, which
+ * then fails by itself.
+ */
 static void rs_component_credit(struct rs_component *comp)
 {
 	struct rs_tarjan *t = comp->tarjan;
@@ -408,13 +407,13 @@ static bool rs_component_condemn(struct rs_component *comp)
 		rs_component_clear(comp, end);
 	if (!garbage)
 		return false;
+	if (comp->tarjan)
+		rs_component_credit(comp);
 	if (scan->save) {
 		rs_component_save(comp);
 		return true;
 	}
 	rs_scan_step(scan, RS_STEP_COMMITTED);
-	if (comp->tarjan)
-		rs_component_credit(comp);
 	rs_component_kill(comp);
 	trace_refstore_scan_commit(scan->heap, scan->number,
 				   comp->end - comp->first);
@@ -466,7 +465,8 @@ static void rs_decide_components(struct rs_scan *scan, struct rs_tarjan *t)
  * Those condemned are dead afterwards and in no table; their slots are as they
  * were.
  *
- * Return: false if the scan has given up; else all that was to be decided is.
+ * Return: false if the scan has given up, or there is no memory to search the
+ * suspects for components; else all that was to be decided is.
  */
 bool rs_decide(struct rs_scan *scan)
 {
@@ -476,16 +476,18 @@ bool rs_decide(struct rs_scan *scan)
 		.end = scan->len,
 	};
 	struct rs_tarjan tarjan = {};
+	bool searched;
 
 	if (!scan->len || rs_component_condemn(&all))
 		return true;
 	scan->closed = false;
 	if (scan->stop)
 		return false;
-	if (rs_tarjan_run(scan, &tarjan))
+	searched = rs_tarjan_run(scan, &tarjan);
+	if (searched)
 		rs_decide_components(scan, &tarjan);
 	else if (!scan->stop)
 		rs_component_abort(&all);
 	rs_tarjan_end(scan, &tarjan);
-	return !scan->stop;
+	return searched && !scan->stop;
 }

@@ -47,6 +47,7 @@
 #include "slot.h"
 #include "trace.h"
 #include "trigger.h"
+#include "weak.h"
 
 #define RS_DEFERRED_MIN	(16ULL << 20)	/* bytes that may wait for a scan */
 #define RS_COLLECT_TRIES 8
@@ -112,6 +113,7 @@ static void rs_scan_begin(struct rs_scan *scan)
 	scan->number = heap->last_scan;
 	scan->frozen = READ_ONCE(heap->frozen);
 	scan->save = READ_ONCE(heap->save);
+	INIT_LIST_HEAD(&scan->dead);
 	scan->started = ktime_get_ns();
 	spin_lock(&heap->deferred_lock);
 	heap->deferred_limit = max(heap->deferred_limit, least);
@@ -295,6 +297,8 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	rs_scan_sort(&scan);
 	rs_scan_set_limit(&scan);
 	rs_reap_deferred(heap);
+	while (!rs_weak_send(heap, &scan.dead, RS_SLICE))
+		cond_resched();
 	rs_scan_reclaim(&scan);
 	rs_scan_report(&scan, trigger);
 	rs_scan_step(&scan, RS_STEP_END);

@@ -67,6 +67,7 @@ enum rs_desc_state {
  * @whole: all that was captured are suspects
  * @closed: all that slots refer to was captured; later, the condemned refer to
  *          each other and to nothing else
+ * @dead: blocks of weak references of the condemned, with notices to be sent
  * @started: before the first capture, in ns
  * @figures: what it did
  */
@@ -84,6 +85,7 @@ struct rs_scan {
 	bool stop;
 	bool whole;
 	bool closed;
+	struct list_head dead;
 	u64 started;
 	struct rs_scan_figures figures;
 };

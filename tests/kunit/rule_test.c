@@ -71,13 +71,12 @@ static void rule_touched_piece_alone_stays(struct kunit *test)
 }
 
 /*
- * The same where pieces refer to the next: those before the one that is touched
- * go, those behind it stay.
+ * A row of pieces, each of which refers to the next: those before the one that
+ * is touched are garbage still. Returns how many objects these are.
  */
-static void rst_touch_row(struct kunit *test, struct rst_pieces *p, bool up)
+static u32 rst_make_row(struct rst_graph *g, struct rst_pieces *p, bool up)
 {
 	const u32 nr = ARRAY_SIZE(p->name);
-	struct rst_graph *g = rst_graph(test);
 	struct rs_object *ring[ARRAY_SIZE(p->name)];
 	u32 i;
 
@@ -91,8 +90,15 @@ static void rst_touch_row(struct kunit *test, struct rst_pieces *p, bool up)
 		rst_release(g, ring[i]);
 	g->priv = p;
 	g->hook = rst_pieces_hook;
-	i = up ? nr - 1 - p->touched : p->touched;
-	KUNIT_EXPECT_EQ_MSG(test, rst_collect(g).reclaimed, 3 * i,
+	return 3 * (up ? nr - 1 - p->touched : p->touched);
+}
+
+static void rst_touch_row(struct kunit *test, struct rst_pieces *p, bool up)
+{
+	struct rst_graph *g = rst_graph(test);
+	u32 before = rst_make_row(g, p, up);
+
+	KUNIT_EXPECT_EQ_MSG(test, rst_collect(g).reclaimed, before,
 			    "piece %u at step %u", p->touched, p->step);
 	rst_audit(g);
 	rst_collect(g);
@@ -111,6 +117,32 @@ static void rule_before_the_touched_goes(struct kunit *test)
 		};
 
 		rst_touch_row(test, &p, i & 2);
+	}
+}
+
+/* And the same where garbage is saved. */
+static void rst_save_row(struct kunit *test, struct rst_pieces *p, bool up)
+{
+	struct rst_graph *g = rst_graph(test);
+	u32 before = rst_make_row(g, p, up);
+
+	g->heap->save = true;
+	KUNIT_EXPECT_EQ_MSG(test, rst_collect(g).saved, before,
+			    "piece %u at step %u", p->touched, p->step);
+	rst_end(g);
+}
+
+static void rule_before_the_touched_is_saved(struct kunit *test)
+{
+	u32 i;
+
+	for (i = 0; i < 28; i++) {
+		struct rst_pieces p = {
+			.touched = i / 4,
+			.step = i % 2 ? RS_STEP_COUNTED : RS_STEP_SUSPECTED,
+		};
+
+		rst_save_row(test, &p, i & 2);
 	}
 }
 
@@ -271,6 +303,7 @@ static void rule_queue_has_room(struct kunit *test)
 static struct kunit_case rule_cases[] = {
 	KUNIT_CASE(rule_touched_piece_alone_stays),
 	KUNIT_CASE(rule_before_the_touched_goes),
+	KUNIT_CASE(rule_before_the_touched_is_saved),
 	KUNIT_CASE(rule_carousel),
 	KUNIT_CASE(rule_newborn_in_a_slot),
 	KUNIT_CASE(rule_replaced_array),

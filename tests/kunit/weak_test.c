@@ -229,6 +229,30 @@ static void weak_release_while_dying(struct kunit *test)
 	}
 }
 
+/* When everything is decided: nobody is told while memory waits for the scan. */
+static void rst_untold_hook(struct rst_graph *g, enum rs_scan_step step)
+{
+	struct rst_watch *w = g->priv;
+
+	if (step != RS_STEP_DECIDED)
+		return;
+	w->tried = true;
+	KUNIT_EXPECT_EQ(g->test, rst_weak_alive(w), 0);
+	KUNIT_EXPECT_EQ(g->test, w->events.last, 0);
+}
+
+static void weak_told_at_the_end(struct kunit *test)
+{
+	struct rst_watch w = {};
+
+	rst_watch_ring(&w, test);
+	w.g->hook = rst_untold_hook;
+	KUNIT_EXPECT_EQ(test, rst_collect(w.g).reclaimed, RST_WEAK);
+	KUNIT_EXPECT_TRUE(test, w.tried);
+	KUNIT_EXPECT_EQ(test, rst_notices(&w), RST_WEAK);
+	rst_watch_end(&w);
+}
+
 /* More than a last put sends by itself: the rest is the backlog's. */
 static void weak_many(struct kunit *test)
 {
@@ -364,6 +388,7 @@ static struct kunit_case weak_cases[] = {
 	KUNIT_CASE(weak_heap_death),
 	KUNIT_CASE(weak_release),
 	KUNIT_CASE(weak_release_while_dying),
+	KUNIT_CASE(weak_told_at_the_end),
 	KUNIT_CASE(weak_many),
 	KUNIT_CASE(weak_at_each_step),
 	KUNIT_CASE(weak_saved),

@@ -175,6 +175,7 @@ rules() {
 	needed G3 'a freed object is linked' -DINIT=5 -DOPS=2 -DGENERATIONS
 	needed S1 'a live object is saved' -DINIT=2 -DOPS=1 -DSAVE
 	needed S2 'a dead object is saved' -DINIT=2 -DOPS=2 -DSAVE
+	needed S3 'garbage is left' -DINIT=4 -DOPS=1 -DSAVE
 	needed F1 'garbage is lost' -DINIT=4 -DOPS=1 -DFREEZE
 	needed F2 'garbage is lost' -DINIT=2 -DOPS=2 -DFREEZE
 }

@@ -33,7 +33,9 @@
  *   mark               rs_component_suspect()           R4
  *   commit             rs_desc_commit()                 R6, R10
  *   clear              rs_component_clear()             R10
- *   kill, tell         rs_component_kill()              R11
+ *   kill, tell         rs_component_kill(), later       R11
+ *                      rs_scan_run()
+ *   credit_one         rs_component_credit()            R8
  *   find, save_one     rs_component_commit(),           R10
  *                      rs_member_save()
  *   age, move          rs_age(), rs_candidate_move()    R1
@@ -93,7 +95,8 @@
  *     the weak references to all of a component are cleared;
  *   - what is garbage when a scan (of both queues) starts, and nobody touches,
  *     that scan frees, or saves, unless it gives up, or frozen objects reach it;
- *   - what is saved was garbage when the scan had marked it, and lives;
+ *   - what is saved was garbage when the scan had marked it, or something that
+ *     it saved before, and lives;
  *   - whenever nobody is in a call and no scan runs: counts are exact; each
  *     object that nobody can reach is reached by some candidate, for the next
  *     scan, or is frozen, or reached by what is; the queues are what the words
@@ -108,10 +111,10 @@
  * freed; R11C: notices come after all of a component's are cleared; G1: a drain
  * clears no bit without its link; G2: a put looks at both bits when it drops, not
  * before; G3: the scanner moves only what is linked; S1: the scanner reads the
- * descriptor before it saves; S2: it saves nothing that died meanwhile; F1:
- * objects are not frozen any more before they are candidates again; F2: and
- * nobody freezes others between the two halves of that look; TURNS: locks are
- * handed on in turn.
+ * descriptor before it saves; S2: it saves nothing that died meanwhile; S3: saved
+ * components give credits; F1: objects are not frozen any more before they are
+ * candidates again; F2: and nobody freezes others between the two halves of that
+ * look; TURNS: locks are handed on in turn.
  *
  * One step is one access to memory that others write, or several that nobody
  * could come between, or would notice if he did:
@@ -175,7 +178,7 @@ mtype = { IDLE, EXPOSE, STORE, DROP, BURY, REAP, LOOK, CHECK, ABORT, MOVE,
 	  LATE, PUSH, STORE_LATE, MELTING, THAW, AGAIN };
 mtype = { RESTING, DRAIN, LATER_BITS, PEEK, SECOND, CHILD, DEDUCE, COUNT,
 	  COUNT_SECOND, AGE, MARK, COMMIT, KILL, REFUSE, CLEAR, SPLIT, REQUEUE,
-	  RECLAIM, EARLY, SAVING };
+	  RECLAIM, EARLY, CREDIT, CREDIT_SECOND, SAVING };
 
 typedef object {
 	mtype mem = FREE;
@@ -226,6 +229,7 @@ bit ticked;			/* a version changed since the scan began */
 #ifdef SAVE
 bit save;			/* the scan saves what it finds */
 byte saved;			/* what the heap has a reference on */
+byte was;			/* unreachable when this scan found something */
 #endif
 #ifdef FREEZE
 byte frozen;
@@ -303,6 +307,8 @@ inline reach()
 	R = ALL(ROOT);
 	spread()
 }
+
+#define LOST(o)		(c[o].mem != FREE && !(R & BIT(o)) -> BIT(o) : 0)
 
 /* --- Counting ------------------------------------------------------------ */
 
@@ -1364,7 +1370,7 @@ inline mark()
 	fi
 }
 
-/* Edges out of a condemned component, whose slots are frozen. */
+/* Edges out of a condemned component, whose slots are frozen, or a saved one. */
 inline credit_one(o, s)
 {
 	if
@@ -1409,9 +1415,33 @@ inline commit()
 inline find()
 {
 	reach();
-	assert(!(R & members) || a_live_object_is_saved);
+	was = was | ALL(LOST);
+	assert(!(members & ~was) || a_live_object_is_saved);
 	saving = 1;
 	at = REFUSE
+}
+
+/*
+ * The slots of what is saved may change from now on. But who changes an edge
+ * changes the count or the version of what it refers to, which then fails.
+ */
+inline credit_half(s)
+{
+	assert(c[i].mem != FREE || freed_memory_is_read);
+	credit_one(i, s)
+}
+
+inline credit_second()
+{
+	credit_half(1);
+	next_member();
+	at = CREDIT;
+	if
+	:: i == N ->
+		i = LOWEST(members);
+		at = SAVING
+	:: else
+	fi
 }
 
 #ifndef NO_S2
@@ -1427,8 +1457,7 @@ inline save_one()
 	:: !SAVED(i) && MAY_SAVE(i) ->
 		assert(c[i].count || a_dead_object_is_saved);
 		saved = saved | BIT(i);
-		ref_get(i);
-		upgrade_touch(i)
+		ref_get(i)
 	:: else
 	fi;
 	drained = drained & ~BIT(i);
@@ -1493,6 +1522,11 @@ inline early()
 #else
 #define SAVES		false
 #endif
+#ifndef NO_S3
+#define CREDITS		left
+#else
+#define CREDITS		false
+#endif
 
 /* An AND takes a mark back. */
 inline clear()
@@ -1506,7 +1540,7 @@ inline clear()
 	:: !marked && SAVES ->
 		desc = NONE;
 		i = LOWEST(members);
-		at = SAVING
+		at = (CREDITS -> CREDIT : SAVING)
 	:: else
 	fi
 }
@@ -1674,6 +1708,7 @@ inline scan_end()
 	list = condemned;
 #ifdef SAVE
 	save = 0;
+	was = 0;
 #endif
 #ifdef FREEZE
 	skips = 0;
@@ -1708,7 +1743,6 @@ inline scan_end()
 #define IN_QUEUE(o)	(c[o].queue != NONE -> BIT(o) : 0)
 #define SLOTS_TO(p, o)	(c[p].mem == USED -> (c[p].slot[0] == o) + \
 			 (c[p].slot[1] == o) : 0)
-#define LOST(o)		(c[o].mem != FREE && !(R & BIT(o)) -> BIT(o) : 0)
 
 #define REST		(a[0].doing == IDLE && a[1].doing == IDLE)
 
@@ -1919,6 +1953,8 @@ proctype scanner()
 		garbage = 0; bad = 1; at = REFUSE }
 #ifdef SAVE
 	:: d_step { at == COMMIT && save && UNTOUCHED && !TOO_OLD -> find() }
+	:: d_step { at == CREDIT -> credit_half(0); at = CREDIT_SECOND }
+	:: d_step { at == CREDIT_SECOND -> credit_second() }
 	:: d_step { at == SAVING && !LOCKED(i) -> save_one() }
 #endif
 	:: d_step { at == COMMIT && !TO_SAVE && desc == PENDING && !TOO_OLD ->
