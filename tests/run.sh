@@ -89,11 +89,12 @@ parse_arguments() {
 	model=()
 }
 
-# Two lanes, so that neither processor waits; the first is the kernel that takes
-# longest, to build and to run.
+# Two lanes, as long as each other, so that neither processor waits. The checking
+# kernel takes longest, to build as well: the second comes to it late.
 first_lane() {
-	stage 'KUnit, checking kernel' '    ' kunit_on_check
 	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
+	stage 'programs, 6.12' '' programs_on stock-6.12 "${on_6_12[@]}"
+	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_6_1[@]}"
 }
 
 second_lane() {
@@ -103,8 +104,7 @@ second_lane() {
 	stage 'KUnit, User Mode Linux with KASAN' '    ' \
 		"$VM_DIR/uml.sh" uml-kasan 'refstore*' \
 		"refstore.$NO_DELAYED_SCANS"
-	stage 'programs, 6.12' '' programs_on stock-6.12 "${on_6_12[@]}"
-	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_6_1[@]}"
+	stage 'KUnit, checking kernel' '    ' kunit_on_check
 }
 
 # In a process group of its own, so that whoever ends us ends all of it.
