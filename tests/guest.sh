@@ -1,19 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# In a guest: inserts the module, runs the programs and the library's and the
-# command's checks, removes the module; then again and again, while a heap is
-# scanned whose owner was just killed. On a checking kernel, where each process
-# is dear, library and command are checked with REFSTORE_LONG=1 only.
-# usage: guest.sh refstore.ko m64|m32 [SECONDS for each program]
+# In a guest: inserts the module, runs the programs and, with -u, the library's and
+# the command's checks, removes the module; then again and again, while a heap is
+# scanned whose owner was just killed.
+# usage: guest.sh [-u] refstore.ko m64|m32 [SECONDS for each program]
 set -euo pipefail
 
 unloads=5
 objects=50000
-userspace=yes
 if [[ -e /proc/lockdep ]]; then
 	unloads=3
 	objects=10000
-	userspace=${REFSTORE_LONG-}
+fi
+userspace=
+if [[ $1 == -u ]]; then
+	userspace=yes
+	shift
 fi
 
 # Tries again as long as the module is in use, for a minute.

@@ -6,6 +6,9 @@
 # "N passed, N failed, N skipped".
 set -euo pipefail
 
+# Stages are called by name.
+# shellcheck disable=SC2317
+
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/vm/lib.sh"
 
@@ -14,6 +17,8 @@ LOGS=$PROJECT/build/logs
 NO_DELAYED_SCANS=scan_delay_ms=600000
 # "PASSED FAILED SKIPPED" of each stage that has ended.
 RESULTS=$LOGS/results
+# The number of the stage that is to be begun next.
+NEXT=$LOGS/next
 
 # Results of a log: TAP or KTAP, the cases and not their sums. A case of KUnit is
 # indented by four blanks below its suite; parameters stand deeper.
@@ -59,15 +64,16 @@ kunit_on_check() {
 }
 
 programs_on() {
-	local kernel=$1 bits module sizes=("${longer[@]}")
+	local kernel=$1 bits module sizes=("${longer[@]}") options=()
 	shift
 	# The checking kernel has sizes of its own.
-	[[ $kernel == check || ${longer[*]} ]] || sizes=(REFSTORE_SIZE=50)
+	[[ $kernel == check || ${longer[*]} ]] || sizes=(REFSTORE_SIZE=40)
+	[[ " ${userspace[*]} " != *" $kernel "* ]] || options=(-u)
 	module=$("$VM_DIR/module.sh" "$kernel")
 	for bits in "$@"; do
 		"$VM_DIR/run.sh" --time "$time" "$kernel" -- \
-			env "${sizes[@]}" tests/guest.sh "$module" "$bits" \
-			${each:+"$each"} || return
+			env "${sizes[@]}" tests/guest.sh "${options[@]}" \
+			"$module" "$bits" ${each:+"$each"} || return
 	done
 }
 
@@ -78,39 +84,79 @@ parse_arguments() {
 	on_check=(m64)
 	on_6_12=(m32)
 	on_6_1=(m64)
+	userspace=(stock-6.12)
 	model=(--quick)
 	[[ ${1-} == --all ]] || return 0
 	time=7200
 	each=3600
-	longer=(REFSTORE_LONG=1 REFSTORE_KILLS=1000 REFSTORE_OPS=200000)
+	longer=(REFSTORE_LONG=1 REFSTORE_KILLS=400 REFSTORE_OPS=50000)
 	on_check=(m64 m32)
 	on_6_12=(m64 m32)
 	on_6_1=(m64 m32)
+	userspace=(check stock-6.12 stock-6.1)
 	model=()
 }
 
-# Two lanes, as long as each other, so that neither processor waits. The checking
-# kernel takes longest, to build as well: the second comes to it late.
-first_lane() {
+# The longest come first. What needs the checking kernel, which takes longest to
+# build as well, comes early in one lane and late in the other.
+STAGES=(programs_check static model kunit_uml kunit_check programs_6_12
+	programs_6_1)
+
+programs_check() {
 	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
-	stage 'programs, 6.12' '' programs_on stock-6.12 "${on_6_12[@]}"
-	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_6_1[@]}"
 }
 
-second_lane() {
+static() {
 	stage 'static checks' '' "$PROJECT/tests/check.sh"
+}
+
+model() {
 	stage 'model of the scanner' '' "$PROJECT/tests/model/run.sh" \
 		"${model[@]}"
+}
+
+kunit_uml() {
 	stage 'KUnit, User Mode Linux with KASAN' '    ' \
 		"$VM_DIR/uml.sh" uml-kasan 'refstore*' \
 		"refstore.$NO_DELAYED_SCANS"
+}
+
+kunit_check() {
 	stage 'KUnit, checking kernel' '    ' kunit_on_check
+}
+
+programs_6_12() {
+	stage 'programs, 6.12' '' programs_on stock-6.12 "${on_6_12[@]}"
+}
+
+programs_6_1() {
+	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_6_1[@]}"
+}
+
+# Sets taken to the next stage, for one lane; false if none is left.
+take() {
+	local n
+	{
+		flock 9
+		n=$(<"$NEXT")
+		echo $((n + 1)) >"$NEXT"
+	} 9>"$NEXT.lock"
+	taken=${STAGES[n]-}
+	[[ $taken ]]
+}
+
+# Two of these, so that no processor waits.
+lane() {
+	local taken
+	while take; do
+		"$taken"
+	done
 }
 
 # In a process group of its own, so that whoever ends us ends all of it.
 start_second_lane() {
 	set -m
-	second_lane &
+	lane &
 	second=$!
 	set +m
 	trap 'kill -TERM -- "-$second" 2>/dev/null || true' EXIT
@@ -119,28 +165,29 @@ start_second_lane() {
 }
 
 summary() {
-	awk -v lanes="$1" '{ p += $1; f += $2; s += $3 }
+	awk -v stages="$1" '{ p += $1; f += $2; s += $3 }
 		END {
-			f += NR < lanes # a stage that never came to its end
+			f += NR < stages # a stage that never came to its end
 			print p + 0 " passed, " f + 0 " failed, " s + 0 " skipped"
 			exit f > 0
 		}' "$RESULTS"
 }
 
 main() {
-	local time each longer on_check on_6_12 on_6_1 model source
+	local time each longer on_check on_6_12 on_6_1 userspace model source
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	: >"$RESULTS"
+	echo 0 >"$NEXT"
 	"$VM_DIR/deps.sh" build vm kernels check python model
-	make -s -C "$PROJECT/userspace"
+	make -s -j2 -C "$PROJECT/userspace"
 	source=$("$VM_DIR/kernel.sh" source-6.12)
-	make -s -C "$PROJECT/tests/selftests" \
+	make -s -j2 -C "$PROJECT/tests/selftests" \
 		KSELFTEST="$source/tools/testing/selftests"
 	start_second_lane
-	first_lane || true
+	lane || true
 	wait "$second" || true
-	summary 7
+	summary "${#STAGES[@]}"
 }
 
 main "$@"
