@@ -297,6 +297,7 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	rs_scan_sort(&scan);
 	rs_scan_set_limit(&scan);
 	rs_reap_deferred(heap);
+	/* Not before: they may be many, and memory waited (rule R17) */
 	while (!rs_weak_send(heap, &scan.dead, RS_SLICE))
 		cond_resched();
 	rs_scan_reclaim(&scan);

@@ -106,21 +106,7 @@ static void rst_touch_row(struct kunit *test, struct rst_pieces *p, bool up)
 	rst_end(g);
 }
 
-static void rule_before_the_touched_goes(struct kunit *test)
-{
-	u32 i;
-
-	for (i = 0; i < 28; i++) {
-		struct rst_pieces p = {
-			.touched = i / 4,
-			.step = i % 2 ? RS_STEP_COUNTED : RS_STEP_SUSPECTED,
-		};
-
-		rst_touch_row(test, &p, i & 2);
-	}
-}
-
-/* And the same where garbage is saved. */
+/* The same where garbage is saved. */
 static void rst_save_row(struct kunit *test, struct rst_pieces *p, bool up)
 {
 	struct rst_graph *g = rst_graph(test);
@@ -132,7 +118,9 @@ static void rst_save_row(struct kunit *test, struct rst_pieces *p, bool up)
 	rst_end(g);
 }
 
-static void rule_before_the_touched_is_saved(struct kunit *test)
+static void rst_touch_rows(struct kunit *test,
+			   void (*touch)(struct kunit *test,
+					 struct rst_pieces *p, bool up))
 {
 	u32 i;
 
@@ -142,8 +130,18 @@ static void rule_before_the_touched_is_saved(struct kunit *test)
 			.step = i % 2 ? RS_STEP_COUNTED : RS_STEP_SUSPECTED,
 		};
 
-		rst_save_row(test, &p, i & 2);
+		touch(test, &p, i & 2);
 	}
+}
+
+static void rule_before_the_touched_goes(struct kunit *test)
+{
+	rst_touch_rows(test, rst_touch_row);
+}
+
+static void rule_before_the_touched_is_saved(struct kunit *test)
+{
+	rst_touch_rows(test, rst_save_row);
 }
 
 /*

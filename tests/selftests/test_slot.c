@@ -664,7 +664,7 @@ TEST_F_TIMEOUT(many, overflow, RS_TIMEOUT_LONG)
 	int fd, clone;
 	size_t count = 0;
 
-	if (!rs_env("REFSTORE_LONG", 0) || rs_size(100) < 100)
+	if (!rs_env("REFSTORE_LONG", 0) || rs_env("REFSTORE_SIZE", 100) < 100)
 		SKIP(return, "16 million references: REFSTORE_LONG=1, where that is fast");
 	fd = rs_open();
 	ASSERT_LE(0, fd);

@@ -73,8 +73,8 @@ const struct command command_scans = {
 	.summary = "Show the last scans of the cycle collector",
 	.help = "Oldest first. 'trigger' is why the scan ran; 'visited'\n"
 		"counts the objects with slots that it looked at; 'reclaimed'\n"
-		"those it freed, leaves too, and 'bytes' their size; 'aborted' the groups of\n"
-		"objects that were in use after all. 'ended' is a time of\n"
-		"CLOCK_MONOTONIC, in nanoseconds.\n",
+		"those it freed, leaves too, and 'bytes' their size;\n"
+		"'aborted' the groups of objects that were in use after all.\n"
+		"'ended' is a time of CLOCK_MONOTONIC, in nanoseconds.\n",
 	.run = run_scans,
 };
