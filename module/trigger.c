@@ -203,10 +203,12 @@ static enum rs_trigger rs_trigger_choose(struct rs_heap *heap, u32 *generation)
 	}
 	if (!heap->automatic)
 		return RS_TRIGGER_NONE;
-	if (heap->pressed) {
+	if (heap->pressed && rs_candidates(heap)) {
 		*generation = RS_GENERATIONS - 1;
 		return RS_TRIGGER_PRESSURE;
 	}
+	/* Or the scan that ran when memory was short has left nothing to do */
+	WRITE_ONCE(heap->pressed, false);
 	return rs_trigger_oldest(heap, generation);
 }
 
