@@ -57,7 +57,7 @@ kunit_on_check() {
 	local module
 	module=$("$VM_DIR/module.sh" check kunit)
 	# shellcheck disable=SC2016 # for the guest's shell
-	"$VM_DIR/run.sh" --time 2700 --mem 4G check -- sh -c \
+	"$VM_DIR/run.sh" --time 2700 check -- sh -c \
 		'insmod "$1" "$2" &&
 		 cat /sys/kernel/debug/kunit/refstore_*/results &&
 		 rmmod refstore' sh "$module" "$NO_DELAYED_SCANS"
