@@ -3,9 +3,9 @@
  * The queues of candidates: objects whose count fell, but not to zero. Only
  * there can a cycle have become garbage.
  *
- * There is a queue for each generation. A candidate that a scan finds alive
- * grows older, up to RS_GENERATIONS - 1; when it becomes one again, it goes to
- * the queue of its age, and those of higher ages are looked at less often
+ * There is a queue for each generation. A candidate that a scan takes grows
+ * older, up to RS_GENERATIONS - 1; if it survives that and becomes one again, it
+ * goes to the queue of its age, and those of higher ages are looked at less often
  * (trigger.c). So an object that is taken and released all day does not cause a
  * walk of all that it reaches each time.
  *
@@ -15,7 +15,8 @@
  * outside has one. A put that leaves no more than that may have dropped the
  * last one from outside: then the object is young again. That is a guess, which
  * decides when a scan looks, not what it does; where it was wrong once (the
- * object survived) it is not made again.
+ * object survived) it is not made again. While a scan counts edges (counting),
+ * what it took and what comes back waits in the youngest queue until it has.
  *
  * Rule R1: the bit in the word (RS_REF_CANDIDATE in the youngest queue,
  * RS_REF_OLD in the one of the object's age; both in that, where no put shall
@@ -77,6 +78,14 @@ static void rs_candidate_unlink(struct rs_queue *queue, struct rs_object *obj)
 	WRITE_ONCE(queue->len, queue->len - 1);
 }
 
+/* Whether a scan has taken an object from its queue. */
+static bool rs_candidate_taken(struct rs_object *obj, u32 scan)
+{
+	u32 epoch = READ_ONCE(rs_slotted(obj)->epoch);
+
+	return epoch >> RS_EPOCH_SHIFT == scan && epoch & RS_EPOCH_DRAINED;
+}
+
 /* The bits for an object whose word is @word, and which is about to be put. */
 static u64 rs_candidate_bits(struct rs_heap *heap, struct rs_object *obj,
 			     u64 word)
@@ -85,6 +94,8 @@ static u64 rs_candidate_bits(struct rs_heap *heap, struct rs_object *obj,
 	bool misled = rs_candidate_misled(obj);
 
 	if (queue == heap->queue)
+		return RS_REF_CANDIDATE;
+	if (heap->counting && rs_candidate_taken(obj, heap->counting))
 		return RS_REF_CANDIDATE;
 	if (!misled &&
 	    rs_word_count(word) - 1 <= READ_ONCE(rs_slotted(obj)->edges))
@@ -152,33 +163,28 @@ static bool rs_candidate_inside(const struct rs_object *obj, u64 word)
 	       container_of(obj, struct rs_slotted, obj)->edges;
 }
 
-/*
- * Moves an object that is linked to the queue of an age, if that has room; to
- * the youngest, which always has, without a change of its own age. Dying ones
- * are left to their putters, and older queues are not for what may be garbage.
- */
-static void rs_candidate_move(struct rs_heap *heap, struct rs_object *obj,
-			      u32 age)
+/* Moves an object, whose word says so already, from one queue to another. */
+static void rs_candidate_relink(struct rs_heap *heap, struct rs_object *obj,
+				struct rs_queue *from, struct rs_queue *to)
 {
-	struct rs_queue *to = &heap->queue[age];
-	u64 word = rs_ref_read(&obj->ref);
-
-	if (to->len >= rs_vec_len(&to->vec)) {
-		WRITE_ONCE(to->wants_room, true);
-		return;
-	}
-	do {
-		if (!rs_word_alive(word) ||
-		    (age && rs_candidate_inside(obj, word)))
-			return;
-	} while (!rs_ref_cmpxchg(&obj->ref, &word,
-				 (word & ~RS_REF_LINKED) |
-				 (age ? RS_REF_OLD : RS_REF_CANDIDATE)));
-	rs_candidate_unlink(rs_candidate_queue(heap, obj, word), obj);
-	if (age)
-		rs_candidate_set_age(obj, age);
+	rs_candidate_unlink(from, obj);
 	rs_candidate_link(to, obj);
 	rs_trigger_candidate(heap, to);
+}
+
+/* Makes an object young that is linked among the old ones. */
+static void rs_candidate_rejuvenate(struct rs_heap *heap, struct rs_object *obj)
+{
+	u64 word = rs_ref_read(&obj->ref);
+
+	do {
+		if (!rs_word_alive(word))
+			return;
+	} while (!rs_ref_cmpxchg(&obj->ref, &word, (word & ~RS_REF_LINKED) |
+						   RS_REF_CANDIDATE));
+	rs_candidate_relink(heap, obj, rs_candidate_queue(heap, obj, word),
+			    heap->queue);
+	rs_candidate_set_age(obj, 0);
 }
 
 /*
@@ -190,7 +196,7 @@ void rs_candidate_again(struct rs_heap *heap, struct rs_object *obj)
 {
 	spin_lock(&heap->queue_lock);
 	if (rs_ref_read(&obj->ref) & RS_REF_OLD) {
-		rs_candidate_move(heap, obj, 0);
+		rs_candidate_rejuvenate(heap, obj);
 	} else {
 		rs_candidate_set_age(obj, 0);
 		rs_candidate_add_locked(heap, obj);
@@ -224,6 +230,20 @@ static bool rs_candidate_capture(struct rs_slotted *slotted)
 	return true;
 }
 
+/* For one from the queue of age @from, in case that it survives. */
+static void rs_candidate_grow_older(struct rs_object *obj, u32 from)
+{
+	u32 age = rs_candidate_age(obj);
+
+	if (rs_candidate_misled(obj))
+		return;
+	if (!from && age)
+		age = RS_AGE_MISLED;
+	else if (age < RS_GENERATIONS - 1)
+		age++;
+	rs_candidate_set_age(obj, age);
+}
+
 /**
  * rs_candidate_take - take the candidate at a place, for the scanner
  * @heap: the heap, whose queue_lock the caller holds
@@ -244,59 +264,47 @@ struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 age, u32 pos)
 	struct rs_slotted *slotted = rs_slotted(obj);
 
 	lockdep_assert_held(&heap->queue_lock);
+	if (pos >= RS_AHEAD_HEADER)
+		prefetchw(*rs_candidate_at(queue, pos - RS_AHEAD_HEADER));
 	if (READ_ONCE(slotted->epoch) >> RS_EPOCH_SHIFT == heap->scan)
 		return NULL;
 	if (!rs_candidate_capture(slotted))
 		return NULL;
 	rs_candidate_unlink(queue, obj);
+	rs_candidate_grow_older(obj, age);
 	return obj;
 }
 
-/*
- * The same where it came back while the scan ran: what is used all the time does
- * so each time, and would never grow old. One that has no more references than
- * the scan found inside may be garbage by now, which its put could not see while
- * edges were counted: it belongs to the young ones.
- */
-static bool rs_candidate_moved(struct rs_heap *heap, struct rs_object *obj,
-			       bool young)
-{
-	u64 word = rs_ref_read(&obj->ref);
-	bool inside = rs_candidate_inside(obj, word);
-	u32 age = rs_candidate_age(obj);
-
-	if (word & RS_REF_OLD) {
-		if (inside)
-			rs_candidate_move(heap, obj, 0);
-		else if (!young && age < RS_GENERATIONS - 1)
-			rs_candidate_move(heap, obj, age + 1);
-		return true;
-	}
-	if (!(word & RS_REF_CANDIDATE) || age || inside)
-		return false;
-	rs_candidate_move(heap, obj, 1);
-	return true;
-}
-
 /**
- * rs_candidate_survived - a scan took a candidate, and found it alive
+ * rs_candidate_settle - give what came back while a scan counted edges its place
  * @heap: the heap, whose queue_lock the caller holds
- * @obj: the object, whose memory the scan keeps
- * @young: it was in the youngest queue
+ * @pos: a place in the youngest queue
+ *
+ * What is used all the time comes back each time, and would never grow old. One
+ * that has no more references than the scan found inside may be garbage by now:
+ * it stays young.
  */
-void rs_candidate_survived(struct rs_heap *heap, struct rs_object *obj,
-			   bool young)
+void rs_candidate_settle(struct rs_heap *heap, u32 pos)
 {
-	u32 age = rs_candidate_age(obj);
+	struct rs_object *obj = *rs_candidate_at(heap->queue, pos);
+	struct rs_queue *to = &heap->queue[rs_candidate_age(obj)];
+	u64 bits = rs_candidate_misled(obj) ? RS_REF_LINKED : RS_REF_OLD;
+	u64 word = rs_ref_read(&obj->ref);
 
 	lockdep_assert_held(&heap->queue_lock);
-	if (rs_candidate_misled(obj) || rs_candidate_moved(heap, obj, young))
+	if (to == heap->queue || !rs_candidate_taken(obj, heap->scan))
 		return;
-	if (young && age)
-		age = RS_AGE_MISLED;
-	else if (age < RS_GENERATIONS - 1)
-		age++;
-	rs_candidate_set_age(obj, age);
+	if (to->len >= rs_vec_len(&to->vec)) {
+		WRITE_ONCE(to->wants_room, true);
+		rs_candidate_set_age(obj, 0);
+		return;
+	}
+	do {
+		if (!rs_word_alive(word) || rs_candidate_inside(obj, word))
+			return;
+	} while (!rs_ref_cmpxchg(&obj->ref, &word,
+				 (word & ~RS_REF_LINKED) | bits));
+	rs_candidate_relink(heap, obj, heap->queue, to);
 }
 
 /*

@@ -33,8 +33,7 @@ void rs_candidate_add(struct rs_heap *heap, struct rs_object *obj);
 void rs_candidate_again(struct rs_heap *heap, struct rs_object *obj);
 void rs_candidate_remove(struct rs_heap *heap, struct rs_object *obj);
 struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 age, u32 pos);
-void rs_candidate_survived(struct rs_heap *heap, struct rs_object *obj,
-			   bool young);
+void rs_candidate_settle(struct rs_heap *heap, u32 pos);
 void rs_candidates_make_room(struct rs_heap *heap);
 u32 rs_candidates_of(const struct rs_heap *heap, u32 age);
 u64 rs_candidates(const struct rs_heap *heap);

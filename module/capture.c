@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 
 #include "candidate.h"
+#include "compat.h"
 #include "object.h"
 #include "scan.h"
 #include "slot.h"
@@ -36,8 +37,9 @@ static void rs_capture_edges(struct rs_scan *scan, struct rs_slotted *slotted,
 }
 
 /* Puts a captured object on the list; false if that is full. */
-static bool rs_capture_push(struct rs_scan *scan, struct rs_slotted *slotted,
-			    u32 state, u32 edges)
+static inline bool rs_capture_push(struct rs_scan *scan,
+				   struct rs_slotted *slotted, u32 state,
+				   u32 edges)
 {
 	u32 count = rs_word_count(slotted->capture);
 
@@ -94,6 +96,14 @@ static bool rs_drain_queue(struct rs_scan *scan, u32 age)
 	return room;
 }
 
+/* From now on, or no more, puts do not go by edges: they are being counted. */
+static void rs_set_counting(struct rs_scan *scan, u32 number)
+{
+	spin_lock(&scan->heap->queue_lock);
+	scan->heap->counting = number;
+	spin_unlock(&scan->heap->queue_lock);
+}
+
 /*
  * Rule R15: every candidate of the scan's generation is drained before anything
  * is traced. Those of older ones stay linked, even if they are traced. The
@@ -103,14 +113,32 @@ static bool rs_drain(struct rs_scan *scan)
 {
 	u32 age = scan->generation + 1;
 
-	while (age--) {
-		if (!age)
-			scan->old = scan->len;
+	rs_set_counting(scan, scan->number);
+	while (age--)
 		if (!rs_drain_queue(scan, age))
 			return false;
-	}
-	scan->drained = scan->len;
 	return true;
+}
+
+/*
+ * Gives what came back its place. Downwards, as above: what comes back from now
+ * on goes to its place at once.
+ */
+static void rs_settle(struct rs_scan *scan)
+{
+	struct rs_heap *heap = scan->heap;
+	u32 pos, n;
+
+	rs_set_counting(scan, 0);
+	pos = rs_candidates_of(heap, 0);
+	while (pos) {
+		spin_lock(&heap->queue_lock);
+		pos = min(pos, rs_candidates_of(heap, 0));
+		for (n = 0; n < RS_SLICE && pos; n++)
+			rs_candidate_settle(heap, --pos);
+		spin_unlock(&heap->queue_lock);
+		rs_scan_spend(scan, RS_SLICE);
+	}
 }
 
 /*
@@ -155,25 +183,28 @@ static bool rs_trace_slot(struct rs_scan *scan, struct rs_slotted *parent,
 	return rs_capture_push(scan, child, RS_EPOCH_CAPTURED, edges);
 }
 
-/* How many slots, from the first on, refer to the same. */
-static u32 rs_slots_equal(const unsigned long *slots, u32 n)
+/* How many slots, from the first on, refer to the same as that did. */
+static u32 rs_slots_equal(const unsigned long *slots, u32 n,
+			  unsigned long first)
 {
 	u32 i;
 
-	for (i = 1; i < n && slots[i] == slots[0]; i++)
+	for (i = 1; i < n && READ_ONCE(slots[i]) == first; i++)
 		;
 	return i;
 }
 
 static bool rs_trace_slots(struct rs_scan *scan, struct rs_slotted *slotted)
 {
-	unsigned long slots[RS_PEEK];
+	unsigned long buf[RS_PEEK] __uninitialized, slot;
+	const unsigned long *slots;
 	u32 i, n, equal, first = 0;
 
-	while ((n = rs_slots_peek(slotted, first, slots))) {
+	while ((n = rs_slots_peek(slotted, first, buf, &slots))) {
 		for (i = 0; i < n; i += equal) {
-			equal = rs_slots_equal(&slots[i], n - i);
-			if (!rs_trace_slot(scan, slotted, slots[i], equal))
+			slot = READ_ONCE(slots[i]);
+			equal = rs_slots_equal(&slots[i], n - i, slot);
+			if (!rs_trace_slot(scan, slotted, slot, equal))
 				return false;
 		}
 		first += n;
@@ -220,13 +251,13 @@ static bool rs_trace(struct rs_scan *scan)
  */
 bool rs_capture(struct rs_scan *scan)
 {
-	if (!rs_drain(scan))
-		return false;
+	bool done = rs_drain(scan);
+
 	rs_scan_step(scan, RS_STEP_DRAINED);
-	if (!rs_trace(scan))
-		return false;
+	done = done && rs_trace(scan);
+	rs_settle(scan);
 	rs_scan_step(scan, RS_STEP_TRACED);
-	return true;
+	return done;
 }
 
 /*
@@ -277,32 +308,54 @@ static enum rs_verdict rs_deduce_quickly(struct rs_scan *scan)
 	return RS_ALL_LIVE;
 }
 
+/* Somebody can reach an object: what it refers to is to be followed. */
+static void rs_restore_mark(struct rs_scan *scan, struct rs_slotted *slotted)
+{
+	rs_scan_set(slotted, RS_EPOCH_LIVE);
+	scan->live++;
+}
+
+/* And is still to be. */
+static bool rs_restore_marked(struct rs_scan *scan, struct rs_slotted *slotted)
+{
+	return (READ_ONCE(slotted->epoch) & ~RS_EPOCH_DRAINED) ==
+	       rs_epoch(scan, RS_EPOCH_LIVE);
+}
+
 /*
- * A stack of live objects whose slots are to be followed, linked through their
- * capture, which nobody needs of a live object any more.
+ * A stack of marked objects, linked through their capture, which nobody needs of
+ * a live object any more.
  */
 static void rs_restore_push(struct rs_slotted **stack,
 			    struct rs_slotted *slotted)
 {
-	rs_scan_set(slotted, RS_EPOCH_LIVE);
 	slotted->capture = (u64)(unsigned long)*stack;
 	*stack = slotted;
 }
 
-static bool rs_restore_slots(struct rs_scan *scan, struct rs_slotted **stack,
-			     struct rs_slotted *slotted)
+/* Marks what an object refers to, and pushes that, where there is a stack. */
+static bool rs_restore_follow(struct rs_scan *scan, struct rs_slotted **stack,
+			      struct rs_slotted *slotted)
 {
-	unsigned long slots[RS_PEEK];
+	unsigned long buf[RS_PEEK] __uninitialized, slot;
+	const unsigned long *slots;
 	struct rs_slotted *child;
 	u32 i, n, first = 0;
 
-	while ((n = rs_slots_peek(slotted, first, slots))) {
-		for (i = 0; i < n; i++) {
-			if (!slots[i] || slots[i] & RS_SLOT_LEAF)
+	WRITE_ONCE(slotted->epoch, slotted->epoch | RS_EPOCH_FOLLOWED);
+	scan->followed++;
+	while ((n = rs_slots_peek(slotted, first, buf, &slots))) {
+		for (i = 0; i < n;
+		     i += rs_slots_equal(&slots[i], n - i, slot)) {
+			slot = READ_ONCE(slots[i]);
+			if (!slot || slot & RS_SLOT_LEAF)
 				continue;
-			child = rs_slotted(rs_slot_object(slots[i]));
-			if (rs_scan_is(scan, child, RS_EPOCH_CAPTURED) ||
-			    rs_scan_is(scan, child, RS_EPOCH_KEPT))
+			child = rs_slotted(rs_slot_object(slot));
+			if (!rs_scan_is(scan, child, RS_EPOCH_CAPTURED) &&
+			    !rs_scan_is(scan, child, RS_EPOCH_KEPT))
+				continue;
+			rs_restore_mark(scan, child);
+			if (stack)
 				rs_restore_push(stack, child);
 		}
 		first += n;
@@ -314,8 +367,57 @@ static bool rs_restore_slots(struct rs_scan *scan, struct rs_slotted **stack,
 	return true;
 }
 
-/* Marks what a live object reaches. */
-static bool rs_restore(struct rs_scan *scan, struct rs_slotted *slotted)
+/*
+ * Marks what is referred to from outside, and follows what is marked, to the end
+ * of the list, or until nothing more comes of it.
+ */
+static bool rs_restore_forwards(struct rs_scan *scan)
+{
+	struct rs_slotted *slotted;
+	u32 i, idle = 0, open = scan->open;
+
+	for (i = 0; i < scan->len && (open || idle < RS_SLICE); i++) {
+		if (!rs_scan_spend(scan, 1))
+			return false;
+		rs_trace_prefetch(scan, i);
+		slotted = *rs_scan_at(scan, i);
+		if (!rs_scan_is(scan, slotted, RS_EPOCH_LIVE) &&
+		    rs_external(scan, slotted)) {
+			rs_restore_mark(scan, slotted);
+			open--;
+		}
+		idle++;
+		if (!rs_restore_marked(scan, slotted))
+			continue;
+		idle = 0;
+		if (!rs_restore_follow(scan, NULL, slotted))
+			return false;
+	}
+	return true;
+}
+
+static bool rs_restore_backwards(struct rs_scan *scan)
+{
+	struct rs_slotted *slotted;
+	u32 i = scan->len;
+
+	while (i-- && scan->followed < scan->live) {
+		if (!rs_scan_spend(scan, 1))
+			return false;
+		if (i >= RS_AHEAD_HEADER)
+			prefetchw(*rs_scan_at(scan, i - RS_AHEAD_HEADER));
+		if (i >= RS_AHEAD_SLOTS)
+			rs_slots_prefetch(*rs_scan_at(scan,
+						      i - RS_AHEAD_SLOTS));
+		slotted = *rs_scan_at(scan, i);
+		if (rs_restore_marked(scan, slotted) &&
+		    !rs_restore_follow(scan, NULL, slotted))
+			return false;
+	}
+	return true;
+}
+
+static bool rs_restore_walk(struct rs_scan *scan, struct rs_slotted *slotted)
 {
 	struct rs_slotted *stack = NULL;
 
@@ -323,47 +425,39 @@ static bool rs_restore(struct rs_scan *scan, struct rs_slotted *slotted)
 	while (stack) {
 		slotted = stack;
 		stack = (struct rs_slotted *)(unsigned long)slotted->capture;
-		if (!rs_restore_slots(scan, &stack, slotted))
+		if (!rs_restore_follow(scan, &stack, slotted))
 			return false;
 	}
 	return true;
 }
 
-static bool rs_restore_all(struct rs_scan *scan)
+/* Marks what live objects reach, whatever the order. */
+static bool rs_restore_rest(struct rs_scan *scan)
 {
 	struct rs_slotted *slotted;
 	u32 i;
 
-	for (i = 0; i < scan->len; i++) {
+	for (i = 0; i < scan->len && scan->followed < scan->live; i++) {
 		if (!rs_scan_spend(scan, 1))
 			return false;
 		slotted = *rs_scan_at(scan, i);
-		if (rs_scan_is(scan, slotted, RS_EPOCH_LIVE))
-			continue;
-		if (rs_external(scan, slotted) && !rs_restore(scan, slotted))
+		if (rs_restore_marked(scan, slotted) &&
+		    !rs_restore_walk(scan, slotted))
 			return false;
 	}
 	return true;
 }
 
-/* Candidates that are alive grow older. */
-static void rs_age(struct rs_scan *scan, bool all)
+/*
+ * Marks what is alive. A walk from object to object waits for the memory of each.
+ * Most structures are linked in the order in which their objects came to the list,
+ * or against it: so it is gone through forwards and back first, where what comes
+ * next can be fetched.
+ */
+static bool rs_restore(struct rs_scan *scan)
 {
-	struct rs_heap *heap = scan->heap;
-	struct rs_slotted *slotted;
-	u32 i = 0, n;
-
-	while (i < scan->drained) {
-		spin_lock(&heap->queue_lock);
-		for (n = 0; n < RS_SLICE && i < scan->drained; n++, i++) {
-			slotted = *rs_scan_at(scan, i);
-			if (all || rs_scan_is(scan, slotted, RS_EPOCH_LIVE))
-				rs_candidate_survived(heap, &slotted->obj,
-						      i >= scan->old);
-		}
-		spin_unlock(&heap->queue_lock);
-		rs_scan_spend(scan, n);
-	}
+	return rs_restore_forwards(scan) && rs_restore_backwards(scan) &&
+	       rs_restore_rest(scan);
 }
 
 /* Keeps on the list what is not known to be alive. */
@@ -373,6 +467,8 @@ static void rs_keep_suspects(struct rs_scan *scan)
 
 	/* They may refer to what is alive */
 	scan->closed = false;
+	if (scan->live == scan->len)
+		scan->len = 0; /* nothing, and no need to look */
 	for (i = 0; i < scan->len; i++) {
 		struct rs_slotted *slotted = *rs_scan_at(scan, i);
 
@@ -399,16 +495,14 @@ bool rs_deduce(struct rs_scan *scan)
 	case RS_GIVE_UP:
 		return false;
 	case RS_ALL_LIVE:
-		rs_age(scan, true);
 		scan->len = 0;
 		break;
 	case RS_ALL_DEAD:
 		scan->whole = true;
 		break;
 	case RS_MIXED:
-		if (!rs_restore_all(scan))
+		if (!rs_restore(scan))
 			return false;
-		rs_age(scan, false);
 		rs_keep_suspects(scan);
 	}
 	rs_scan_step(scan, RS_STEP_DEDUCED);

@@ -30,6 +30,7 @@
 #include <linux/prefetch.h>
 
 #include "candidate.h"
+#include "compat.h"
 #include "object.h"
 #include "scan.h"
 #include "slot.h"
@@ -55,7 +56,7 @@ struct rs_component {
 	u32 end;
 };
 
-static struct rs_slotted *rs_member(struct rs_component *comp, u32 i)
+static inline struct rs_slotted *rs_member(struct rs_component *comp, u32 i)
 {
 	if (comp->tarjan)
 		i = comp->tarjan->order[i];
@@ -110,20 +111,21 @@ static bool rs_inside(struct rs_component *comp, struct rs_slotted *from,
 static void rs_count_edges_of(struct rs_component *comp,
 			      struct rs_slotted *slotted)
 {
-	unsigned long slots[RS_PEEK];
+	unsigned long buf[RS_PEEK] __uninitialized;
+	const unsigned long *slots;
 	struct rs_slotted *child;
 	u32 i, n, first = 0;
 
 	do {
-		n = rs_slots_peek(slotted, first, slots);
+		n = rs_slots_peek(slotted, first, buf, &slots);
 		for (i = 0; i < n; i++) {
-			child = rs_suspect(comp->scan, slots[i]);
+			child = rs_suspect(comp->scan, READ_ONCE(slots[i]));
 			if (child && rs_inside(comp, slotted, child))
 				--*rs_missing(comp, child);
 		}
 		first += n;
 		rs_scan_spend(comp->scan, n);
-	} while (n == RS_PEEK);
+	} while (n >= RS_PEEK);
 }
 
 static bool rs_count_edges(struct rs_component *comp)
@@ -360,7 +362,7 @@ static void rs_component_credit(struct rs_component *comp)
 {
 	struct rs_tarjan *t = comp->tarjan;
 	struct rs_slotted *slotted, *child;
-	struct rs_targets targets;
+	struct rs_targets targets __uninitialized;
 	u32 i;
 
 	for (i = comp->first; i < comp->end; i++) {

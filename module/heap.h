@@ -60,7 +60,7 @@
  *     factors of generations, the number of handles, bytes and objects;
  *   - module parameters and settings, which count from some time soon;
  *   - asked again and again until they say so: scan_stop, dying;
- *   - an object's epoch and edges, the scanner's: puts read edges as a hint, and
+ *   - an object's epoch and edges, the scanner's: puts read both as hints, and
  *     rs_object_expose() takes back an epoch, which only a full barrier later
  *     lets the scanner see the object;
  *   - an object's flags, shape and slots, written under its slot lock: what the
@@ -193,8 +193,9 @@ struct rs_generation {
  * @grow_lock: protects the growth of @table, @queue[0] and @work
  * @resize_lock: lets one object of the heap be resized at a time
  *
- * @queue_lock: protects @queue
+ * @queue_lock: protects @queue and @counting
  * @queue: candidates, by age
+ * @counting: number of the scan that is counting edges, or 0
  *
  * @work: the scanner's list; has room for every slotted object
  * @scan: number of the running scan, or 0; written by the scanner, under
@@ -270,8 +271,9 @@ struct rs_heap {
 	struct mutex grow_lock;		/* growth of arrays */
 	struct mutex resize_lock;	/* one at a time */
 
-	spinlock_t queue_lock;	/* @queue */
+	spinlock_t queue_lock;	/* @queue and @counting */
 	struct rs_queue queue[RS_GENERATIONS];
+	u32 counting;
 
 	struct rs_vec work;
 	u32 scan;

@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 
 #include "call.h"
+#include "compat.h"
 #include "data.h"
 #include "reclaim.h"
 #include "slot.h"
@@ -59,7 +60,7 @@ static int rs_slots_read_chunk(struct rs_call *call, struct rs_object *obj,
 			       const struct refstore_slots *slots)
 {
 	u64 __user *to = u64_to_user_ptr(slots->handles);
-	struct rs_object *values[RS_SLOT_CHUNK];
+	struct rs_object *values[RS_SLOT_CHUNK] __uninitialized;
 	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
 	int n, err;
 
@@ -76,7 +77,7 @@ static int rs_slots_write_chunk(struct rs_call *call, struct rs_object *obj,
 {
 	const u64 __user *from = u64_to_user_ptr(slots->handles);
 	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
-	u64 handles[RS_SLOT_CHUNK];
+	u64 handles[RS_SLOT_CHUNK] __uninitialized;
 	struct rs_object *value;
 	int err = 0;
 	u32 i;
@@ -199,7 +200,7 @@ static int rs_many_create(struct rs_call *call, const struct rs_spec *spec,
 	const void __user *data = u64_to_user_ptr(many->data);
 	u64 __user *to = u64_to_user_ptr(many->handles);
 	u32 nr = rs_many_chunk(spec, many->count - many->done);
-	struct rs_object *objs[RS_SLOT_CHUNK];
+	struct rs_object *objs[RS_SLOT_CHUNK] __uninitialized;
 	int made, err;
 
 	if (data)
@@ -253,7 +254,8 @@ int rs_create_many(struct rs_call *call, void *body)
 /* Releases some handles; returns how many, or an error if none. */
 static int rs_many_drop(struct rs_call *call, const u64 *handles, u32 nr)
 {
-	struct rs_object *objs[RS_SLOT_CHUNK], *ref;
+	struct rs_object *objs[RS_SLOT_CHUNK] __uninitialized;
+	struct rs_object *ref;
 	u32 i, counted = 0;
 
 	for (i = 0; i < nr; i++) {
@@ -280,7 +282,7 @@ static int rs_many_release(struct rs_call *call,
 {
 	const u64 __user *from = u64_to_user_ptr(many->handles);
 	u32 nr = min_t(u32, many->count - many->done, RS_SLOT_CHUNK);
-	u64 handles[RS_SLOT_CHUNK];
+	u64 handles[RS_SLOT_CHUNK] __uninitialized;
 
 	if (copy_from_user(handles, from + many->done, nr * sizeof(u64)))
 		return -EFAULT;

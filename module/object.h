@@ -29,8 +29,8 @@
  * (id is reused when the object is out of the table). index and queue_pos, the
  * table's and the queue's lock. flags, shape, data and the slots are written
  * under the object's slot lock; the scanner reads shape and slots without it,
- * see rs_slots_peek(). capture and edges are the scanner's, though puts read
- * edges as a hint; epoch as well, but for rs_object_expose().
+ * see rs_slots_peek(). capture, epoch and edges are the scanner's, but for
+ * rs_object_expose(); puts read epoch and edges as hints.
  */
 #ifndef RS_OBJECT_H
 #define RS_OBJECT_H
@@ -183,13 +183,19 @@ void rs_object_destroy_caches(void);
  * @class: theirs
  * @obj: the objects
  *
- * Zero when it is made, emptied by rs_bin_empty() before it goes.
+ * Made by rs_bin_init(), emptied by rs_bin_empty() before it goes.
  */
 struct rs_bin {
 	u32 nr;
 	u8 class;
 	void *obj[RS_BIN_SIZE];
 };
+
+static inline void rs_bin_init(struct rs_bin *bin)
+{
+	bin->nr = 0;
+	bin->class = 0;
+}
 
 struct rs_object *rs_object_alloc(const struct rs_spec *spec);
 void rs_object_free(struct rs_object *obj);
@@ -210,8 +216,12 @@ void rs_object_expose(struct rs_object *obj);
 /* Memory of an object, in bytes; the caller holds the object or its lock. */
 static inline size_t rs_object_bytes(struct rs_object *obj)
 {
+	u64 word = rs_ref_read(&obj->ref);
+
 	if (unlikely(READ_ONCE(obj->flags) & RS_BLOCK_DATA ||
-		     rs_ref_read(&obj->ref) & (RS_REF_TRACKED | RS_REF_WEAK)))
+		     word & RS_REF_WEAK ||
+		     (word & RS_REF_TRACKED &&
+		      READ_ONCE(obj->shape) & RS_SHAPE_ARRAY)))
 		return rs_object_bytes_apart(obj);
 	return rs_class_bytes[obj->class];
 }

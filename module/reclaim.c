@@ -37,6 +37,7 @@
 #include <linux/slab.h>
 
 #include "candidate.h"
+#include "compat.h"
 #include "object.h"
 #include "reclaim.h"
 #include "scan.h"
@@ -135,9 +136,10 @@ static void rs_reap_free(struct rs_heap *heap, struct rs_bin *bin,
 static void rs_reap_free_objects(struct rs_object *obj)
 {
 	struct rs_object *next;
-	struct rs_bin bin = {};
+	struct rs_bin bin __uninitialized;
 	u32 n = 0;
 
+	rs_bin_init(&bin);
 	for (; obj; obj = next) {
 		next = obj->next;
 		rs_bin_add(&bin, obj);
@@ -279,9 +281,10 @@ static bool rs_reap_slots(struct rs_reap *reap, struct rs_slotted *slotted,
  */
 bool rs_reap_run(struct rs_reap *reap, u32 budget)
 {
-	struct rs_bin bin = {};
+	struct rs_bin bin __uninitialized;
 	struct rs_object *obj;
 
+	rs_bin_init(&bin);
 	while (reap->first && budget) {
 		budget--;
 		obj = rs_reap_pop(reap);

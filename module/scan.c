@@ -39,6 +39,7 @@
 #include <linux/timekeeping.h>
 
 #include "candidate.h"
+#include "compat.h"
 #include "event.h"
 #include "object.h"
 #include "proc.h"
@@ -187,9 +188,10 @@ static void rs_scan_drop(struct rs_scan *scan, struct rs_reap *reap)
 
 static void rs_scan_free(struct rs_scan *scan)
 {
-	struct rs_bin bin = {};
+	struct rs_bin bin __uninitialized;
 	u32 i;
 
+	rs_bin_init(&bin);
 	for (i = 0; i < scan->len; i++) {
 		rs_scan_spend(scan, 1);
 		if (i + RS_AHEAD_HEADER < scan->len)

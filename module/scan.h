@@ -18,7 +18,8 @@
 #define RS_EPOCH_KEPT		0x2U	/* touched: given up */
 #define RS_EPOCH_BORN		0x3U	/* in this scan, in no slot yet */
 #define RS_EPOCH_DRAINED	0x4U	/* was taken from the queue */
-#define RS_EPOCH_SHIFT		3
+#define RS_EPOCH_FOLLOWED	0x8U	/* alive, and what it refers to as well */
+#define RS_EPOCH_SHIFT		4
 #define RS_SCAN_NUMBERS		(1U << (32 - RS_EPOCH_SHIFT))
 
 /* Steps between which KUnit tests can change the graph. */
@@ -58,9 +59,9 @@ enum rs_desc_state {
  * @generation: candidates up to this age are looked at
  * @frozen: objects with an id up to this one are not looked at
  * @save: what is found is saved, not condemned
- * @old: entries of heap->work that were in older queues, the first ones
- * @drained: and in any queue
  * @len: entries of heap->work in use: captured objects; later the suspects
+ * @live: those of them that are known to be alive
+ * @followed: and whose slots were followed
  * @spent: steps since others could run
  * @stop: it gives up
  * @open: captured objects to which not all references were found, at least
@@ -77,9 +78,9 @@ struct rs_scan {
 	u32 generation;
 	u64 frozen;
 	bool save;
-	u32 old;
-	u32 drained;
 	u32 len;
+	u32 live;
+	u32 followed;
 	u32 spent;
 	u32 open;
 	bool stop;
@@ -183,8 +184,9 @@ static inline u32 rs_epoch(struct rs_scan *scan, u32 state)
 static inline bool rs_scan_is(struct rs_scan *scan, struct rs_slotted *slotted,
 			      u32 state)
 {
-	u32 epoch = READ_ONCE(slotted->epoch) & ~RS_EPOCH_DRAINED;
+	u32 epoch = READ_ONCE(slotted->epoch);
 
+	epoch &= ~(RS_EPOCH_DRAINED | RS_EPOCH_FOLLOWED);
 	return epoch == rs_epoch(scan, state);
 }
 

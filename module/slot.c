@@ -44,12 +44,16 @@ u32 rs_slots_nr(const struct rs_object *obj)
 
 /* The same for slots outside; see rs_slots_peek(). */
 u32 rs_slots_peek_array(struct rs_slotted *slotted, u32 first,
-			unsigned long buf[RS_PEEK])
+			const unsigned long **slots)
 {
 	/* A replaced array stays while we scan, see rs_slots_retire() */
-	struct rs_slots *slots = rs_slots_array(slotted);
+	struct rs_slots *array = rs_slots_array(slotted);
+	u32 nr = READ_ONCE(array->nr);
 
-	return rs_slots_copy(slots->slot, first, READ_ONCE(slots->nr), buf);
+	if (first >= nr)
+		return 0;
+	*slots = array->slot + first;
+	return min_t(u32, nr - first, RS_SLICE);
 }
 
 /**

@@ -12,13 +12,13 @@
 #include "heap.h"
 #include "object.h"
 
-#define RS_PEEK		16	/* slots that the scanner reads at a time */
+#define RS_PEEK		16	/* slots of a tail that the scanner reads at a time */
 #define RS_SLOT_CHUNK	64	/* slots that a call handles at a time */
 
 struct rs_slots *rs_slots_alloc(u32 nr);
 u32 rs_slots_nr(const struct rs_object *obj);
 u32 rs_slots_peek_array(struct rs_slotted *slotted, u32 first,
-			unsigned long buf[RS_PEEK]);
+			const unsigned long **slots);
 void rs_slots_fill(struct rs_object *obj, u32 index, struct rs_object *value);
 
 int rs_slot_set(struct rs_heap *heap, struct rs_object *obj, u32 index,
@@ -70,22 +70,27 @@ static inline u32 rs_slots_copy(const unsigned long *slot, u32 first, u32 nr,
 }
 
 /**
- * rs_slots_peek - read some slots, for the scanner
+ * rs_slots_peek - look at some slots, for the scanner
  * @slotted: an object whose memory the running scan keeps
  * @first: the first slot
- * @buf: where up to RS_PEEK references go
+ * @buf: where up to RS_PEEK references from a tail go
+ * @slots: where they are then: @buf, or in an array, which the scan keeps, too,
+ *         but others write. Each is to be read once, with READ_ONCE()
  *
- * Return: how many were read; 0 when there are no more.
+ * Return: how many there are, up to RS_SLICE; less than RS_PEEK if these are the
+ * last.
  */
 static inline u32 rs_slots_peek(struct rs_slotted *slotted, u32 first,
-				unsigned long buf[RS_PEEK])
+				unsigned long buf[RS_PEEK],
+				const unsigned long **slots)
 {
 	/* Pairs with the release in rs_slots_move_out() */
 	u32 shape = smp_load_acquire(&slotted->obj.shape);
 	u32 n;
 
 	if (shape & RS_SHAPE_ARRAY)
-		return rs_slots_peek_array(slotted, first, buf);
+		return rs_slots_peek_array(slotted, first, slots);
+	*slots = buf;
 	n = rs_slots_copy(rs_slots_tail(slotted), first, shape & RS_SHAPE_NR,
 			  buf);
 	/* Pairs with the smp_wmb() in rs_slots_move_out() */

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "tarjan.h"
 
 void rs_targets_init(struct rs_targets *targets, struct rs_scan *scan,
@@ -26,19 +27,20 @@ void rs_targets_init(struct rs_targets *targets, struct rs_scan *scan,
 struct rs_slotted *rs_targets_next(struct rs_targets *targets)
 {
 	struct rs_slotted *target;
+	unsigned long slot;
 
 	for (;;) {
 		while (targets->at < targets->nr) {
-			target = rs_suspect(targets->scan,
-					    targets->slots[targets->at++]);
+			rs_scan_spend(targets->scan, 1);
+			slot = READ_ONCE(targets->slots[targets->at++]);
+			target = rs_suspect(targets->scan, slot);
 			if (target)
 				return target;
 		}
 		targets->nr = rs_slots_peek(targets->slotted, targets->next,
-					    targets->slots);
+					    targets->buf, &targets->slots);
 		if (!targets->nr)
 			return NULL;
-		rs_scan_spend(targets->scan, targets->nr);
 		targets->next += targets->nr;
 		targets->at = 0;
 	}
@@ -82,7 +84,7 @@ static struct rs_slotted *rs_tarjan_next(struct rs_scan *scan,
 					 struct rs_slotted *slotted,
 					 u32 *cursor)
 {
-	struct rs_targets targets;
+	struct rs_targets targets __uninitialized;
 	struct rs_slotted *child;
 
 	rs_targets_init(&targets, scan, slotted, *cursor);

@@ -61,6 +61,7 @@ static inline struct rs_slotted *rs_suspect(struct rs_scan *scan,
  * @at: the next one in @slots
  * @nr: how many are in @slots
  * @slots: some slots
+ * @buf: for those of a tail
  */
 struct rs_targets {
 	struct rs_scan *scan;
@@ -68,7 +69,8 @@ struct rs_targets {
 	u32 next;
 	u32 at;
 	u32 nr;
-	unsigned long slots[RS_PEEK];
+	const unsigned long *slots;
+	unsigned long buf[RS_PEEK];
 };
 
 void rs_targets_init(struct rs_targets *targets, struct rs_scan *scan,

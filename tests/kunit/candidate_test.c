@@ -400,6 +400,85 @@ static void candidate_not_twice(struct kunit *test)
 	rst_audit(g);
 }
 
+/* What a hook uses, or lets go, when a scan has taken it: see below. */
+struct rst_taken {
+	struct rs_object *used;
+	struct rs_object *released;
+};
+
+static void rst_taken_hook(struct rst_graph *g, enum rs_scan_step step)
+{
+	struct rst_taken *taken = g->priv;
+
+	if (step != RS_STEP_DRAINED)
+		return;
+	if (taken->used)
+		rst_use(g, taken->used);
+	if (taken->released)
+		rst_release(g, taken->released);
+	taken->released = NULL;
+}
+
+/* What is used in each scan grows old all the same. */
+static void candidate_used_in_scans(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rst_taken taken = { .used = rst_ring(g, 10) };
+
+	rst_use(g, taken.used);
+	g->priv = &taken;
+	g->hook = rst_taken_hook;
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 10);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 1), 1);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 0);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 1), 10);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 2), 10);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
+	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 1);
+	g->hook = NULL;
+	rst_audit(g);
+}
+
+/*
+ * Two references from outside, one of which goes while the scan counts edges,
+ * and one thereafter: garbage that the next scan of the youngest finds.
+ */
+static void candidate_let_go_in_scan(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rst_taken taken = { .released = rst_old_ring(g, 10) };
+	struct rs_object *ring = taken.released;
+
+	rst_hold(g, ring);
+	rst_use(g, ring);
+	g->priv = &taken;
+	g->hook = rst_taken_hook;
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 2), 10);
+	g->hook = NULL;
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
+	rst_release(g, ring);
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 1);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 10);
+	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
+}
+
+/* The only one goes while the scan counts: edges did not say so. */
+static void candidate_gone_in_scan(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rst_taken taken = { .released = rst_old_ring(g, 10) };
+
+	rst_use(g, taken.released);
+	g->priv = &taken;
+	g->hook = rst_taken_hook;
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 2), 10);
+	g->hook = NULL;
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 1);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 10);
+	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
+}
+
 static struct kunit_case candidate_cases[] = {
 	KUNIT_CASE(candidate_add),
 	KUNIT_CASE(candidate_by_put),
@@ -417,6 +496,9 @@ static struct kunit_case candidate_cases[] = {
 	KUNIT_CASE(candidate_waits_for_age),
 	KUNIT_CASE(candidate_old_dies),
 	KUNIT_CASE(candidate_not_twice),
+	KUNIT_CASE(candidate_used_in_scans),
+	KUNIT_CASE(candidate_let_go_in_scan),
+	KUNIT_CASE(candidate_gone_in_scan),
 	{}
 };
 

@@ -327,21 +327,22 @@ static void slot_set_while_copied(struct kunit *test)
 /* The scanner sees all slots, in pieces, and which of them are leaves. */
 static void slot_peek(struct kunit *test)
 {
-	static const u32 sizes[] = { 0, 1, 15, 16, 17, 26, 27, 32, 100 };
+	static const u32 sizes[] = { 0, 1, 15, 16, 17, 26, 27, 32, 600 };
 	struct rst_graph *g = rst_graph(test);
-	unsigned long buf[RS_PEEK], seen[100];
+	unsigned long buf[RS_PEEK];
+	const unsigned long *slots;
 	struct rs_object *obj, **values;
 	u32 i, j, n, first;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		obj = rst_new(g, sizes[i]);
 		values = rst_fill(g, obj, 0, sizes[i]);
-		for (first = 0; (n = rs_slots_peek(rs_slotted(obj), first,
-						   buf)); first += n)
-			memcpy(seen + first, buf, n * sizeof(buf[0]));
-		KUNIT_ASSERT_EQ(test, first, sizes[i]);
-		for (j = 0; j < first; j++)
-			KUNIT_EXPECT_EQ(test, seen[j], rs_slot_make(values[j]));
+		for (first = 0; (n = rs_slots_peek(rs_slotted(obj), first, buf,
+						   &slots)); first += n)
+			for (j = 0; j < n; j++)
+				KUNIT_EXPECT_EQ(test, slots[j],
+						rs_slot_make(values[first + j]));
+		KUNIT_EXPECT_EQ(test, first, sizes[i]);
 	}
 }
 
@@ -350,15 +351,17 @@ static void slot_peek_moving(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
 	struct rs_object *obj = rst_new(g, 10);
+	struct rs_slotted *slotted = rs_slotted(obj);
 	unsigned long buf[RS_PEEK];
+	const unsigned long *slots;
 
 	rst_fill(g, obj, 0, 10);
 	obj->shape |= RS_SHAPE_MOVING;
-	KUNIT_EXPECT_EQ(test, rs_slots_peek(rs_slotted(obj), 0, buf), 0);
+	KUNIT_EXPECT_EQ(test, rs_slots_peek(slotted, 0, buf, &slots), 0);
 	obj->shape = RS_SHAPE_MOVING;
-	KUNIT_EXPECT_EQ(test, rs_slots_peek(rs_slotted(obj), 0, buf), 0);
+	KUNIT_EXPECT_EQ(test, rs_slots_peek(slotted, 0, buf, &slots), 0);
 	obj->shape = 10;
-	KUNIT_EXPECT_EQ(test, rs_slots_peek(rs_slotted(obj), 0, buf), 10);
+	KUNIT_EXPECT_EQ(test, rs_slots_peek(slotted, 0, buf, &slots), 10);
 }
 
 /* A dying object's slots: the last first, each emptied before it is given. */

@@ -38,7 +38,8 @@
  *   credit_one         rs_component_credit()            R8
  *   find, save_one     rs_component_commit(),           R10
  *                      rs_member_save()
- *   age, move          rs_age(), rs_candidate_move()    R1
+ *   age, move          rs_settle(),                     R1
+ *                      rs_candidate_settle()
  *   requeue            rs_scan_sort()                   R12
  *   scan_end           rs_reap_deferred()               R13, R14
  *   reclaim            rs_scan_reclaim()                R7
@@ -1194,6 +1195,13 @@ inline absorb(v)
 	fi
 }
 
+/* All edges were, and then what came back gets its place. */
+#ifdef GENERATIONS
+#define COUNTED		AGE
+#else
+#define COUNTED		DEDUCE
+#endif
+
 inline followed()
 {
 	absorb(v0);
@@ -1204,7 +1212,7 @@ inline followed()
 	:: else ->
 		o = 0;
 		i++;
-		at = (i < len_ -> PEEK : DEDUCE)
+		at = (i < len_ -> PEEK : COUNTED)
 	fi
 }
 
@@ -1223,8 +1231,6 @@ inline followed()
 #endif
 
 #ifdef GENERATIONS
-#define AGED(set)	moving = set
-#define AGING		after = at; at = AGE
 #define MOVE_LINKED(o, which)	move(o, which)
 
 /* Unlinked and linked under one hold of the queue's lock. */
@@ -1243,16 +1249,14 @@ inline move(o, which)
 	fi
 }
 
-/* A candidate that is alive, and may be one again. */
+/* What was taken, and may be a candidate again. */
 inline age(which)
 {
-	T = LOWEST(moving);
-	moving = moving & ~BIT(T);
+	T = LOWEST(drained & ~moved);
+	moved = moved | BIT(T);
 	move(T, which)
 }
 #else
-#define AGED(set)	skip
-#define AGING		skip
 #define MOVE_LINKED(o, which)	skip
 #endif
 
@@ -1266,7 +1270,6 @@ inline deduce()
 		suspects = suspects & ~ALL(LIVE_TO);
 		suspects = suspects & ~ALL(LIVE_TO)
 	fi;
-	AGED(drained & ~suspects);
 	drained = drained & suspects;
 	members = suspects;
 	i = 0;
@@ -1284,8 +1287,7 @@ inline deduce()
 		missing_init();
 		at = COUNT
 	:: else -> at = REQUEUE
-	fi;
-	AGING
+	fi
 }
 
 #define MEMBER(o)	((members & BIT(o)) != 0)
@@ -1858,6 +1860,19 @@ inline peek_second()
 	followed()
 }
 
+#ifndef NO_R3
+/* What one slot refers to is captured before the next one is read, or after. */
+inline child_before_second()
+{
+	absorb(v0);
+	if
+	:: v0 != NIL -> follow(v0)
+	:: else
+	fi;
+	sees = 0
+}
+#endif
+
 inline child()
 {
 	if
@@ -1891,8 +1906,7 @@ proctype scanner()
 	bit cap_queued[N];
 #endif
 #ifdef GENERATIONS
-	byte moving;
-	mtype after = RESTING;
+	byte moved;
 #endif
 	byte len_, todo, passed, drained, suspects, members, left, marked;
 	bit bad, all;
@@ -1930,6 +1944,9 @@ proctype scanner()
 	:: d_step { PEEKS && GO_ON -> LOOKED; peek() }
 	:: d_step { PEEKS && GIVE_UP -> garbage = 0; give_up() }
 	:: d_step { at == SECOND -> peek_second() }
+#ifndef NO_R3
+	:: d_step { at == SECOND && v0 != NIL -> child_before_second() }
+#endif
 	:: d_step { at == CHILD -> child() }
 #ifndef NO_R15
 	:: d_step { at == DEDUCE -> deduce() }
@@ -1938,9 +1955,9 @@ proctype scanner()
 	:: d_step { DRAINED && len_ && i >= len_ -> deduce() }
 #endif
 #ifdef GENERATIONS
-	:: d_step { at == AGE && moving -> age(YOUNG) }
-	:: d_step { at == AGE && moving -> age(OLDER) }
-	:: d_step { at == AGE && !moving -> at = after; after = RESTING }
+	:: d_step { at == AGE && (drained & ~moved) -> age(YOUNG) }
+	:: d_step { at == AGE && (drained & ~moved) -> age(OLDER) }
+	:: d_step { at == AGE && !(drained & ~moved) -> moved = 0; at = DEDUCE }
 #endif
 	:: d_step { at == COUNT && GO_ON ->
 		LOOKED; count_edge(0); at = COUNT_SECOND }

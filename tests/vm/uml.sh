@@ -26,8 +26,8 @@ usage() {
 # The source tree is every checkout's and both kernels': one build at a time.
 build() {
 	local kernel=$1 source log=$PROJECT/build/uml/$name.build.log args
-	local bench=()
-	[[ $name != uml-bench ]] || bench=(REFSTORE_BENCH=y)
+	local with=REFSTORE_KUNIT=y
+	[[ $name != uml-bench ]] || with=REFSTORE_BENCH=y
 	source=$(readlink -f "$kernel/source")
 	mkdir -p "$CACHE/locks"
 	exec {lock}>"$CACHE/locks/graft"
@@ -36,7 +36,7 @@ build() {
 	mapfile -t args <"$kernel/make-args"
 	with_progress "building $name" "$log" make -C "$source" O="$kernel" \
 		-j"$(nproc)" "${args[@]}" REFSTORE_GRAFT=y REFSTORE_BUILD=y \
-		REFSTORE_KUNIT=y "${bench[@]}" linux
+		"$with" linux
 	if has_warnings "$log"; then
 		cat "$log" >&2
 		# The next call is to compile, and to fail, again.
