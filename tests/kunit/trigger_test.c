@@ -392,6 +392,12 @@ static void trigger_pressure(struct kunit *test)
 	g->heap->automatic = false;
 	KUNIT_EXPECT_EQ(test, rst_due(g), RS_TRIGGER_NONE);
 	g->heap->automatic = true;
+	/* The scan that ran when memory was short has left no candidate */
+	KUNIT_EXPECT_EQ(test, rst_due(g), RS_TRIGGER_NONE);
+	KUNIT_EXPECT_FALSE(test, g->heap->pressed);
+	rst_add(g, 0, 1);
+	KUNIT_EXPECT_EQ(test, rst_due(g), RS_TRIGGER_NONE);
+	g->heap->pressed = true;
 	KUNIT_EXPECT_EQ(test, rst_due(g), RS_TRIGGER_PRESSURE);
 	KUNIT_EXPECT_EQ(test, rst_due(g), RS_TRIGGER_NONE);
 	g->heap->pressed = true;
