@@ -187,6 +187,23 @@ static void rs_candidate_rejuvenate(struct rs_heap *heap, struct rs_object *obj)
 	rs_candidate_set_age(obj, 0);
 }
 
+static void rs_candidate_renew_locked(struct rs_heap *heap,
+				      struct rs_object *obj)
+{
+	if (rs_ref_read(&obj->ref) & RS_REF_OLD)
+		rs_candidate_rejuvenate(heap, obj);
+	else
+		rs_candidate_set_age(obj, 0);
+}
+
+/* What a scan took is young as before: it was not found alive. */
+void rs_candidate_renew(struct rs_heap *heap, struct rs_object *obj)
+{
+	spin_lock(&heap->queue_lock);
+	rs_candidate_renew_locked(heap, obj);
+	spin_unlock(&heap->queue_lock);
+}
+
 /*
  * Rule R12: what a scan took from its queue and gave up is a candidate again,
  * and young. The caller is the scanner, which keeps the memory of what it
@@ -195,12 +212,8 @@ static void rs_candidate_rejuvenate(struct rs_heap *heap, struct rs_object *obj)
 void rs_candidate_again(struct rs_heap *heap, struct rs_object *obj)
 {
 	spin_lock(&heap->queue_lock);
-	if (rs_ref_read(&obj->ref) & RS_REF_OLD) {
-		rs_candidate_rejuvenate(heap, obj);
-	} else {
-		rs_candidate_set_age(obj, 0);
-		rs_candidate_add_locked(heap, obj);
-	}
+	rs_candidate_renew_locked(heap, obj);
+	rs_candidate_add_locked(heap, obj);
 	spin_unlock(&heap->queue_lock);
 }
 
@@ -282,16 +295,18 @@ struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 age, u32 pos)
  *
  * What is used all the time comes back each time, and would never grow old. One
  * that has no more references than the scan found inside may be garbage by now:
- * it stays young.
+ * it stays young, if that guess was not wrong before.
  */
 void rs_candidate_settle(struct rs_heap *heap, u32 pos)
 {
 	struct rs_object *obj = *rs_candidate_at(heap->queue, pos);
 	struct rs_queue *to = &heap->queue[rs_candidate_age(obj)];
-	u64 bits = rs_candidate_misled(obj) ? RS_REF_LINKED : RS_REF_OLD;
+	bool misled = rs_candidate_misled(obj);
 	u64 word = rs_ref_read(&obj->ref);
 
 	lockdep_assert_held(&heap->queue_lock);
+	if (pos >= RS_AHEAD_HEADER)
+		prefetchw(*rs_candidate_at(heap->queue, pos - RS_AHEAD_HEADER));
 	if (to == heap->queue || !rs_candidate_taken(obj, heap->scan))
 		return;
 	if (to->len >= rs_vec_len(&to->vec)) {
@@ -300,10 +315,13 @@ void rs_candidate_settle(struct rs_heap *heap, u32 pos)
 		return;
 	}
 	do {
-		if (!rs_word_alive(word) || rs_candidate_inside(obj, word))
+		if (!rs_word_alive(word))
+			return;
+		if (!misled && rs_candidate_inside(obj, word))
 			return;
 	} while (!rs_ref_cmpxchg(&obj->ref, &word,
-				 (word & ~RS_REF_LINKED) | bits));
+				 (word & ~RS_REF_LINKED) |
+				 (misled ? RS_REF_LINKED : RS_REF_OLD)));
 	rs_candidate_relink(heap, obj, heap->queue, to);
 }
 

@@ -31,6 +31,7 @@ static inline bool rs_candidate_misled(const struct rs_object *obj)
 
 void rs_candidate_add(struct rs_heap *heap, struct rs_object *obj);
 void rs_candidate_again(struct rs_heap *heap, struct rs_object *obj);
+void rs_candidate_renew(struct rs_heap *heap, struct rs_object *obj);
 void rs_candidate_remove(struct rs_heap *heap, struct rs_object *obj);
 struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 age, u32 pos);
 void rs_candidate_settle(struct rs_heap *heap, u32 pos);

@@ -96,7 +96,7 @@ static bool rs_drain_queue(struct rs_scan *scan, u32 age)
 	return room;
 }
 
-/* From now on, or no more, puts do not go by edges: they are being counted. */
+/* From now on, or no more, what we took waits until edges are counted. */
 static void rs_set_counting(struct rs_scan *scan, u32 number)
 {
 	spin_lock(&scan->heap->queue_lock);
@@ -121,16 +121,14 @@ static bool rs_drain(struct rs_scan *scan)
 }
 
 /*
- * Gives what came back its place. Downwards, as above: what comes back from now
- * on goes to its place at once.
+ * Gives what came back while edges were counted its place. Downwards, as above;
+ * what comes back from now on goes to its place at once.
  */
 static void rs_settle(struct rs_scan *scan)
 {
 	struct rs_heap *heap = scan->heap;
-	u32 pos, n;
+	u32 pos = rs_candidates_of(heap, 0), n;
 
-	rs_set_counting(scan, 0);
-	pos = rs_candidates_of(heap, 0);
 	while (pos) {
 		spin_lock(&heap->queue_lock);
 		pos = min(pos, rs_candidates_of(heap, 0));
@@ -255,9 +253,12 @@ bool rs_capture(struct rs_scan *scan)
 
 	rs_scan_step(scan, RS_STEP_DRAINED);
 	done = done && rs_trace(scan);
+	rs_set_counting(scan, 0);
+	if (!done)
+		return false;
 	rs_settle(scan);
 	rs_scan_step(scan, RS_STEP_TRACED);
-	return done;
+	return true;
 }
 
 /*
@@ -440,6 +441,8 @@ static bool rs_restore_rest(struct rs_scan *scan)
 	for (i = 0; i < scan->len && scan->followed < scan->live; i++) {
 		if (!rs_scan_spend(scan, 1))
 			return false;
+		if (i + RS_AHEAD_HEADER < scan->len)
+			prefetchw(*rs_scan_at(scan, i + RS_AHEAD_HEADER));
 		slotted = *rs_scan_at(scan, i);
 		if (rs_restore_marked(scan, slotted) &&
 		    !rs_restore_walk(scan, slotted))

@@ -156,7 +156,9 @@ static bool rs_count_edges(struct rs_component *comp)
  * for a reference that somebody holds. But who stored there held their owner,
  * which had been captured before: an edge to the owner, then, is counted for his
  * reference, and is again one of those among which the owner was found. And so
- * on, up to a candidate; but no candidate was found by an edge.
+ * on, up to a candidate; but no candidate was found by an edge. (Slots of an
+ * array that was replaced are read, too: but that touched their owner, before
+ * anything was put, and so the owner fails.)
  */
 static bool rs_component_count(struct rs_component *comp)
 {
@@ -273,7 +275,11 @@ static void rs_member_save(struct rs_scan *scan, struct rs_slotted *slotted)
 		scan->figures.saved++;
 	}
 	spin_unlock(rs_slot_lock(heap, obj));
+	if (!(slotted->epoch & RS_EPOCH_DRAINED))
+		return;
+	/* Not given up, but garbage as soon as the heap drops it */
 	WRITE_ONCE(slotted->epoch, slotted->epoch & ~RS_EPOCH_DRAINED);
+	rs_candidate_renew(heap, obj);
 }
 
 static void rs_component_save(struct rs_component *comp)

@@ -166,7 +166,7 @@ u32 rs_object_tail_room(const struct rs_object *obj)
 			RS_DATA_WORDS : 0);
 }
 
-/* Memory of an object that is not all in its cell, or has slots. */
+/* Memory of an object that is not all in its cell. */
 size_t rs_object_bytes_apart(struct rs_object *obj)
 {
 	size_t bytes = rs_class_bytes[obj->class];

@@ -77,8 +77,8 @@ static inline u32 rs_slots_copy(const unsigned long *slot, u32 first, u32 nr,
  * @slots: where they are then: @buf, or in an array, which the scan keeps, too,
  *         but others write. Each is to be read once, with READ_ONCE()
  *
- * Return: how many there are, up to RS_SLICE; less than RS_PEEK if these are the
- * last.
+ * Return: how many there are, up to RS_SLICE; less than RS_PEEK only if these are
+ * the last.
  */
 static inline u32 rs_slots_peek(struct rs_slotted *slotted, u32 first,
 				unsigned long buf[RS_PEEK],

@@ -8,7 +8,6 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 
-#include "call.h"
 #include "candidate.h"
 #include "event.h"
 #include "graph.h"
@@ -279,16 +278,6 @@ static void rst_pauses_begin(struct rst_graph *g, struct rst_pauses *p)
 	KUNIT_ASSERT_FALSE(g->test, IS_ERR(p->weak));
 }
 
-static void rst_drop_saved(struct rst_graph *g, u64 saved)
-{
-	struct rs_call call = { .heap = g->heap };
-	struct refstore_drop_saved args = {};
-
-	g->heap->save = false;
-	KUNIT_EXPECT_EQ(g->test, rs_drop_saved(&call, &args), 0);
-	KUNIT_EXPECT_EQ(g->test, args.dropped, saved);
-}
-
 /* All is given up, and one scan takes all that the bounded one left. */
 static void rst_pauses_end(struct rst_graph *g, struct rst_pauses *p)
 {
@@ -333,7 +322,8 @@ static void bound_pauses(struct kunit *test)
 	g->hook = NULL;
 	rst_pauses_expect(g, &p, &figures);
 	if (g->heap->save)
-		rst_drop_saved(g, figures.saved);
+		KUNIT_EXPECT_EQ(test, rst_drop_saved(g), figures.saved);
+	g->heap->save = false;
 	rst_pauses_end(g, &p);
 }
 

@@ -441,6 +441,55 @@ static void candidate_used_in_scans(struct kunit *test)
 }
 
 /*
+ * And where a guess about it was wrong, that is not made again: its owner, which
+ * it refers to, counts as inside.
+ */
+static void candidate_misled_in_scans(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *owner = rst_new(g, 2);
+	struct rst_taken taken = { .used = rst_new(g, 1) };
+	u32 i;
+
+	rst_link(g, taken.used, 0, owner);
+	rst_give(g, owner, 0, taken.used);
+	g->priv = &taken;
+	g->hook = rst_taken_hook;
+	for (i = 0; i < 3; i++) {
+		rst_use(g, taken.used);
+		rst_collect_age(g, 2);
+	}
+	KUNIT_EXPECT_TRUE(test, rs_candidate_misled(taken.used));
+	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 0);
+	g->hook = NULL;
+	rst_audit(g);
+}
+
+/* Garbage that is saved was not found alive: it is young when it is dropped. */
+static void candidate_saved(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_object *live = rst_ring(g, 3);
+	u32 i;
+
+	rst_release(g, rst_ring(g, 10));
+	g->heap->save = true;
+	for (i = 0; i < 3; i++) {
+		/* Beside something alive, or alone */
+		if (i)
+			rst_use(g, live);
+		KUNIT_EXPECT_EQ(test, rst_collect(g).saved, 10);
+		KUNIT_EXPECT_EQ(test, rst_drop_saved(g), 10);
+		KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 10);
+	}
+	g->heap->save = false;
+	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 10);
+	rst_audit(g);
+	KUNIT_EXPECT_EQ(test, g->heap->objects, 3);
+}
+
+/*
  * Two references from outside, one of which goes while the scan counts edges,
  * and one thereafter: garbage that the next scan of the youngest finds.
  */
@@ -497,6 +546,8 @@ static struct kunit_case candidate_cases[] = {
 	KUNIT_CASE(candidate_old_dies),
 	KUNIT_CASE(candidate_not_twice),
 	KUNIT_CASE(candidate_used_in_scans),
+	KUNIT_CASE(candidate_misled_in_scans),
+	KUNIT_CASE(candidate_saved),
 	KUNIT_CASE(candidate_let_go_in_scan),
 	KUNIT_CASE(candidate_gone_in_scan),
 	{}

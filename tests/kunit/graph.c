@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "call.h"
 #include "candidate.h"
 #include "data.h"
 #include "graph.h"
@@ -322,6 +323,16 @@ struct rs_scan_figures rst_collect(struct rst_graph *g)
 						 &figures), 0);
 	rst_settle(g);
 	return figures;
+}
+
+/* Drops what the heap has saved; returns how many objects these were. */
+u64 rst_drop_saved(struct rst_graph *g)
+{
+	struct rs_call call = { .heap = g->heap };
+	struct refstore_drop_saved args = {};
+
+	KUNIT_EXPECT_EQ(g->test, rs_drop_saved(&call, &args), 0);
+	return args.dropped;
 }
 
 /*

@@ -101,6 +101,7 @@ struct rs_object *rst_read(struct rst_graph *g, struct rs_object *obj,
 			   u32 index);
 
 struct rs_scan_figures rst_collect(struct rst_graph *g);
+u64 rst_drop_saved(struct rst_graph *g);
 void rst_start_scan(struct rst_graph *g);
 void rst_settle(struct rst_graph *g);
 void rst_expect_counts(struct rst_graph *g);

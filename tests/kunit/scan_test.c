@@ -446,7 +446,7 @@ static void scan_old_epochs(struct kunit *test)
 	struct rs_object *obj;
 	u32 state, i;
 
-	for (state = 0; state < 8; state++) {
+	for (state = 0; state < BIT(RS_EPOCH_SHIFT); state++) {
 		rst_release(g, rst_ring(g, 5));
 		/* The first cell of the table is nobody's */
 		for (i = 1; i <= 5; i++) {
@@ -466,7 +466,7 @@ static void scan_old_epochs_after_wrap(struct kunit *test)
 	struct rs_object *obj;
 	u32 state, i;
 
-	for (state = 0; state < 8; state++) {
+	for (state = 0; state < BIT(RS_EPOCH_SHIFT); state++) {
 		rst_release(g, rst_ring(g, 5));
 		/* The first cell of the table is nobody's */
 		for (i = 1; i <= 5; i++) {

@@ -1462,6 +1462,10 @@ inline save_one()
 		ref_get(i)
 	:: else
 	fi;
+	if
+	:: drained & BIT(i) -> MOVE_LINKED(i, YOUNG)
+	:: else
+	fi;
 	drained = drained & ~BIT(i);
 	next_member();
 	if
