@@ -23,7 +23,8 @@ usage() {
 	KERNEL:PROCESSORS     the runs (${RUNS[*]})
 
 	REFSTORE_SEED=N repeats a run's choices; REFSTORE_OBJECTS=N bounds how
-	many objects there are at a time (8000).
+	many objects there are at a time (8000); now and then it is a part of
+	that.
 	EOF
 }
 

@@ -30,7 +30,8 @@ struct torture *torture;
  * @oracle_at: when the oracle looks next
  * @kill_at: when somebody is killed next
  * @tell_at: when a line is due
- * @most_objects: before all throw away what they have
+ * @bound: how many objects there may be, about
+ * @most_objects: before all throw away what they have: @bound, or a part of it
  * @crowd_at: when they may be told so again
  */
 struct control {
@@ -44,6 +45,7 @@ struct control {
 	__u64 oracle_at;
 	__u64 kill_at;
 	__u64 tell_at;
+	__u64 bound;
 	__u64 most_objects;
 	__u64 crowd_at;
 };
@@ -309,6 +311,13 @@ static bool due(__u64 *when, __u64 after)
 	return true;
 }
 
+/* A large heap for a while, or a small one, of which there are more scans. */
+static void choose_size(void)
+{
+	control.most_objects = control.bound >>
+			       rs_below(&control.museum.seed, 5);
+}
+
 static void control_crowd(void)
 {
 	struct rs_figures figures;
@@ -330,8 +339,10 @@ static void turn(void)
 	control_crowd();
 	if (due(&control.kill_at, rs_below(seed, 500)))
 		kill_seat(&torture->seats[rs_below(seed, control.seats)]);
-	if (due(&control.oracle_at, 15000 + rs_below(seed, 15000)))
+	if (due(&control.oracle_at, 15000 + rs_below(seed, 15000))) {
 		consult();
+		choose_size();
+	}
 	if (due(&control.tell_at, TELL * 1000)) {
 		tell();
 		check_progress();
@@ -409,7 +420,8 @@ static void set_up(__u64 seconds, __u64 seed)
 	control.seats = control.seats < SEATS ? control.seats : SEATS;
 	for (i = 0; i < COLLECTORS; i++)
 		torture->seats[i].collector = true;
-	control.most_objects = rs_env("REFSTORE_OBJECTS", 8000);
+	control.bound = rs_env("REFSTORE_OBJECTS", 8000);
+	choose_size();
 	control.began = rs_milliseconds();
 	control.end = control.began + seconds * 1000;
 	control.oracle_at = control.began + 10000;
