@@ -78,27 +78,28 @@ static void rs_candidate_unlink(struct rs_queue *queue, struct rs_object *obj)
 	WRITE_ONCE(queue->len, queue->len - 1);
 }
 
-/* Whether a scan has taken an object from its queue. */
-static bool rs_candidate_taken(struct rs_object *obj, u32 scan)
+/* Whether the scan that runs has taken an object from its queue. */
+static bool rs_candidate_taken(const struct rs_heap *heap,
+			       struct rs_object *obj)
 {
 	u32 epoch = READ_ONCE(rs_slotted(obj)->epoch);
 
-	return epoch >> RS_EPOCH_SHIFT == scan && epoch & RS_EPOCH_DRAINED;
+	return epoch >> RS_EPOCH_SHIFT == READ_ONCE(heap->scan) &&
+	       epoch & RS_EPOCH_DRAINED;
 }
 
-/* The bits for an object whose word is @word, and which is about to be put. */
+/* The bits for an object whose word is @word, and which keeps @left references. */
 static u64 rs_candidate_bits(struct rs_heap *heap, struct rs_object *obj,
-			     u64 word)
+			     u64 word, u32 left)
 {
 	struct rs_queue *queue = &heap->queue[rs_candidate_age(obj)];
 	bool misled = rs_candidate_misled(obj);
 
 	if (queue == heap->queue)
 		return RS_REF_CANDIDATE;
-	if (heap->counting && rs_candidate_taken(obj, heap->counting))
+	if (heap->counting && rs_candidate_taken(heap, obj))
 		return RS_REF_CANDIDATE;
-	if (!misled &&
-	    rs_word_count(word) - 1 <= READ_ONCE(rs_slotted(obj)->edges))
+	if (!misled && left <= READ_ONCE(rs_slotted(obj)->edges))
 		return RS_REF_CANDIDATE;
 	if (word & RS_REF_OLD || queue->len < rs_vec_len(&queue->vec))
 		return misled ? RS_REF_LINKED : RS_REF_OLD;
@@ -120,7 +121,8 @@ static u64 rs_candidate_mark(struct rs_heap *heap, struct rs_object *obj,
 	do {
 		if (!rs_word_alive(*word) || *word & RS_REF_CANDIDATE)
 			return 0;
-		bits = rs_candidate_bits(heap, obj, *word);
+		bits = rs_candidate_bits(heap, obj, *word,
+					 rs_word_count(*word) - 1);
 		if (*word & bits)
 			return 0;
 	} while (!rs_ref_cmpxchg(&obj->ref, word,
@@ -154,13 +156,6 @@ void rs_candidate_add(struct rs_heap *heap, struct rs_object *obj)
 	spin_lock(&heap->queue_lock);
 	rs_candidate_add_locked(heap, obj);
 	spin_unlock(&heap->queue_lock);
-}
-
-/* Whether no more references may be left than a scan found inside. */
-static bool rs_candidate_inside(const struct rs_object *obj, u64 word)
-{
-	return rs_word_count(word) <=
-	       container_of(obj, struct rs_slotted, obj)->edges;
 }
 
 /* Moves an object, whose word says so already, from one queue to another. */
@@ -300,29 +295,23 @@ struct rs_object *rs_candidate_take(struct rs_heap *heap, u32 age, u32 pos)
 void rs_candidate_settle(struct rs_heap *heap, u32 pos)
 {
 	struct rs_object *obj = *rs_candidate_at(heap->queue, pos);
-	struct rs_queue *to = &heap->queue[rs_candidate_age(obj)];
-	bool misled = rs_candidate_misled(obj);
-	u64 word = rs_ref_read(&obj->ref);
+	u64 bits, word = rs_ref_read(&obj->ref);
 
 	lockdep_assert_held(&heap->queue_lock);
 	if (pos >= RS_AHEAD_HEADER)
 		prefetchw(*rs_candidate_at(heap->queue, pos - RS_AHEAD_HEADER));
-	if (to == heap->queue || !rs_candidate_taken(obj, heap->scan))
+	if (!rs_candidate_taken(heap, obj))
 		return;
-	if (to->len >= rs_vec_len(&to->vec)) {
-		WRITE_ONCE(to->wants_room, true);
-		rs_candidate_set_age(obj, 0);
-		return;
-	}
 	do {
 		if (!rs_word_alive(word))
 			return;
-		if (!misled && rs_candidate_inside(obj, word))
+		bits = rs_candidate_bits(heap, obj, word, rs_word_count(word));
+		if (bits == RS_REF_CANDIDATE)
 			return;
 	} while (!rs_ref_cmpxchg(&obj->ref, &word,
-				 (word & ~RS_REF_LINKED) |
-				 (misled ? RS_REF_LINKED : RS_REF_OLD)));
-	rs_candidate_relink(heap, obj, heap->queue, to);
+				 (word & ~RS_REF_LINKED) | bits));
+	rs_candidate_relink(heap, obj, heap->queue,
+			    rs_candidate_queue(heap, obj, bits));
 }
 
 /*

@@ -97,10 +97,10 @@ static bool rs_drain_queue(struct rs_scan *scan, u32 age)
 }
 
 /* From now on, or no more, what we took waits until edges are counted. */
-static void rs_set_counting(struct rs_scan *scan, u32 number)
+static void rs_set_counting(struct rs_scan *scan, bool counting)
 {
 	spin_lock(&scan->heap->queue_lock);
-	scan->heap->counting = number;
+	scan->heap->counting = counting;
 	spin_unlock(&scan->heap->queue_lock);
 }
 
@@ -113,7 +113,7 @@ static bool rs_drain(struct rs_scan *scan)
 {
 	u32 age = scan->generation + 1;
 
-	rs_set_counting(scan, scan->number);
+	rs_set_counting(scan, true);
 	while (age--)
 		if (!rs_drain_queue(scan, age))
 			return false;
@@ -253,7 +253,7 @@ bool rs_capture(struct rs_scan *scan)
 
 	rs_scan_step(scan, RS_STEP_DRAINED);
 	done = done && rs_trace(scan);
-	rs_set_counting(scan, 0);
+	rs_set_counting(scan, false);
 	if (!done)
 		return false;
 	rs_settle(scan);

@@ -195,7 +195,7 @@ struct rs_generation {
  *
  * @queue_lock: protects @queue and @counting
  * @queue: candidates, by age
- * @counting: number of the scan that is counting edges, or 0
+ * @counting: the scan that runs is counting edges
  *
  * @work: the scanner's list; has room for every slotted object
  * @scan: number of the running scan, or 0; written by the scanner, under
@@ -273,7 +273,7 @@ struct rs_heap {
 
 	spinlock_t queue_lock;	/* @queue and @counting */
 	struct rs_queue queue[RS_GENERATIONS];
-	u32 counting;
+	bool counting;
 
 	struct rs_vec work;
 	u32 scan;

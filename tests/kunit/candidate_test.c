@@ -419,6 +419,19 @@ static void rst_taken_hook(struct rst_graph *g, enum rs_scan_step step)
 	taken->released = NULL;
 }
 
+/* A scan in which that happens; returns what it visited. */
+static u64 rst_collect_taken(struct rst_graph *g, struct rst_taken *taken,
+			     u32 age)
+{
+	u64 visited;
+
+	g->priv = taken;
+	g->hook = rst_taken_hook;
+	visited = rst_collect_age(g, age);
+	g->hook = NULL;
+	return visited;
+}
+
 /* What is used in each scan grows old all the same. */
 static void candidate_used_in_scans(struct kunit *test)
 {
@@ -426,17 +439,14 @@ static void candidate_used_in_scans(struct kunit *test)
 	struct rst_taken taken = { .used = rst_ring(g, 10) };
 
 	rst_use(g, taken.used);
-	g->priv = &taken;
-	g->hook = rst_taken_hook;
-	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 10);
+	KUNIT_EXPECT_EQ(test, rst_collect_taken(g, &taken, 0), 10);
 	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 1), 1);
-	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 0);
-	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 1), 10);
+	KUNIT_EXPECT_EQ(test, rst_collect_taken(g, &taken, 0), 0);
+	KUNIT_EXPECT_EQ(test, rst_collect_taken(g, &taken, 1), 10);
 	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
-	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 2), 10);
+	KUNIT_EXPECT_EQ(test, rst_collect_taken(g, &taken, 2), 10);
 	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
 	KUNIT_EXPECT_EQ(test, rs_candidates(g->heap), 1);
-	g->hook = NULL;
 	rst_audit(g);
 }
 
@@ -453,16 +463,13 @@ static void candidate_misled_in_scans(struct kunit *test)
 
 	rst_link(g, taken.used, 0, owner);
 	rst_give(g, owner, 0, taken.used);
-	g->priv = &taken;
-	g->hook = rst_taken_hook;
 	for (i = 0; i < 3; i++) {
 		rst_use(g, taken.used);
-		rst_collect_age(g, 2);
+		rst_collect_taken(g, &taken, 2);
 	}
 	KUNIT_EXPECT_TRUE(test, rs_candidate_misled(taken.used));
 	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
-	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 0);
-	g->hook = NULL;
+	KUNIT_EXPECT_EQ(test, rst_collect_taken(g, &taken, 0), 0);
 	rst_audit(g);
 }
 
@@ -501,10 +508,7 @@ static void candidate_let_go_in_scan(struct kunit *test)
 
 	rst_hold(g, ring);
 	rst_use(g, ring);
-	g->priv = &taken;
-	g->hook = rst_taken_hook;
-	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 2), 10);
-	g->hook = NULL;
+	KUNIT_EXPECT_EQ(test, rst_collect_taken(g, &taken, 2), 10);
 	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 2), 1);
 	rst_release(g, ring);
 	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 1);
@@ -519,10 +523,7 @@ static void candidate_gone_in_scan(struct kunit *test)
 	struct rst_taken taken = { .released = rst_old_ring(g, 10) };
 
 	rst_use(g, taken.released);
-	g->priv = &taken;
-	g->hook = rst_taken_hook;
-	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 2), 10);
-	g->hook = NULL;
+	KUNIT_EXPECT_EQ(test, rst_collect_taken(g, &taken, 2), 10);
 	KUNIT_EXPECT_EQ(test, rs_candidates_of(g->heap, 0), 1);
 	KUNIT_EXPECT_EQ(test, rst_collect_age(g, 0), 10);
 	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
