@@ -59,7 +59,7 @@ modules_install: module
 check:
 	@$(script) tests/check.sh
 
-## test             the tests, in virtual machines, in minutes
+## test             the tests, in virtual machines: a quarter of an hour
 test:
 	@$(script) tests/run.sh
 
@@ -87,7 +87,7 @@ bench:
 bench-report:
 	@$(script) tests/bench/report.sh
 
-## kunit            the unit tests, in seconds (once their kernel is built)
+## kunit            the unit tests, in minutes (once their kernel is built)
 kunit:
 	@$(script) tests/vm/uml.sh uml-kasan
 

@@ -8,8 +8,8 @@
  * is a *leaf* and stays one; every other object can be resized.
  *
  * A heap is a set of objects that may refer to each other.
- * open("/dev/refstore") makes a private heap and a *session* on it;
- * REFSTORE_SESSION_NEW mints further sessions, to be passed to other processes.
+ * open("/dev/refstore") makes a private heap and a *session* on it (or fails
+ * with ENOMEM); REFSTORE_SESSION_NEW mints further sessions, to be passed to other processes.
  * A session ends with its last descriptor, and then gives back whatever it
  * held.
  *
@@ -218,7 +218,8 @@ struct refstore_query {
  *
  * The length of the data is for good; the number of slots can be changed by
  * REFSTORE_RESIZE_SLOTS, unless the object is a leaf.
- * E2BIG, EDQUOT, EINVAL (type), EBADF (a handle in @slots), EOVERFLOW, ENOMEM.
+ * E2BIG, EDQUOT, EINVAL (type), EBADF (a handle in @slots), EFAULT, EOVERFLOW,
+ * ENOMEM.
  */
 struct refstore_create {
 	__u32 size;
@@ -426,8 +427,8 @@ struct refstore_cas_slot {
  * succeeds and @done says how far it came; 1 to @count. An error before that
  * changed nothing; but handles that were already copied out to @handles when a
  * later copy failed with EFAULT are not valid.
- * EBADF, EOPNOTSUPP, ERANGE (not all of the slots exist), EPERM (writing),
- * EDQUOT, EOVERFLOW, EFAULT, ENOMEM.
+ * EINVAL (@count), EBADF, EOPNOTSUPP, ERANGE (not all of the slots exist), EPERM
+ * (writing), EDQUOT, EOVERFLOW, EFAULT, ENOMEM.
  */
 struct refstore_slots {
 	__u32 size;
@@ -897,7 +898,8 @@ enum {
  * Read at least sizeof(struct refstore_event) bytes (EINVAL); only whole events
  * are read, in order. If there is none, the call waits, or with O_NONBLOCK
  * fails with EAGAIN; poll(2) says POLLIN when there is one. As long as a session
- * has asked for none, reading returns 0.
+ * has asked for none, reading returns 0. A signal ends the wait with EINTR; what
+ * could not be written for EFAULT is still there to be read.
  */
 struct refstore_event {
 	__aligned_u64 seq;
@@ -1064,6 +1066,7 @@ struct refstore_op {
  * that part, and those before it, have been done. The handles that the
  * operations of that part were to return are not valid, but for those that
  * REFSTORE_CMD_CREATE_MANY and REFSTORE_CMD_READ_SLOTS wrote to their arrays.
+ * EINVAL (@nr_ops is 0; @op_size), E2BIG (@nr_ops), EFAULT, ENOMEM.
  */
 struct refstore_batch {
 	__u32 size;
