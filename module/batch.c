@@ -98,7 +98,7 @@ static int rs_op_try(struct rs_call *call, const struct rs_command *command,
 	if (!command->batch)
 		return -EOPNOTSUPP;
 	err = rs_op_check(command, op);
-	return err ? err : command->run(call, &op->create);
+	return err ? err : rs_command_run(command, call, &op->create);
 }
 
 /* Runs an operation; returns in which of its words there is an answer. */

@@ -13,6 +13,7 @@
 #include <linux/sched/signal.h>
 
 #include "session.h"
+#include "trigger.h"
 
 #define RS_BATCH_CHUNK	64	/* operations between two copies */
 #define RS_MAX_BATCH	BIT(16)
@@ -85,6 +86,17 @@ static inline const struct rs_command *rs_command_find(u32 number)
 	if (i >= RS_NR_COMMANDS)
 		return NULL;
 	return &rs_commands[array_index_nospec(i, RS_NR_COMMANDS)];
+}
+
+/* Where memory or a limit is at its end, garbage may be what fills it. */
+static inline int rs_command_run(const struct rs_command *command,
+				 struct rs_call *call, void *body)
+{
+	int err = command->run(call, body);
+
+	if (unlikely(err == -ENOMEM || err == -EDQUOT))
+		rs_trigger_press(call->heap);
+	return err;
 }
 
 /* What every command asks of its struct; 0 or -EINVAL. */

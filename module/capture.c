@@ -12,10 +12,16 @@
 #include "scan.h"
 #include "slot.h"
 
-/* The list has room for every slotted object, but not for those that died. */
+/*
+ * The list has room for every slotted object, but those that die stay on it, and
+ * while some go others come: see rs_scan_set_slack().
+ */
 static bool rs_capture_full(struct rs_scan *scan)
 {
-	return scan->len >= rs_vec_len(&scan->heap->work);
+	if (likely(scan->len < rs_vec_len(&scan->heap->work)))
+		return false;
+	scan->full = true;
+	return true;
 }
 
 /*

@@ -15,7 +15,6 @@
 
 #include "data.h"
 #include "slot.h"
-#include "trigger.h"
 #include "user.h"
 
 #define RS_SMALL_DATA	128	/* goes through the stack */
@@ -72,8 +71,6 @@ struct rs_object *rs_object_create(const struct rs_spec *spec,
 
 	obj = rs_object_alloc(spec);
 	if (!obj) {
-		/* A memory cgroup may be full of garbage */
-		rs_trigger_press(spec->heap);
 		*err = -ENOMEM;
 		return NULL;
 	}
@@ -99,10 +96,8 @@ int rs_objects_create(const struct rs_spec *spec, const void __user *data,
 	u32 i, step = data ? spec->data_len : 0;
 	int err = rs_objects_alloc(spec, objs, nr);
 
-	if (err) {
-		rs_trigger_press(spec->heap);
+	if (err)
 		return err;
-	}
 	for (i = 0; i < nr && !err; i++)
 		err = rs_data_fill(objs[i], data + (size_t)i * step,
 				   spec->data_len);

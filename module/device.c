@@ -92,7 +92,7 @@ static int rs_run_locked(const struct rs_command *command, struct rs_call *call,
 	call->results = &result;
 	if (mutex_lock_interruptible(&call->session->lock))
 		return -EINTR;
-	err = command->run(call, body);
+	err = rs_command_run(command, call, body);
 	if (!err && command->out)
 		err = rs_body_put(command, body, user);
 	if (err)
@@ -106,7 +106,7 @@ static int rs_run_locked(const struct rs_command *command, struct rs_call *call,
 static int rs_run(const struct rs_command *command, struct rs_call *call,
 		  union rs_body *body, void __user *user)
 {
-	int err = command->run(call, body);
+	int err = rs_command_run(command, call, body);
 
 	if (!err)
 		err = rs_body_put(command, body, user);

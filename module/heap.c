@@ -126,6 +126,25 @@ static int rs_heap_grow(struct rs_heap *heap, bool tracked)
 }
 
 /*
+ * Gives the scanner's list the room that it lacked beyond that of every object.
+ * For the scanner, which does not wait for the lock, as its holder may wait for
+ * memory.
+ */
+void rs_heap_grow_work(struct rs_heap *heap)
+{
+	u64 want = min_t(u64, READ_ONCE(heap->slotted) + heap->slack, S32_MAX);
+	int err = 0;
+
+	while (heap->slack && !err && rs_vec_len(&heap->work) < want) {
+		if (!mutex_trylock(&heap->grow_lock))
+			return;
+		err = rs_vec_grow(&heap->work, sizeof(unsigned long));
+		mutex_unlock(&heap->grow_lock);
+		cond_resched();
+	}
+}
+
+/*
  * Free cells. In each page of the table one cell is no object's, but heads a
  * list of the page's free cells, and links the pages that have some:
  *
@@ -255,10 +274,8 @@ static noinline int rs_heap_make_room(struct rs_heap *heap,
 {
 	if (err == -EAGAIN)
 		return rs_heap_grow(heap, rs_object_tracked(obj));
-	if (*waited) {
-		rs_trigger_press(heap);
+	if (*waited)
 		return err;
-	}
 	*waited = true;
 	return rs_reap_wait(heap);
 }
@@ -559,7 +576,7 @@ struct rs_heap *rs_heap_create(kuid_t owner)
 	heap->owner = owner;
 	heap->table_free = RS_NO_INDEX;
 	heap->next_id = 1;
-	xa_init_flags(&heap->sessions, XA_FLAGS_ALLOC1);
+	xa_init_flags(&heap->sessions, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&heap->weak, XA_FLAGS_ACCOUNT);
 	rs_heap_init_locks(heap);
 	rs_heap_init_scan(heap);

@@ -47,8 +47,9 @@
  *       heap->deferred_lock  memory that waits for the end of a scan
  *       heap->root_lock      the root
  *
- * The scanner holds none of them for longer than RS_SLICE objects, and takes no
- * mutex, so no mutator waits for a scan.
+ * The scanner holds none of them for longer than RS_SLICE objects, and no mutex
+ * but grow_lock, between two scans, for one page at a time; so no mutator waits
+ * for a scan.
  *
  * Where READ_ONCE() and WRITE_ONCE() stand and nothing is said there, the access
  * is of one of these kinds, and orders nothing:
@@ -198,6 +199,8 @@ struct rs_generation {
  * @counting: the scan that runs is counting edges
  *
  * @work: the scanner's list; has room for every slotted object
+ * @slack: and for so many more, which died or were made during a scan; the
+ *         scanner's
  * @scan: number of the running scan, or 0; written by the scanner, under
  *        @deferred_lock when it ends
  * @last_scan: number of the last one; the scanner's
@@ -276,6 +279,7 @@ struct rs_heap {
 	bool counting;
 
 	struct rs_vec work;
+	u64 slack;
 	u32 scan;
 	u32 last_scan;
 	bool scan_stop;
@@ -346,6 +350,7 @@ int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
 			u32 *done);
 size_t rs_heap_remove_locked(struct rs_heap *heap, struct rs_object *obj);
 size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj);
+void rs_heap_grow_work(struct rs_heap *heap);
 int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes);
 void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
 		      size_t bytes);

@@ -219,6 +219,19 @@ static void rs_scan_reclaim(struct rs_scan *scan)
 }
 
 /*
+ * The list was full, of objects that died or were made while it was filled. The
+ * next one shall have more than twice the room for such.
+ */
+static void rs_scan_set_slack(struct rs_scan *scan)
+{
+	struct rs_heap *heap = scan->heap;
+	u64 slotted = READ_ONCE(heap->slotted);
+
+	heap->slack = 2 * (rs_vec_len(&heap->work) - slotted) + RS_SLICE +
+		      scan->figures.visited / 8;
+}
+
+/*
  * Rule R17: putters never wait; when too much memory waits for us we give up.
  * The next scan may keep twice as much, so that some scan gets through.
  */
@@ -286,8 +299,10 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	};
 	bool done;
 
-	if (!rs_scan_starved(heap))
+	if (!rs_scan_starved(heap)) {
 		rs_candidates_make_room(heap);
+		rs_heap_grow_work(heap);
+	}
 	rs_scan_begin(&scan);
 	trace_refstore_scan_begin(heap, scan.number, generation, trigger);
 	rs_events_scan(&scan, REFSTORE_EVENT_SCAN_BEGIN);
@@ -298,6 +313,8 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	rs_scan_step(&scan, RS_STEP_DECIDED);
 	rs_scan_sort(&scan);
 	rs_scan_set_limit(&scan);
+	if (scan.full)
+		rs_scan_set_slack(&scan);
 	rs_reap_deferred(heap);
 	/* Not before: they may be many, and memory waited (rule R17) */
 	while (!rs_weak_send(heap, &scan.dead, RS_SLICE))
@@ -366,7 +383,7 @@ static int rs_scan_wait(struct rs_heap *heap, u32 generation,
  * @figures: what the scans that ended meanwhile did
  *
  * A scan that gives up is followed by another one, which may keep twice as much
- * memory; but not for ever.
+ * memory and has more room; but not for ever.
  *
  * Return: 0 or -EINTR.
  */

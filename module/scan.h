@@ -64,6 +64,7 @@ enum rs_desc_state {
  * @followed: and whose slots were followed
  * @spent: steps since others could run
  * @stop: it gives up
+ * @full: because there was no room on the list
  * @open: captured objects to which not all references were found, at least
  * @whole: all that was captured are suspects
  * @closed: all that slots refer to was captured; later, the condemned refer to
@@ -84,6 +85,7 @@ struct rs_scan {
 	u32 spent;
 	u32 open;
 	bool stop;
+	bool full;
 	bool whole;
 	bool closed;
 	struct list_head dead;

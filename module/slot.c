@@ -372,44 +372,54 @@ static int rs_slots_copy_step(struct rs_heap *heap, struct rs_object *obj,
 	return err;
 }
 
-/* Replaces the array by @new, in slices. */
+/* Replaces the array by @new, in slices; then *@old is the caller's. */
 static int rs_slots_replace(struct rs_heap *heap, struct rs_object *obj,
-			    struct rs_slots *new)
+			    struct rs_slots *new, struct rs_slots **old)
 {
-	struct rs_slots *old = rs_slots_array(rs_slotted(obj));
-	u32 cut = old->nr - min(old->nr, new->nr);
+	struct rs_slots *array = rs_slots_array(rs_slotted(obj));
 	int err;
 
 	do {
-		err = rs_slots_copy_step(heap, obj, old, new);
+		err = rs_slots_copy_step(heap, obj, array, new);
 		cond_resched();
 	} while (err == -EAGAIN);
-	if (err)
-		return err;
+	if (!err)
+		*old = array;
+	return err;
+}
+
+/* Drops what was cut off a replaced array, and the array. */
+static void rs_slots_drop_old(struct rs_heap *heap, struct rs_object *obj,
+			      struct rs_slots *old, u32 nr)
+{
+	u32 cut = old->nr - min(old->nr, nr);
+
 	rs_slots_put_range(heap, old->slot + old->nr - cut, cut);
 	rs_heap_uncharge(heap, obj, struct_size(old, slot, old->nr));
 	rs_slots_retire(heap, old);
-	return 0;
 }
 
 static int rs_slots_publish(struct rs_heap *heap, struct rs_object *obj,
-			    struct rs_slots *new)
+			    struct rs_slots *new, u32 nr)
 {
+	struct rs_slots *old = NULL;
 	int err;
 
 	if (mutex_lock_interruptible(&heap->resize_lock))
 		return -EINTR;
 	if (obj->shape & RS_SHAPE_ARRAY)
-		err = rs_slots_replace(heap, obj, new);
+		err = rs_slots_replace(heap, obj, new, &old);
 	else
 		err = rs_slots_leave_tail(heap, obj, new);
 	mutex_unlock(&heap->resize_lock);
+	if (old)
+		rs_slots_drop_old(heap, obj, old, nr);
 	return err;
 }
 
 /*
  * Charging may wait for the backlog, and so comes before the lock, for which
- * all who resize objects of the heap wait.
+ * all who resize objects of the heap wait; what goes is dropped after it.
  */
 static int rs_slots_resize_array(struct rs_heap *heap, struct rs_object *obj,
 				 u32 nr)
@@ -421,7 +431,7 @@ static int rs_slots_resize_array(struct rs_heap *heap, struct rs_object *obj,
 	if (err)
 		return err;
 	new = rs_slots_alloc(nr);
-	err = new ? rs_slots_publish(heap, obj, new) : -ENOMEM;
+	err = new ? rs_slots_publish(heap, obj, new, nr) : -ENOMEM;
 	if (err) {
 		kvfree(new);
 		rs_heap_uncharge(heap, obj, bytes);

@@ -244,7 +244,7 @@ static u64 rs_freeze_all(struct rs_heap *heap)
  */
 static void rs_unfreeze(struct rs_heap *heap, struct rs_frozen *frozen)
 {
-	u32 index = 0;
+	u32 index = 0, end;
 	bool more;
 
 	spin_lock(&heap->queue_lock);
@@ -253,10 +253,12 @@ static void rs_unfreeze(struct rs_heap *heap, struct rs_frozen *frozen)
 	spin_unlock(&heap->queue_lock);
 	if (!frozen->last)
 		return;
+	/* What comes into new places of the table never was frozen */
+	end = READ_ONCE(heap->table_used);
 	do {
 		more = rs_table_walk(heap, rs_thaw_look, frozen, &index);
 		rs_chunk_put(heap, &frozen->chunk);
-	} while (more);
+	} while (more && index < end);
 }
 
 static int rs_frozen_count(struct rs_heap *heap, struct rs_frozen *frozen)

@@ -420,10 +420,96 @@ static void bound_busy_suspected(struct kunit *test)
 	bound_busy(test, RS_STEP_SUSPECTED);
 }
 
+/*
+ * A chain that others come to at its tail, and leave at its head, as fast as a
+ * scan follows it.
+ */
+
+#define RST_QUEUE	300	/* in it */
+#define RST_PASSING	1200	/* that pass through it during a scan */
+
+/**
+ * struct rst_queue - such a chain
+ * @head: held
+ * @tail: held
+ * @left: so many may come until the scan ends
+ */
+struct rst_queue {
+	struct rs_object *head;
+	struct rs_object *tail;
+	u32 left;
+};
+
+static void rst_queue_push(struct rst_graph *g, struct rst_queue *queue)
+{
+	struct rs_object *obj = rst_new(g, 1);
+
+	rst_link(g, queue->tail, 0, obj);
+	rst_release(g, queue->tail);
+	queue->tail = obj;
+}
+
+static void rst_queue_pop(struct rst_graph *g, struct rst_queue *queue)
+{
+	struct rs_object *next = rst_slot(g, queue->head, 0);
+
+	rst_hold(g, next);
+	rst_release(g, queue->head);
+	queue->head = next;
+}
+
+/* Those leave that were followed before the last time. */
+static void rst_queue_hook(struct rst_graph *g, enum rs_scan_step step)
+{
+	struct rst_queue *queue = g->priv;
+	u32 i;
+
+	if (step == RS_STEP_BEGIN)
+		queue->left = RST_PASSING + RS_SLICE;
+	if (step != RS_STEP_TRACING || queue->left < RS_SLICE)
+		return;
+	queue->left -= RS_SLICE;
+	for (i = 0; i < RS_SLICE; i++) {
+		if (queue->left + RS_SLICE < RST_PASSING)
+			rst_queue_pop(g, queue);
+		rst_queue_push(g, queue);
+	}
+}
+
+/*
+ * What left stays on the scanner's list, which has room for what there is at a
+ * time: a scan gives up, but not one after the other.
+ */
+static void bound_queue(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rst_queue queue = {};
+	struct rs_scan_figures figures;
+	u32 i;
+
+	queue.head = rst_new(g, 1);
+	queue.tail = queue.head;
+	rst_hold(g, queue.head);
+	for (i = 1; i < RST_QUEUE; i++)
+		rst_queue_push(g, &queue);
+	rst_queue_pop(g, &queue);
+	rst_release(g, rst_ring(g, 5));
+	g->priv = &queue;
+	g->hook = rst_queue_hook;
+	figures = rst_collect(g);
+	g->hook = NULL;
+	KUNIT_EXPECT_GT(test, figures.stopped, 0);
+	KUNIT_EXPECT_LE(test, figures.stopped, 3);
+	KUNIT_EXPECT_EQ(test, rst_audit(g).garbage, 0);
+	rst_release_all(g);
+	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
+}
+
 static struct kunit_case bound_cases[] = {
 	KUNIT_CASE_PARAM(bound_pauses, rst_bound_gen_params),
 	KUNIT_CASE(bound_busy_counted),
 	KUNIT_CASE(bound_busy_suspected),
+	KUNIT_CASE(bound_queue),
 	{}
 };
 
