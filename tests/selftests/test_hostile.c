@@ -211,7 +211,7 @@ static void expect_own_garbage_goes(struct __test_metadata *_metadata, int fd,
 /* Another heap notices nothing of it. */
 TEST_F_TIMEOUT(hostile, other_heap, 600)
 {
-	const unsigned int times = 200;
+	const unsigned int times = rs_size(200);
 	__u64 begun, ended, aborted;
 	pid_t child = rs_fork();
 
@@ -252,7 +252,7 @@ static int keep_busy(int fd, __u64 handle, struct pulse *pulse)
  */
 TEST(busy_component)
 {
-	const unsigned int size = rs_size(500), times = 1000;
+	const unsigned int size = rs_size(500), times = rs_size(1000);
 	struct pulse *shared = mmap(NULL, sizeof(*shared),
 				    PROT_READ | PROT_WRITE,
 				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);

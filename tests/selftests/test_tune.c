@@ -906,7 +906,7 @@ static int visit(int fd, unsigned int deep)
 	return rs_release_all(fd, handles, n);
 }
 
-enum { YOUNG = 50, MIDDLE = 400, OLD = 3200, WATCHED = 8000 };
+enum { YOUNG = 50, MIDDLE = 400, OLD = 3200, WATCHED = 4000 };
 
 /* The generation of the scan that freed so many objects; -1 if none did. */
 static int freed_by(__u64 heap, __u64 objects)
