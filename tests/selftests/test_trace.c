@@ -9,6 +9,7 @@
 
 #define INSTANCES "/sys/kernel/tracing/instances/"
 #define INSTANCE INSTANCES "refstore_selftest/"
+#define RECORD_CMD "/sys/kernel/tracing/options/record-cmd"
 
 FIXTURE(trace)
 {
@@ -28,6 +29,22 @@ static int write_file(const char *name, const char *value)
 	return ret;
 }
 
+/*
+ * It takes over that names of tasks are not taken down: for that the scheduler's
+ * code would be patched, and an emulated processor beside has been seen to go on
+ * with what was there before.
+ */
+static int make_instance(void)
+{
+	int ret = write_file(RECORD_CMD, "0");
+
+	if (!ret)
+		ret = mkdir(INSTANCE, 0700);
+	if (!ret)
+		ret = write_file(RECORD_CMD, "1");
+	return ret;
+}
+
 /* An instance of its own, so that nobody else's trace is touched. */
 FIXTURE_SETUP(trace)
 {
@@ -35,14 +52,8 @@ FIXTURE_SETUP(trace)
 	ASSERT_LE(0, self->fd);
 	self->heap = rs_heap_number(self->fd);
 	ASSERT_EQ(0, rs_manual(self->fd));
-	if (access(INSTANCES, W_OK) || mkdir(INSTANCE, 0700))
+	if (access(INSTANCES, W_OK) || make_instance())
 		SKIP(return, "no instances of tracefs");
-	/*
-	 * Names of tasks would be taken down in the scheduler, whose code is
-	 * patched for that: an emulated processor beside has been seen to go on
-	 * with what was there before.
-	 */
-	ASSERT_EQ(0, write_file(INSTANCE "options/record-cmd", "0"));
 	if (write_file(INSTANCE "events/refstore/enable", "1"))
 		SKIP(return, "the kernel traces no events of modules");
 }
