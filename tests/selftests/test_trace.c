@@ -38,11 +38,10 @@ static int make_instance(void)
 {
 	int ret = write_file(RECORD_CMD, "0");
 
-	if (!ret)
-		ret = mkdir(INSTANCE, 0700);
-	if (!ret)
-		ret = write_file(RECORD_CMD, "1");
-	return ret;
+	if (ret)
+		return ret;
+	ret = mkdir(INSTANCE, 0700);
+	return write_file(RECORD_CMD, "1") ? -1 : ret;
 }
 
 /* An instance of its own, so that nobody else's trace is touched. */
