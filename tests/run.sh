@@ -63,11 +63,18 @@ kunit_on_check() {
 		 rmmod refstore' sh "$module" "$NO_DELAYED_SCANS"
 }
 
+# What makes the programs end early.
+shorter() {
+	case $1 in
+	check) printf '%s\n' REFSTORE_SIZE=8 REFSTORE_KILLS=8 ;;
+	*) echo REFSTORE_SIZE=20 ;;
+	esac
+}
+
 programs_on() {
 	local kernel=$1 bits module sizes=("${longer[@]}") options=()
 	shift
-	# The checking kernel has sizes of its own.
-	[[ $kernel == check || ${longer[*]} ]] || sizes=(REFSTORE_SIZE=40)
+	((${#sizes[@]})) || mapfile -t sizes < <(shorter "$kernel")
 	[[ " ${userspace[*]} " != *" $kernel "* ]] || options=(-u)
 	module=$("$VM_DIR/module.sh" "$kernel")
 	for bits in "$@"; do

@@ -22,13 +22,13 @@
 #define RST_PAUSES	20000
 #define RST_PAUSE_STEP	64
 
-#define RST_RING	RST_HUGE(200000, 50000, 3000)
-#define RST_LOOPS	RST_HUGE(200000, 30000, 1500)
-#define RST_CLIQUE	RST_HUGE(2000, 300, 70)
-#define RST_SLOTS	RST_HUGE(RS_MAX_SLOTS, 200000, 6000)
-#define RST_LONG_CHAIN	RST_HUGE(10000000, 300000, 3000)
-#define RST_MANY_LOOPS	RST_HUGE(2000000, 300000, 3000)
-#define RST_WATCHED	RST_HUGE(100000, 30000, 1000)
+#define RST_RING	RST_COUNT(20000, 1500)
+#define RST_LOOPS	RST_COUNT(15000, 800)
+#define RST_CLIQUE	RST_COUNT(200, 50)
+#define RST_SLOTS	RST_COUNT(100000, 4000)
+#define RST_LONG_CHAIN	RST_COUNT(150000, 2000)
+#define RST_MANY_LOOPS	RST_COUNT(150000, 2000)
+#define RST_WATCHED	RST_COUNT(15000, 800)
 
 /* What happens to a shape. */
 #define RST_LIVE	BIT(0)	/* it is held */
@@ -115,7 +115,7 @@ static const struct rst_bound {
 	struct rs_object *(*build)(struct rst_graph *g, u32 count);
 	u32 count;
 	u32 mode;
-	u64 steps;
+	u32 steps;
 } rst_bounds[] = {
 	{ "dead ring", rst_ring, RST_RING, 0, 3 * RST_RING },
 	{ "live ring", rst_ring, RST_RING, RST_LIVE, RST_RING },
@@ -129,12 +129,12 @@ static const struct rst_bound {
 	{ "touched loops, watched", rst_loops, RST_WATCHED,
 	  RST_TOUCH_ONE | RST_WATCH, 5 * RST_WATCHED },
 	{ "many touched loops", rst_loops, RST_MANY_LOOPS, RST_TOUCH_ONE,
-	  5ULL * RST_MANY_LOOPS },
+	  5 * RST_MANY_LOOPS },
 	{ "chain", rst_chain, RST_RING, 0, 3 * RST_RING },
 	{ "chain with a touched head", rst_chain, RST_LOOPS, RST_TOUCH_HEAD,
 	  5 * RST_LOOPS },
 	{ "long touched chain", rst_chain, RST_LONG_CHAIN, RST_TOUCH_ONE,
-	  5ULL * RST_LONG_CHAIN },
+	  5 * RST_LONG_CHAIN },
 	{ "clique", rst_clique, RST_CLIQUE, 0, RST_CLIQUE * RST_CLIQUE },
 	{ "touched clique", rst_clique, RST_CLIQUE, RST_TOUCH_ONE,
 	  3 * RST_CLIQUE * RST_CLIQUE },

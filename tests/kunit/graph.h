@@ -20,10 +20,6 @@
 /* Sizes of tests: emulated, a checking kernel is fifty times slower. */
 #define RST_COUNT(uml, check)	(IS_ENABLED(CONFIG_UML) ? (uml) : (check))
 
-/* And of those that take seconds where nothing checks. */
-#define RST_HUGE(uml, kasan, check) \
-	RST_COUNT(IS_ENABLED(CONFIG_KASAN) ? (kasan) : (uml), check)
-
 #define RST_MAX_HELD	8192
 
 /* How a graph's objects are made: what a test finds must not depend on it. */

@@ -55,7 +55,7 @@ static void heap_table(struct kunit *test)
 /* Objects come and go in any order; the table is right at any time. */
 static void heap_insert_and_remove(struct kunit *test)
 {
-	const u32 count = RST_COUNT(20000, 6000);
+	const u32 count = RST_COUNT(20000, 3000);
 	struct rst_graph *g = rst_graph(test);
 	struct rnd_state rnd;
 	u32 i;

@@ -473,7 +473,7 @@ static void rst_stop_hook(struct rst_graph *g, enum rs_scan_step step)
 /* Live and dead objects, so many that each step takes more than a slice. */
 static void rst_scene_extend(struct rst_graph *g)
 {
-	const u32 count = RST_COUNT(2000, 3 * RS_SLICE);
+	const u32 count = RST_COUNT(2000, 3 * RS_SLICE / 2);
 	struct rs_object *ring = rst_ring(g, count);
 
 	rst_hold(g, ring);

@@ -27,7 +27,7 @@ static unsigned long rst_seed = 20261120;
 module_param_named(test_seed, rst_seed, ulong, 0444);
 MODULE_PARM_DESC(test_seed, "Seed of the random tests");
 
-static unsigned long rst_operations = RST_COUNT(1000000, 50000);
+static unsigned long rst_operations = RST_COUNT(1000000, 25000);
 module_param_named(test_operations, rst_operations, ulong, 0444);
 MODULE_PARM_DESC(test_operations, "Operations of the random tests");
 

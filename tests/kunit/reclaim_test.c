@@ -10,7 +10,8 @@
 #include "reclaim.h"
 #include "slot.h"
 
-#define RST_MANY	RST_COUNT(1000000, 8000)
+#define RST_DEEP	RST_COUNT(1000000, 4000)
+#define RST_WIDE	RST_COUNT(200000, 4000)
 
 /* A chain; returns its head, which alone is held. */
 static struct rs_object *rst_chain(struct rst_graph *g, u32 count)
@@ -98,21 +99,21 @@ static void reclaim_chain(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
 
-	rst_expect_slices(g, rst_chain(g, RST_MANY));
+	rst_expect_slices(g, rst_chain(g, RST_DEEP));
 }
 
 static void reclaim_star(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
 
-	rst_expect_slices(g, rst_star(g, RST_MANY));
+	rst_expect_slices(g, rst_star(g, RST_WIDE));
 }
 
 static void reclaim_tree(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
 
-	rst_expect_slices(g, rst_tree(g, RST_MANY));
+	rst_expect_slices(g, rst_tree(g, RST_WIDE));
 }
 
 /* The budget is one of objects and slots together. */

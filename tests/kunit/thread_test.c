@@ -171,7 +171,7 @@ static void rst_thread_stop(struct rst_thread *t)
 
 static void thread_operations(struct kunit *test)
 {
-	const u32 scans = RST_COUNT(300, 200);
+	const u32 scans = RST_COUNT(300, 100);
 	struct rst_graph *g = rst_graph(test);
 	struct rst_thread *t;
 	u32 i;

@@ -573,7 +573,7 @@ TEST_F(collect, beside_churn)
 		    rs_release(self->fd, own))
 			_exit(1);
 	}
-	for (turn = 0; turn < 20; turn++) {
+	for (turn = 0; turn < 10; turn++) {
 		ASSERT_EQ(0, rs_ring(self->fd, 300, 1, &ring));
 		LINK(keep, 0, ring);
 		ASSERT_EQ(0, rs_release(self->fd, ring));

@@ -185,21 +185,23 @@ TEST_F(kind, counts)
 		expect_many(_metadata, &self->many, variant, 1000);
 }
 
+/* As many as one call may make; on a checking kernel, a part of that. */
 TEST_F(many, most)
 {
-	struct refstore_create_many create = { .count = self->max_batch };
-	__u64 *handles = calloc(self->max_batch, sizeof(*handles));
+	const __u32 count = access("/proc/lockdep", F_OK) ?
+			    self->max_batch : rs_size(self->max_batch);
+	struct refstore_create_many create = { .count = count };
+	__u64 *handles = calloc(count, sizeof(*handles));
 	__u32 done;
 
 	create.handles = rs_ptr(handles);
 	ASSERT_EQ(0, rs_create_many(self->fd, &create));
-	EXPECT_EQ(self->max_batch, create.done);
-	EXPECT_EQ(2 + self->max_batch, rs_objects(self->fd));
-	EXPECT_EQ(1, rs_refs(self->fd, handles[self->max_batch - 1]));
-	ASSERT_EQ(0, rs_release_many(self->fd, handles, self->max_batch,
-				     &done));
-	EXPECT_EQ(self->max_batch, done);
-	EXPECT_EQ(0, rs_repeated(handles, self->max_batch));
+	EXPECT_EQ(count, create.done);
+	EXPECT_EQ(2 + count, rs_objects(self->fd));
+	EXPECT_EQ(1, rs_refs(self->fd, handles[count - 1]));
+	ASSERT_EQ(0, rs_release_many(self->fd, handles, count, &done));
+	EXPECT_EQ(count, done);
+	EXPECT_EQ(0, rs_repeated(handles, count));
 	EXPECT_UNCHANGED();
 	free(handles);
 }
