@@ -193,7 +193,7 @@ TEST_F(gc, test_instance)
 /* With DEBUG_SAVEALL nothing is freed: it is in gc.garbage, once. */
 TEST_F(gc, test_saveall)
 {
-	struct refstore_walk_object *objects;
+	struct refstore_walk_object *objects = NULL;
 	__u64 list = OBJECT(LIST, 1), id = rs_id(self->fd, list), dropped;
 	struct refstore_collect figures;
 	size_t count;
@@ -359,7 +359,7 @@ TEST_F(gc, test_freeze)
 /* Which generation an object is of; -1 if it is not listed. */
 static int generation_of(int fd, __u64 id)
 {
-	struct refstore_walk_object *objects;
+	struct refstore_walk_object *objects = NULL;
 	int generation = -1;
 	size_t count;
 

@@ -259,7 +259,7 @@ TEST_F(tune, delay)
 /* Each candidate that is alive grows older with a scan; a new one is young. */
 static __u32 age_of(int fd, __u64 handle)
 {
-	struct refstore_walk_object *objects;
+	struct refstore_walk_object *objects = NULL;
 	__u32 age = ~0U;
 	size_t count;
 	__u64 id = rs_id(fd, handle);
@@ -676,7 +676,7 @@ TEST_F(tune, freeze_beside_thaw)
 
 static unsigned int count_saved(int fd)
 {
-	struct refstore_walk_object *objects;
+	struct refstore_walk_object *objects = NULL;
 	unsigned int saved = 0;
 	size_t count;
 

@@ -53,7 +53,7 @@ FIXTURE_TEARDOWN(walk)
 /* Each exactly once, and as REFSTORE_STAT tells it. */
 TEST_F(walk, objects)
 {
-	struct refstore_walk_object *objects;
+	struct refstore_walk_object *objects = NULL;
 	struct refstore_stat stat;
 	__u64 bytes = 0;
 	struct rs_figures figures;
@@ -90,7 +90,7 @@ TEST_F(walk, objects)
 
 TEST_F(walk, edges)
 {
-	struct refstore_walk_edge *edges;
+	struct refstore_walk_edge *edges = NULL;
 	__u64 leaf = rs_id(self->fd, self->leaf);
 	size_t count, i;
 
@@ -114,7 +114,7 @@ TEST_F(walk, wide)
 {
 	const size_t nr = 3 * rs_size(1000);
 	__u64 wide, *slots = calloc(nr, sizeof(*slots));
-	struct refstore_walk_edge *edges;
+	struct refstore_walk_edge *edges = NULL;
 	size_t count, i, found = 0;
 
 	for (i = 0; i < nr; i++)
@@ -138,7 +138,7 @@ TEST_F(walk, wide)
 TEST_F(walk, handles)
 {
 	int other = rs_session_new(self->fd, 0);
-	struct refstore_walk_handle *handles;
+	struct refstore_walk_handle *handles = NULL;
 	struct refstore_query query, others;
 	__u64 root, found, leaf = rs_id(self->fd, self->leaf);
 	size_t count, i, ours = 0;
@@ -165,7 +165,7 @@ TEST_F(walk, handles)
 
 TEST_F(walk, roots)
 {
-	struct refstore_walk_handle *roots;
+	struct refstore_walk_handle *roots = NULL;
 	size_t count;
 
 	ASSERT_EQ(0, WALK(REFSTORE_WALK_ROOTS, 0, &roots, &count));
@@ -182,7 +182,7 @@ TEST_F(walk, roots)
 /* A handle for each object, as good as any, and counted. */
 TEST_F(walk, mint)
 {
-	struct refstore_walk_object *objects;
+	struct refstore_walk_object *objects = NULL;
 	struct rs_before before;
 	size_t count, i;
 
@@ -207,7 +207,7 @@ TEST_F(walk, mint)
 /* Minting reaches garbage, and makes it live again. */
 TEST_F(walk, mint_garbage)
 {
-	struct refstore_walk_object *objects;
+	struct refstore_walk_object *objects = NULL;
 	__u64 ring, kept = 0;
 	size_t count, i;
 
@@ -315,7 +315,7 @@ TEST_F(walk, wild_cursors)
  */
 TEST_F(walk, while_others_come_and_go)
 {
-	struct refstore_walk_object *objects;
+	struct refstore_walk_object *objects = NULL;
 	size_t count, i, there;
 	__u64 *ids, handle, own[20] = {}, seed;
 	pid_t child = rs_fork_session(&self->fd);
