@@ -59,7 +59,7 @@ modules_install: module
 check:
 	@$(script) tests/check.sh
 
-## test             the tests, in virtual machines: some 20 minutes
+## test             the tests, in virtual machines: a quarter of an hour
 test:
 	@$(script) tests/run.sh
 
