@@ -50,10 +50,12 @@ install: modules_install
 uninstall:
 	$(MAKE) -C userspace PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' uninstall
 
+# Debian's headers lack the System.map without which kbuild leaves depmod out.
 ## modules_install  install the module
 modules_install: module
 	$(MAKE) -C $(KDIR) M=$(folder) \
 		$(if $(DESTDIR),INSTALL_MOD_PATH='$(DESTDIR)') modules_install
+	$(if $(DESTDIR),,depmod $(release))
 
 ## check            static checks of the sources
 check:

@@ -9,21 +9,26 @@
  *
  * A heap is a set of objects that may refer to each other.
  * open("/dev/refstore") makes a private heap and a *session* on it (or fails
- * with ENOMEM); REFSTORE_SESSION_NEW mints further sessions, to be passed to other processes.
- * A session ends with its last descriptor, and then gives back whatever it
- * held.
+ * with ENOMEM); REFSTORE_SESSION_NEW mints further sessions, to be passed to
+ * other processes. A session ends with its last descriptor, and then gives back
+ * whatever it held.
  *
  * A *handle* stands for one reference, in one session. A *weak handle* stands
  * for a reference that does not keep its object: REFSTORE_UPGRADE makes a handle
  * of it, as long as the object lives. A handle is never zero; zero
  * stands for "no object" wherever that makes sense. Using a handle after its
- * release, or in a session that did not mint it, is an error and never reaches
- * another object (a generation of 37 bits in each handle says so; the first one
- * is drawn at random for each session).
+ * release is an error and never reaches another object: a generation of 37 bits
+ * in each handle says so. The first one is drawn at random for each session, so
+ * a handle that another session minted is an error, too, but with a chance of
+ * one in 2^37; a clone has the handles of the session that it was made of.
  *
  * What nobody can reach any more is freed: at once when its count falls to
  * zero, by the cycle scanner when it is part of a cycle. No call waits for the
- * scanner but REFSTORE_COLLECT.
+ * scanner but REFSTORE_COLLECT. The scanner decides about *components*: objects
+ * that reach each other.
+ *
+ * An object can be *sealed*: its data, its slots, or both cannot be written any
+ * more, by nobody.
  *
  * What a session asked to be told it reads from its descriptor: struct
  * refstore_event.
@@ -36,6 +41,12 @@
  * as if the rest were zero. Each call returns 0, or -1 with one of these in
  * errno. A call that failed changed nothing, but where it says otherwise.
  *
+ * Threads may use a session at the same time; its calls run one after the other,
+ * those of different sessions beside each other. REFSTORE_CREATE,
+ * REFSTORE_CREATE_MANY, REFSTORE_RESIZE_SLOTS and REFSTORE_WEAK wait for what the
+ * heap is freeing before they fail with EDQUOT, and calls of the same session
+ * wait with them.
+ *
  *   EAGAIN      A compare-and-set found something else than expected.
  *   EBADF       A handle is zero where an object is needed, stale, another
  *               session's, or weak where a call does not say that it may be; or
@@ -46,7 +57,9 @@
  *               64 bytes); or data, slots, a batch or a count are larger than
  *               the limits that REFSTORE_QUERY tells.
  *   EDQUOT      The heap's limit on objects or bytes, or the session's on
- *               handles, is reached.
+ *               handles, is reached. Dead cycles count until a scan has taken
+ *               them; EDQUOT and ENOMEM have one run soon: call again after
+ *               REFSTORE_COLLECT, or later.
  *   EFAULT      A pointer does not point to memory of the caller.
  *   EINTR       A signal with a handler came before anything was done: call
  *               again (with SA_RESTART, the system does so by itself).
@@ -70,7 +83,9 @@
  * stays as it is until its end. If another thread takes it away meanwhile, then
  * what a call has written stays written, what it released stays released, a
  * registered type stays registered, and handles that REFSTORE_CREATE_MANY,
- * REFSTORE_READ_SLOTS or REFSTORE_WALK copied out stay valid.
+ * REFSTORE_READ_SLOTS or REFSTORE_WALK copied out stay valid if it was the
+ * call's struct that could not be written, at the end; if it was the array of
+ * handles, those of the part of it that failed are not.
  * (A batch is told of at struct refstore_batch.)
  *
  * The layout is the same for 32-bit and 64-bit callers.
@@ -169,7 +184,9 @@ enum {
  * @max_refs: out: references to an object
  * @max_objects: out: objects of this heap
  * @max_bytes: out: bytes of this heap: of its objects, not of what the kernel
- *             needs to find them (up to 24 bytes an object, 16 a handle)
+ *             needs to find them (up to 24 bytes an object, 16 a handle, 80 a
+ *             weak handle), nor of those that died and wait for the end of a
+ *             scan
  * @max_handles: out: handles of this session
  * @heap: out: number of the heap, as in /proc/refstore/heaps
  * @session: out: number of the session
@@ -425,8 +442,7 @@ struct refstore_cas_slot {
  * Each slot is read or written atomically, all of them together are not. When
  * something goes wrong, or a signal comes, after the first slots, the call
  * succeeds and @done says how far it came; 1 to @count. An error before that
- * changed nothing; but handles that were already copied out to @handles when a
- * later copy failed with EFAULT are not valid.
+ * changed nothing, and what it left in @handles are no handles.
  * EINVAL (@count), EBADF, EOPNOTSUPP, ERANGE (not all of the slots exist), EPERM
  * (writing), EDQUOT, EOVERFLOW, EFAULT, ENOMEM.
  */
@@ -534,7 +550,8 @@ struct refstore_seal {
  * @state: out: REFSTORE_STATE_*
  * @nr_slots: out
  * @data_len: out: bytes of data
- * @refs: out: references to it, the handle's own included
+ * @refs: out: references to it, the handle's own included; of no meaning with
+ *        REFSTORE_STATE_SATURATED
  * @reserved: must be 0
  * @bytes: out: memory that it takes, in bytes, as charged to the heap
  *
@@ -723,7 +740,7 @@ struct refstore_collect {
  *         REFSTORE_MAX_DELAY
  *
  * On return the settings are those in force. As long as scans find little to
- * free, thresholds count up to eight times, and between two scans of a
+ * free, threshold[0] counts up to eight times, and between two scans of a
  * generation passes a multiple of the time that the last one took: up to 7
  * times, for older generations 28 and 112 times.
  * EINVAL, EINTR, ENOMEM (events).
@@ -748,9 +765,9 @@ struct refstore_tune {
  * @generation: 0 to REFSTORE_GENERATIONS - 1
  * @reserved: must be 0
  * @candidates: out: candidates of this age, now
- * @count: out: what &refstore_tune.threshold is compared with: of generation 0
- *         the candidates, else scans of the next younger generation since the
- *         last of this one
+ * @count: out: what &refstore_tune.threshold (of generation 0, up to eight times
+ *         that) is compared with: of generation 0 the candidates, else scans of
+ *         the next younger generation since the last of this one
  * @scans: out: scans of this generation; the next ones are sums over these
  * @visited: out: objects with slots that they looked at
  * @reclaimed: out: objects that they freed, leaves included
@@ -844,7 +861,7 @@ struct refstore_drop_saved {
  * A notice that was asked for is never lost, nor does it come twice; when the
  * object of a weak handle is dead already, it comes at once. It comes after
  * every weak handle of the object is dead, and if a scan found the object, every
- * weak handle of all that it condemned together.
+ * weak handle of all that the scan decided to free together with it.
  * EBADF, EDQUOT, EINTR, ENOMEM.
  */
 struct refstore_weak {
@@ -934,7 +951,8 @@ enum {
  * @state: REFSTORE_STATE_*
  * @nr_slots: number of slots
  * @data_len: bytes of data
- * @refs: references to it, @handle's included; 0 if it is just going
+ * @refs: references to it, @handle's included; 0 if it is just going; of no
+ *        meaning with REFSTORE_STATE_SATURATED
  * @generation: its age, if it has slots: 0 to REFSTORE_GENERATIONS - 1
  */
 struct refstore_walk_object {
@@ -988,8 +1006,12 @@ struct refstore_walk_handle {
  *
  * What exists during the whole of a walk is listed exactly once; what comes or
  * goes meanwhile may be missing. The order is of no meaning. One call does a
- * bounded amount of work.
- * EINVAL, EFAULT, EINTR; with REFSTORE_WALK_MINT also EDQUOT, ENOMEM.
+ * bounded amount of work. When something goes wrong, or a signal comes, after
+ * the first entries, the call succeeds with those in @count, and the next one
+ * tells.
+ * EINVAL (@what, @capacity of 0, REFSTORE_WALK_MINT with anything but
+ * REFSTORE_WALK_OBJECTS), EFAULT, EINTR, ENOMEM; with REFSTORE_WALK_MINT also
+ * EDQUOT.
  */
 struct refstore_walk {
 	__u32 size;

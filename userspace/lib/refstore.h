@@ -540,7 +540,7 @@ int refstore_gc_is_enabled(struct refstore *store);
  *             zero) that start a scan of generation 0; others: scans of the
  *             next younger generation that start one of this. 0: no number does
  *
- * The scanner counts up to eight times where scans find little. The module's
+ * threshold[0] counts up to eight times where scans find little. The module's
  * parameter scan_threshold, 10 and 10 are what a new heap has.
  */
 int refstore_gc_set_threshold(struct refstore *store,
