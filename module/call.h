@@ -88,13 +88,13 @@ static inline const struct rs_command *rs_command_find(u32 number)
 	return &rs_commands[array_index_nospec(i, RS_NR_COMMANDS)];
 }
 
-/* Where memory or a limit is at its end, garbage may be what fills it. */
+/* Where there is no memory, garbage may be what fills it. */
 static inline int rs_command_run(const struct rs_command *command,
 				 struct rs_call *call, void *body)
 {
 	int err = command->run(call, body);
 
-	if (unlikely(err == -ENOMEM || err == -EDQUOT))
+	if (unlikely(err == -ENOMEM))
 		rs_trigger_press(call->heap);
 	return err;
 }

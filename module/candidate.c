@@ -260,8 +260,8 @@ static void rs_candidate_grow_older(struct rs_object *obj, u32 from)
  *
  * One that this scan has captured before, and that was put since, stays for the
  * next scan: what was captured holds no more, and the bit is not cleared after a
- * capture (rule R2). So does one that was made during this scan (rule R18); one
- * that is dying is left to its putter.
+ * capture (rule R2). So does one that was made during this scan and was never
+ * stored in a slot (rule R18); one that is dying is left to its putter.
  *
  * Return: the object, out of the queue, its word captured; or NULL.
  */
@@ -330,7 +330,7 @@ void rs_candidates_make_room(struct rs_heap *heap)
 			continue;
 		WRITE_ONCE(queue->wants_room, false);
 		want = queue->vec.len * 2 + 1;
-		while (queue->vec.len < want &&
+		while (queue->vec.len < want && !READ_ONCE(heap->dying) &&
 		       !rs_vec_grow(&queue->vec, sizeof(struct rs_object *)))
 			cond_resched();
 	}

@@ -114,14 +114,17 @@ static void rs_count_edges_of(struct rs_component *comp,
 	unsigned long buf[RS_PEEK] __uninitialized;
 	const unsigned long *slots;
 	struct rs_slotted *child;
-	u32 i, n, first = 0;
+	u32 i, n, first = 0, *missing;
 
 	do {
 		n = rs_slots_peek(slotted, first, buf, &slots);
 		for (i = 0; i < n; i++) {
 			child = rs_suspect(comp->scan, READ_ONCE(slots[i]));
-			if (child && rs_inside(comp, slotted, child))
-				--*rs_missing(comp, child);
+			if (!child || !rs_inside(comp, slotted, child))
+				continue;
+			missing = rs_missing(comp, child);
+			/* Putters look at it, see rs_put_queues() */
+			WRITE_ONCE(*missing, *missing - 1);
 		}
 		first += n;
 		rs_scan_spend(comp->scan, n);

@@ -2,6 +2,7 @@
 /*
  * Heaps: a table of objects, what is accounted, and the root. See heap.h.
  */
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
@@ -135,7 +136,8 @@ void rs_heap_grow_work(struct rs_heap *heap)
 	u64 want = min_t(u64, READ_ONCE(heap->slotted) + heap->slack, S32_MAX);
 	int err = 0;
 
-	while (heap->slack && !err && rs_vec_len(&heap->work) < want) {
+	while (heap->slack && !err && rs_vec_len(&heap->work) < want &&
+	       !READ_ONCE(heap->dying)) {
 		if (!mutex_trylock(&heap->grow_lock))
 			return;
 		err = rs_vec_grow(&heap->work, sizeof(unsigned long));
@@ -225,12 +227,12 @@ static void rs_heap_account(struct rs_heap *heap, struct rs_object *obj,
 	struct rs_type *type = &heap->types.type[obj->type];
 
 	lockdep_assert_held(&heap->table_lock);
-	heap->objects += objects;
-	heap->bytes += bytes;
+	WRITE_ONCE(heap->objects, heap->objects + objects);
+	WRITE_ONCE(heap->bytes, heap->bytes + bytes);
 	type->objects += objects;
 	type->bytes += bytes;
 	if (rs_object_tracked(obj))
-		heap->slotted += objects;
+		WRITE_ONCE(heap->slotted, heap->slotted + objects);
 }
 
 static bool rs_heap_full(struct rs_heap *heap, u64 objects, u64 bytes)
@@ -266,7 +268,8 @@ static int rs_heap_try_insert(struct rs_heap *heap, struct rs_object *obj)
 
 /*
  * The next one did not fit: makes room for it. What waits in the backlog is
- * still charged; so before we refuse, we wait for that, once.
+ * still charged; so before we refuse, we wait for that, once. And garbage may be
+ * what fills the heap.
  */
 static noinline int rs_heap_make_room(struct rs_heap *heap,
 				      struct rs_object *obj, int err,
@@ -274,8 +277,10 @@ static noinline int rs_heap_make_room(struct rs_heap *heap,
 {
 	if (err == -EAGAIN)
 		return rs_heap_grow(heap, rs_object_tracked(obj));
-	if (*waited)
+	if (*waited) {
+		rs_trigger_press(heap);
 		return err;
+	}
 	*waited = true;
 	return rs_reap_wait(heap);
 }
@@ -408,7 +413,12 @@ int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes)
 	if (err != -EDQUOT)
 		return err;
 	err = rs_reap_wait(heap);
-	return err ? err : rs_heap_try_charge(heap, obj, bytes);
+	if (err)
+		return err;
+	err = rs_heap_try_charge(heap, obj, bytes);
+	if (err)
+		rs_trigger_press(heap);
+	return err;
 }
 
 void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
@@ -506,6 +516,7 @@ static void rs_heap_free(struct rs_heap *heap)
 	rs_vec_free(&heap->work, sizeof(unsigned long));
 	rs_types_free(&heap->types);
 	xa_destroy(&heap->sessions);
+	mem_cgroup_put(heap->memcg);
 	kmem_cache_free(rs_heap_cache, heap);
 }
 
@@ -574,6 +585,7 @@ struct rs_heap *rs_heap_create(kuid_t owner)
 	}
 	refcount_set(&heap->refs, 1);
 	heap->owner = owner;
+	heap->memcg = get_mem_cgroup_from_mm(current->mm);
 	heap->table_free = RS_NO_INDEX;
 	heap->next_id = 1;
 	xa_init_flags(&heap->sessions, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);

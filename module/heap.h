@@ -47,9 +47,13 @@
  *       heap->deferred_lock  memory that waits for the end of a scan
  *       heap->root_lock      the root
  *
+ * Elsewhere: events->read_lock, a mutex that readers of a session's events hold
+ * around events->lock; the locks of heap->weak (in slot locks) and of the ring of
+ * last scans, under which nothing else is taken.
+ *
  * The scanner holds none of them for longer than RS_SLICE objects, and no mutex
  * but grow_lock, between two scans, for one page at a time; so no mutator waits
- * for a scan.
+ * for a scan, if one may wait for a page.
  *
  * Where READ_ONCE() and WRITE_ONCE() stand and nothing is said there, the access
  * is of one of these kinds, and orders nothing:
@@ -61,9 +65,10 @@
  *     factors of generations, the number of handles, bytes and objects;
  *   - module parameters and settings, which count from some time soon;
  *   - asked again and again until they say so: scan_stop, dying;
- *   - an object's epoch and edges, the scanner's: puts read both as hints, and
- *     rs_object_expose() takes back an epoch, which only a full barrier later
- *     lets the scanner see the object;
+ *   - an object's epoch and edges, the scanner's: puts read edges as a hint, and
+ *     of an epoch only whether the object was born in the scan that runs, which
+ *     rs_object_expose() takes back, a full barrier before the scanner can see
+ *     the object;
  *   - an object's flags, shape and slots, written under its slot lock: what the
  *     scanner reads without it is checked by its compare-and-swaps (R3, R8);
  *     pointer and length go together by the acquire in rs_slots_peek();
@@ -138,8 +143,9 @@ struct rs_scan_figures {
  * @vec: the candidates; of the youngest, grown under @grow_lock; of the others
  *       by the scanner
  * @len: how many
- * @since: when the oldest of them came, at the latest; in jiffies
- * @wants_room: one did not fit @vec
+ * @since: when the oldest of them came, at the latest; in jiffies. Written by the
+ *         scanner under @report_lock, too: a hint
+ * @wants_room: one did not fit @vec; cleared by the scanner before it grows that
  */
 struct rs_queue {
 	struct rs_vec vec;
@@ -173,6 +179,8 @@ struct rs_generation {
  * @node: in the list of heaps; rs_heaps_lock
  * @number: never reused
  * @owner: who opened it
+ * @memcg: whose memory the scanner takes for the heap's arrays: the opener's; a
+ *         reference
  * @dying: no session is left; set once
  *
  * @table_lock: protects the fields to @frozen
@@ -199,10 +207,10 @@ struct rs_generation {
  * @counting: the scan that runs is counting edges
  *
  * @work: the scanner's list; has room for every slotted object
- * @slack: and for so many more, which died or were made during a scan; the
- *         scanner's
+ * @slack: and should have it for so many more, which die or are made during a
+ *         scan; the scanner's
  * @scan: number of the running scan, or 0; written by the scanner, under
- *        @deferred_lock when it ends
+ *        @deferred_lock
  * @last_scan: number of the last one; the scanner's
  * @scan_stop: the scan shall give up
  * @desc: the descriptor of the component that is being decided, see scan.c
@@ -256,6 +264,7 @@ struct rs_heap {
 	struct list_head node;
 	u64 number;
 	kuid_t owner;
+	struct mem_cgroup *memcg;
 	bool dying;
 
 	spinlock_t table_lock;	/* @table to @frozen */

@@ -30,7 +30,7 @@
  * table's and the queue's lock. flags, shape, data and the slots are written
  * under the object's slot lock; the scanner reads shape and slots without it,
  * see rs_slots_peek(). capture, epoch and edges are the scanner's, but for
- * rs_object_expose(); puts read epoch and edges as hints.
+ * rs_object_expose(); what puts read of them, see heap.h.
  */
 #ifndef RS_OBJECT_H
 #define RS_OBJECT_H

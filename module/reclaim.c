@@ -79,7 +79,7 @@ static size_t rs_reap_bytes(struct rs_object *obj)
 /* Rule R17: putters never wait, the scan gives up instead. */
 static void rs_reap_deferred_add(struct rs_heap *heap, size_t bytes)
 {
-	heap->deferred_bytes += bytes;
+	WRITE_ONCE(heap->deferred_bytes, heap->deferred_bytes + bytes);
 	if (heap->deferred_bytes > heap->deferred_limit)
 		WRITE_ONCE(heap->scan_stop, true);
 }
@@ -173,7 +173,7 @@ void rs_reap_deferred(struct rs_heap *heap)
 	slots = heap->deferred_slots;
 	heap->deferred = NULL;
 	heap->deferred_slots = NULL;
-	heap->deferred_bytes = 0;
+	WRITE_ONCE(heap->deferred_bytes, 0);
 	spin_unlock(&heap->deferred_lock);
 	rs_reap_free_objects(obj);
 	rs_reap_free_slots(slots);

@@ -36,6 +36,7 @@
  */
 #include <linux/prefetch.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/timekeeping.h>
 
 #include "candidate.h"
@@ -289,6 +290,36 @@ static void rs_scan_report(struct rs_scan *scan, enum rs_trigger trigger)
 	spin_unlock(&scan->heap->report_lock);
 }
 
+/*
+ * For the next scan: half of what was too little once may be enough. What the
+ * list has it keeps.
+ */
+static void rs_scan_adapt(struct rs_scan *scan)
+{
+	if (scan->full)
+		rs_scan_set_slack(scan);
+	else
+		scan->heap->slack /= 2;
+}
+
+/*
+ * Room in the scanner's own arrays, at the cost of who opened the heap. Where
+ * memory is short, old candidates become young for want of it; but a list that
+ * was too short would stop the next scan again.
+ */
+static void rs_scan_make_room(struct rs_heap *heap, enum rs_trigger trigger)
+{
+	struct mem_cgroup *others;
+
+	if (rs_scan_starved(heap))
+		return;
+	others = set_active_memcg(heap->memcg);
+	if (trigger != RS_TRIGGER_PRESSURE)
+		rs_candidates_make_room(heap);
+	rs_heap_grow_work(heap);
+	set_active_memcg(others);
+}
+
 static void rs_scan_run(struct rs_heap *heap, u32 generation,
 			enum rs_trigger trigger)
 {
@@ -299,10 +330,7 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	};
 	bool done;
 
-	if (!rs_scan_starved(heap)) {
-		rs_candidates_make_room(heap);
-		rs_heap_grow_work(heap);
-	}
+	rs_scan_make_room(heap, trigger);
 	rs_scan_begin(&scan);
 	trace_refstore_scan_begin(heap, scan.number, generation, trigger);
 	rs_events_scan(&scan, REFSTORE_EVENT_SCAN_BEGIN);
@@ -313,8 +341,7 @@ static void rs_scan_run(struct rs_heap *heap, u32 generation,
 	rs_scan_step(&scan, RS_STEP_DECIDED);
 	rs_scan_sort(&scan);
 	rs_scan_set_limit(&scan);
-	if (scan.full)
-		rs_scan_set_slack(&scan);
+	rs_scan_adapt(&scan);
 	rs_reap_deferred(heap);
 	/* Not before: they may be many, and memory waited (rule R17) */
 	while (!rs_weak_send(heap, &scan.dead, RS_SLICE))

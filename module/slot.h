@@ -78,7 +78,7 @@ static inline u32 rs_slots_copy(const unsigned long *slot, u32 first, u32 nr,
  *         but others write. Each is to be read once, with READ_ONCE()
  *
  * Return: how many there are, up to RS_SLICE; less than RS_PEEK only if these are
- * the last.
+ * the last, or if they are just being moved out: then somebody has touched it.
  */
 static inline u32 rs_slots_peek(struct rs_slotted *slotted, u32 first,
 				unsigned long buf[RS_PEEK],

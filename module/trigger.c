@@ -23,7 +23,8 @@
  *
  * There is one timer, heap->scan_work. It is armed for the earliest thing that
  * is due; what is due is worked out anew when it fires. All of this is under
- * heap->report_lock, which nests in the queue's lock.
+ * heap->report_lock, which nests in the queue's lock, but for the time when the
+ * first candidate came.
  */
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
@@ -242,13 +243,14 @@ static void rs_generation_adapt(struct rs_generation *gen, u32 age,
 {
 	u64 took = nsecs_to_jiffies64(figures->nanoseconds);
 
+	u32 factor = max(gen->factor / 2, 1U);
+
 	if (figures->reclaimed * 100 < figures->visited)
-		gen->factor = min(gen->factor * 2, RS_FACTOR_MAX);
+		factor = min(gen->factor * 2, RS_FACTOR_MAX);
 	else if (figures->reclaimed * 10 >= figures->visited)
-		gen->factor = 1;
-	else
-		gen->factor = max(gen->factor / 2, 1U);
-	gen->rest = jiffies + (took * (gen->factor - 1) << 2 * age);
+		factor = 1;
+	WRITE_ONCE(gen->factor, factor);
+	WRITE_ONCE(gen->rest, jiffies + (took * (factor - 1) << 2 * age));
 }
 
 /* A scan of a generation has ended. */
@@ -267,12 +269,12 @@ void rs_trigger_report(struct rs_heap *heap, u32 generation,
 	heap->most_bytes = max(heap->most_bytes, figures->bytes);
 	rs_generation_adapt(gen, generation, figures);
 	for (age = 0; age <= generation; age++) {
-		heap->generation[age].count = 0;
+		WRITE_ONCE(heap->generation[age].count, 0);
 		/* What came meanwhile, or was put back: not at once */
 		WRITE_ONCE(heap->queue[age].since, jiffies);
 	}
 	if (generation + 1 < RS_GENERATIONS)
-		heap->generation[generation + 1].count++;
+		WRITE_ONCE(gen[1].count, gen[1].count + 1);
 	spin_unlock(&heap->report_lock);
 }
 
@@ -297,7 +299,8 @@ void rs_trigger_next(struct rs_heap *heap)
 
 /*
  * Memory is short: a scan of all generations, unless the last one was just now.
- * Nothing is allocated here, nor does a scan need any memory to get on.
+ * Nothing is allocated here, nor does such a scan need any, but where the last
+ * one found its list full.
  */
 void rs_trigger_press(struct rs_heap *heap)
 {

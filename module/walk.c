@@ -94,19 +94,23 @@ static int rs_walk_objects(struct rs_walk *walk)
 	return 0;
 }
 
-/* A part of one object's slots; true when the object is done. */
-static bool rs_walk_slots(struct rs_walk *walk, struct rs_object *obj)
+/*
+ * A part of one object's slots, of which *budget may be looked at; true when the
+ * object is done.
+ */
+static bool rs_walk_slots(struct rs_walk *walk, struct rs_object *obj,
+			  u32 *budget)
 {
 	struct refstore_walk_edge *entry = (void *)walk->entries;
 	struct rs_heap *heap = walk->call->heap;
 	u64 *slot = &walk->args->cursor[1];
 	struct rs_object *to;
-	u32 n = 0;
 	bool done;
 
 	spin_lock(rs_slot_lock(heap, obj));
 	while (*slot < rs_slots_nr(obj) && walk->count < walk->max &&
-	       n++ < RS_SLICE) {
+	       *budget) {
+		--*budget;
 		to = rs_slot_object(rs_slot_peek_locked(obj, *slot));
 		if (to)
 			entry[walk->count++] = (struct refstore_walk_edge) {
@@ -126,8 +130,8 @@ static int rs_walk_edges(struct rs_walk *walk)
 {
 	struct rs_heap *heap = walk->call->heap;
 	u64 *cursor = walk->args->cursor;
+	u32 n, budget = RS_SLICE;
 	struct rs_object *obj;
-	u32 n;
 
 	spin_lock(&heap->table_lock);
 	for (n = 0; n < RS_WALK_CHUNK && walk->count < walk->max; n++) {
@@ -136,7 +140,7 @@ static int rs_walk_edges(struct rs_walk *walk)
 			break;
 		}
 		obj = rs_heap_at(heap, cursor[0]);
-		if (obj && !rs_walk_slots(walk, obj))
+		if (obj && !rs_walk_slots(walk, obj, &budget))
 			break;
 		cursor[0]++;
 		cursor[1] = 0;

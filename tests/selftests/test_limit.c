@@ -314,6 +314,38 @@ TEST_F(limit, collect_makes_room)
 	EXPECT_EQ(0, rs_leaf(self->fd, NULL, 1, &more));
 }
 
+/*
+ * And a full heap has a scan come, also where a call made some of what it should.
+ * No other scan comes for a day.
+ */
+TEST_F(limit, full_heap_is_scanned)
+{
+	struct refstore_create_many create = { .count = 300, .data_len = 100 };
+	struct refstore_tune tune = {
+		.flags = REFSTORE_TUNE_DELAY,
+		.delay = { REFSTORE_MAX_DELAY, REFSTORE_MAX_DELAY,
+			   REFSTORE_MAX_DELAY },
+	};
+	__u64 ring, objects, handles[300];
+	struct refstore_stat leaf;
+
+	if (IS('h'))
+		return;
+	create.handles = rs_ptr(handles);
+	ASSERT_EQ(0, rs_stat(self->fd, self->leaf, &leaf));
+	ASSERT_EQ(0, rs_tune(self->fd, &tune));
+	ASSERT_EQ(0, rs_ring(self->fd, 100, 1, &ring));
+	ASSERT_EQ(0, rs_release(self->fd, ring));
+	objects = rs_objects(self->fd);
+	SET_LIMIT(used(self, variant->name[4]) +
+		  (IS('o') ? 100 : 100 * leaf.bytes));
+	ASSERT_EQ(0, rs_create_many(self->fd, &create));
+	/* It may come during the call, and make room for more. */
+	EXPECT_LE(100, create.done);
+	objects += create.done - 100;
+	EXPECT_TRUE(rs_wait_until(rs_objects(self->fd) == objects, RS_SOON));
+}
+
 /* Each session has handles of its own, all have the heap's objects. */
 TEST_F(limit, of_whom)
 {
@@ -346,6 +378,82 @@ static void fill_cgroup(__u32 length, __u32 nr_slots)
 		ret = rs_create(fd, &create);
 	} while (!ret);
 	_exit(-ret);
+}
+
+/* Kernel memory that the cgroup is charged for, in bytes; or -1. */
+static long kernel_memory(void)
+{
+	char stat[8192];
+	const char *line;
+
+	if (read_file(CGROUP "memory.stat", stat, sizeof(stat)))
+		return -1;
+	line = strstr(stat, "\nkernel ");
+	return line ? atol(line + strlen("\nkernel ")) : -1;
+}
+
+/* Each becomes a candidate. */
+static int touch_all(int fd, const __u64 *handles, size_t count)
+{
+	struct refstore_op ops[RS_CHUNK];
+	struct refstore_batch batch;
+	size_t i, n = 0;
+	int ret;
+
+	for (i = 0; i < count; i++) {
+		ops[n] = op_dup(handles[i]);
+		ops[n + 1] = op_release(REFSTORE_RESULT(n));
+		n += 2;
+		if (n + 2 <= RS_CHUNK && i + 1 < count)
+			continue;
+		ret = rs_batch(fd, 0, ops, n, &batch);
+		if (ret || batch.failed)
+			return ret ? ret : -EPROTO;
+		n = 0;
+	}
+	return 0;
+}
+
+/*
+ * In the cgroup, a heap whose objects grow old: the queue that the scanner makes
+ * for them is on the cgroup's account. 0, or what went wrong.
+ */
+static int grow_old(void)
+{
+	const size_t count = rs_size(50000);
+	__u64 *handles = calloc(count, sizeof(*handles));
+	int fd, turn;
+	long before;
+
+	if (write_file(CGROUP "cgroup.procs", "0"))
+		return 1;
+	fd = rs_open();
+	if (fd < 0 || rs_manual(fd) ||
+	    rs_repeat(fd, op_create(1, NULL), count, handles) ||
+	    touch_all(fd, handles, count))
+		return 2;
+	before = kernel_memory();
+	if (before < 0)
+		return 3;
+	for (turn = 0; turn < 8; turn++)
+		if (rs_collect_generation(fd, 0, NULL) ||
+		    touch_all(fd, handles, count))
+			return 4;
+	return kernel_memory() - before < (long)(count * sizeof(void *)) ? 5 : 0;
+}
+
+TEST(scanner_memory)
+{
+	pid_t child;
+
+	write_file(CGROUPS "cgroup.subtree_control", "+memory");
+	if (mkdir(CGROUP, 0755) || kernel_memory() < 0)
+		SKIP(return, "no memory cgroups");
+	child = fork();
+	if (!child)
+		_exit(grow_old());
+	EXPECT_EQ(0, rs_wait_child(child));
+	EXPECT_TRUE(rs_wait_until(!rmdir(CGROUP), RS_SOON));
 }
 
 /*

@@ -58,8 +58,8 @@
  *               the limits that REFSTORE_QUERY tells.
  *   EDQUOT      The heap's limit on objects or bytes, or the session's on
  *               handles, is reached. Dead cycles count until a scan has taken
- *               them; EDQUOT and ENOMEM have one run soon: call again after
- *               REFSTORE_COLLECT, or later.
+ *               them: REFSTORE_COLLECT, and call again. Where scans come by
+ *               themselves, ENOMEM and a full heap have one come soon.
  *   EFAULT      A pointer does not point to memory of the caller.
  *   EINTR       A signal with a handler came before anything was done: call
  *               again (with SA_RESTART, the system does so by itself).
@@ -184,7 +184,7 @@ enum {
  * @max_refs: out: references to an object
  * @max_objects: out: objects of this heap
  * @max_bytes: out: bytes of this heap: of its objects, not of what the kernel
- *             needs to find them (up to 24 bytes an object, 16 a handle, 80 a
+ *             needs to find them (up to 56 bytes an object, 16 a handle, 80 a
  *             weak handle), nor of those that died and wait for the end of a
  *             scan
  * @max_handles: out: handles of this session
@@ -666,9 +666,9 @@ struct refstore_type {
 
 /*
  * Generations. A candidate (an object with slots whose count fell, but not to
- * zero) is of the youngest generation, 0, and grows older when a scan finds it
- * alive. A scan of a generation begins at the candidates of that age and all
- * younger ones.
+ * zero) is of the youngest generation, 0, and grows older when a scan looks at
+ * it. A scan of a generation begins at the candidates of that age and all younger
+ * ones.
  */
 #define REFSTORE_GENERATIONS 3
 
