@@ -104,9 +104,9 @@ main() {
 		'module/*.[ch]' 'uapi/*.h' ':!module/trace.h'
 	check 'checkpatch of the tracepoints' checkpatch "$IGNORED_TRACE" \
 		module/trace.h
-	check 'gcc W=1 and sparse on 6.12' module stock-6.12 W=1 C=2
-	check 'gcc W=1 on 6.1' module stock-6.1 W=1
-	check 'clang W=1 on 6.12' module llvm-6.12 W=1
+	check 'gcc W=1 and sparse on 6.12' module stock-6.12 C=2
+	check 'gcc W=1 on 6.1' module stock-6.1
+	check 'clang W=1 on 6.12' module llvm-6.12
 	check 'the library and the command' userspace
 	echo "1..$number"
 	((!failed))

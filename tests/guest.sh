@@ -10,7 +10,7 @@ unloads=5
 objects=50000
 if [[ -e /proc/lockdep ]]; then
 	unloads=3
-	objects=10000
+	objects=4000
 fi
 userspace=
 if [[ $1 == -u ]]; then

@@ -20,7 +20,7 @@
 #define MOST 2000
 
 /* So many first places are tried one by one. */
-#define FIRST 8
+#define FIRST 5
 
 #define DEBUGFS "/sys/kernel/debug"
 

@@ -420,7 +420,7 @@ static int touch_all(int fd, const __u64 *handles, size_t count)
  */
 static int grow_old(void)
 {
-	const size_t count = rs_size(50000);
+	const size_t count = rs_size(20000);
 	__u64 *handles = calloc(count, sizeof(*handles));
 	int fd, turn;
 	long before;

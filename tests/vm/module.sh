@@ -12,7 +12,7 @@ usage() {
 
 	KERNEL       stock-6.12, stock-6.1, check or llvm-6.12
 	kunit        with the tests of tests/kunit/ in the module
-	VAR=VALUE    for make: W=1, C=1 and so on
+	VAR=VALUE    for make: C=2 and so on
 
 	The module is built in build/module/KERNEL[-kunit]/ of the checkout.
 	EOF
@@ -25,8 +25,9 @@ build() {
 	if [[ -e $kernel/make-args ]]; then
 		mapfile -t args < <(grep . "$kernel/make-args")
 	fi
-	# The BTF step wants pahole and gives nothing that a test looks at.
-	make -C "$kernel/kdir" M="$folder" -j"$(nproc)" \
+	# The BTF step wants pahole and gives nothing that a test looks at. Always
+	# with all warnings: other flags would have all of it compiled anew.
+	make -C "$kernel/kdir" M="$folder" -j"$(nproc)" W=1 \
 		CONFIG_DEBUG_INFO_BTF_MODULES= "${args[@]}" "$@"
 }
 
