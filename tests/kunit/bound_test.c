@@ -110,13 +110,15 @@ static struct rs_object *rst_star(struct rst_graph *g, u32 count)
  * @mode: what happens: RST_LIVE and so on
  * @steps: how many a scan of it takes, at least
  */
-static const struct rst_bound {
+struct rst_bound {
 	const char *name;
 	struct rs_object *(*build)(struct rst_graph *g, u32 count);
 	u32 count;
 	u32 mode;
 	u32 steps;
-} rst_bounds[] = {
+};
+
+static const struct rst_bound rst_bounds[] = {
 	{ "dead ring", rst_ring, RST_RING, 0, 3 * RST_RING },
 	{ "live ring", rst_ring, RST_RING, RST_LIVE, RST_RING },
 	{ "touched ring", rst_ring, RST_RING, RST_TOUCH_ONE, 5 * RST_RING },

@@ -30,6 +30,8 @@
  *        are decided in components
  * @touched: that is so
  * @fired: it happened
+ * @limits: what memory may wait for the scan: of the one that is stopped, and of
+ *          the next
  * @queued: candidates when the scan began
  * @reachable: objects that can be reached since
  */

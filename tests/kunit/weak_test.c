@@ -18,7 +18,6 @@
  * @events: where notices go
  * @weak: one to each member; the cookie is its place here
  * @step: when the first one is upgraded
- * @at: which step it is
  * @late: the ring was touched before, so that it is decided by components
  * @touched: that is so
  * @got: the object, if the upgrade gave it
