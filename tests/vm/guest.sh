@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Runs as process 1 on the host's file system in a guest of run.sh: mounts what
-# a program expects, runs the command, hands back what it said and how it ended.
+# Runs as process 1 on the host's file system in a guest of run.sh, after
+# initramfs-init: runs the command, hands back what it said and how it ended.
 # /run/vm/ is the run's folder on the host; what is written there is on the host
 # when the call returns.
 
@@ -10,42 +10,6 @@ set -uo pipefail
 
 busybox=/run/busybox
 checkout=$(</run/vm/checkout)
-
-# An own tmpfs over each folder that programs write to. The checkout may lie in
-# one of them, and must stay in sight; the kernel's folder goes to /run/kernel.
-mount_writable() {
-	local place
-	mkdir /run/kernel
-	"$busybox" mount --bind "$(</run/vm/kernel)" /run/kernel
-	mkdir /run/checkout
-	"$busybox" mount --bind "$checkout" /run/checkout
-	for place in /tmp /var/tmp /root /dev/shm; do
-		[[ -d $place ]] || continue
-		"$busybox" mount -t tmpfs -o mode=1777 tmpfs "$place"
-	done
-	chmod 700 /root
-	if [[ ! -e $checkout/tests ]]; then
-		mkdir -p "$checkout"
-		"$busybox" mount --bind /run/checkout "$checkout"
-	fi
-}
-
-mount_kernel_interfaces() {
-	"$busybox" mount -t proc proc /proc
-	"$busybox" mount -t sysfs sysfs /sys
-	"$busybox" mount -t devtmpfs devtmpfs /dev
-	mkdir -p /dev/pts /dev/shm /dev/mqueue
-	"$busybox" mount -t devpts -o mode=620,ptmxmode=666 devpts /dev/pts
-	"$busybox" mount -t mqueue mqueue /dev/mqueue
-	"$busybox" mount -t debugfs debugfs /sys/kernel/debug
-	[[ ! -d /sys/kernel/tracing ]] ||
-		"$busybox" mount -t tracefs tracefs /sys/kernel/tracing
-	"$busybox" mount -t cgroup2 cgroup2 /sys/fs/cgroup
-	ln -sf /proc/self/fd /dev/fd
-	ln -sf fd/0 /dev/stdin
-	ln -sf fd/1 /dev/stdout
-	ln -sf fd/2 /dev/stderr
-}
 
 set_environment() {
 	export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -89,8 +53,6 @@ report_leaks() {
 
 main() {
 	local status=0
-	mount_kernel_interfaces
-	mount_writable
 	set_environment
 	run_command || status=$?
 	report_leaks
