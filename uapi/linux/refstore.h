@@ -666,9 +666,11 @@ struct refstore_type {
 
 /*
  * Generations. A candidate (an object with slots whose count fell, but not to
- * zero) is of the youngest generation, 0, and grows older when a scan looks at
- * it. A scan of a generation begins at the candidates of that age and all younger
- * ones.
+ * zero) is of the youngest generation, 0, and grows older when a scan takes it
+ * from the queue and finds it alive. So an age says how often an object was a
+ * candidate, not how many scans it has seen. A scan of a generation begins at the
+ * candidates of that age and all younger ones, and looks at what these reach:
+ * garbage with slots was always a candidate, or is reached by one.
  */
 #define REFSTORE_GENERATIONS 3
 
@@ -676,7 +678,8 @@ struct refstore_type {
  * struct refstore_collect - ioctl(REFSTORE_COLLECT)
  * @size: sizeof(struct refstore_collect)
  * @flags: must be 0
- * @generation: 0 to REFSTORE_GENERATIONS - 1; the last one looks at everything
+ * @generation: 0 to REFSTORE_GENERATIONS - 1: begin at candidates of that age and
+ *              younger ones; with the last one, at all of them
  * @reserved: must be 0
  * @visited: out: objects with slots that scans looked at
  * @reclaimed: out: objects found unreachable and freed, leaves included
@@ -736,8 +739,8 @@ struct refstore_collect {
  * @threshold: [0]: number of candidates that start a scan of generation 0.
  *             Others: number of scans of the next younger generation that start
  *             one of this generation. 0: no number does
- * @delay: milliseconds that a candidate of the generation waits at most, up to
- *         REFSTORE_MAX_DELAY
+ * @delay: milliseconds after which a candidate of the generation starts a scan, up
+ *         to REFSTORE_MAX_DELAY. 0: at once, not never
  *
  * On return the settings are those in force. As long as scans find little to
  * free, threshold[0] counts up to eight times, and between two scans of a

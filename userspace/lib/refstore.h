@@ -492,7 +492,7 @@ int refstore_type_name(struct refstore *store, uint32_t type, char *name);
  * librefstore(3) has a table.
  */
 
-/* The oldest generation: with it, a collection looks at everything. */
+/* The oldest generation: with it, a collection begins at all candidates. */
 #define REFSTORE_OLDEST	(REFSTORE_GENERATIONS - 1)
 
 /**
@@ -540,8 +540,10 @@ int refstore_gc_is_enabled(struct refstore *store);
  *             zero) that start a scan of generation 0; others: scans of the
  *             next younger generation that start one of this. 0: no number does
  *
- * threshold[0] counts up to eight times where scans find little. The module's
- * parameter scan_threshold, 10 and 10 are what a new heap has.
+ * Where scans find little, threshold[0] counts up to eight times, and a generation
+ * rests after a scan for up to 7, 28 or 112 times as long as that took, whatever
+ * threshold and delay say. The module's parameter scan_threshold, 10 and 10 are
+ * what a new heap has.
  */
 int refstore_gc_set_threshold(struct refstore *store,
 			      const uint32_t threshold[REFSTORE_GENERATIONS]);
@@ -555,12 +557,16 @@ int refstore_gc_get_threshold(struct refstore *store,
 			      uint32_t threshold[REFSTORE_GENERATIONS]);
 
 /**
- * refstore_gc_set_delay() - how long candidates wait at most
+ * refstore_gc_set_delay() - after how long to scan
  * @store: the session
- * @delay: milliseconds for each generation, 0 to REFSTORE_MAX_DELAY
+ * @delay: milliseconds for each generation after which a candidate starts a scan,
+ *         0 to REFSTORE_MAX_DELAY. 0: at once, not never; to leave it to
+ *         thresholds, set REFSTORE_MAX_DELAY, a day
  *
- * Python has no such thing: there, garbage waits until enough is made. A new
- * heap has the module's parameter scan_delay_ms, and 8 and 64 times that.
+ * Python has no such thing: there, garbage waits until enough is made. A
+ * generation that rests after a scan waits longer, see
+ * refstore_gc_set_threshold(). A new heap has the module's parameter scan_delay_ms,
+ * and 8 and 64 times that.
  * Errors: -EINVAL (longer than REFSTORE_MAX_DELAY).
  */
 int refstore_gc_set_delay(struct refstore *store,
@@ -638,8 +644,9 @@ int refstore_gc_freeze_count(struct refstore *store, uint64_t *frozen);
 /**
  * refstore_gc_set_save_all() - keep what scans find, or free it
  * @store: the session
- * @save: not 0: garbage is not freed; each object of it gets a reference of the
- *        heap's, and REFSTORE_STATE_SAVED. refstore_iter_garbage() lists it,
+ * @save: not 0: garbage is not freed; each object of it that has slots gets a
+ *        reference of the heap's, and REFSTORE_STATE_SAVED, and its weak handles
+ *        stay alive. refstore_iter_garbage() lists it,
  *        refstore_gc_drop_garbage() lets it go. 0, as at first: it is freed
  */
 int refstore_gc_set_save_all(struct refstore *store, int save);
@@ -866,8 +873,9 @@ int refstore_iter_objects(struct refstore *store, unsigned int flags,
  * @flags: as for refstore_iter_objects()
  * @iter: out: the iterator
  *
- * Leaves have no age, and frozen objects count as older than all: neither are
- * met. This and the next three look at the whole heap, and pass over the rest.
+ * An age says how often an object was a candidate and survived, not how many scans
+ * it lived through, as in Python. Leaves have none, and frozen objects count as
+ * older than all: neither are met. This and the next three look at the whole heap, and pass over the rest.
  * Errors: -EINVAL.
  */
 int refstore_iter_generation(struct refstore *store, uint32_t generation,

@@ -62,15 +62,17 @@ const struct command command_collect = {
 	.usage = "",
 	.summary = "Collect a heap's cycles now, and tell what that did",
 	.help = "Waits until everything that was unreachable has been freed,\n"
-		"or of a younger generation, what a scan of that finds.\n"
+		"or of a younger generation, what a scan of that finds; but\n"
+		"for what is frozen or reached from that, what --save-all\n"
+		"keeps, and what scans left that gave up (scan_stopped).\n"
 		"'saved' counts objects that were kept, see 'refstore gc';\n"
 		"'aborted' groups of objects that were touched meanwhile and\n"
 		"kept.\n",
 	.session = true,
 	.options = options,
 	.options_help =
-		"      --generation N  look at generations 0 to N, at most 2;\n"
-		"                      without it, at everything\n",
+		"      --generation N  begin at candidates of generations 0 to N,\n"
+		"                      at most 2; without it, at all of them\n",
 	.take = take,
 	.run = run_collect,
 };

@@ -298,17 +298,21 @@ const struct command command_gc = {
 		"      --threshold A[,B[,C]]\n"
 		"                      scan generation 0 at A candidates, 1\n"
 		"                      after B scans of 0, 2 after C of 1;\n"
-		"                      0: at no number\n"
+		"                      0: at no number. Where scans find\n"
+		"                      little, at up to 8 times A, and with\n"
+		"                      rests between them\n"
 		"      --delay A[,B[,C]]\n"
 		"                      scan a generation when a candidate has\n"
-		"                      waited so long, in milliseconds\n"
+		"                      waited so long, in milliseconds; 0: at\n"
+		"                      once, not never\n"
 		"      --freeze, --unfreeze\n"
 		"                      take all objects out of the scanner's\n"
 		"                      sight, or put them into it\n"
 		"      --save-all on|off\n"
 		"                      keep what scans find ('refstore ls\n"
 		"                      --garbage' shows it), or free it\n"
-		"      --drop-garbage  let go what was kept\n",
+		"      --drop-garbage  let go what was kept; the next scan frees\n"
+		"                      it, if --save-all is off\n",
 	.take = take,
 	.run = run_gc,
 };

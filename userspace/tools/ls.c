@@ -149,8 +149,8 @@ const struct command command_ls = {
 	.help = "A line for each object: its id, its age if it has slots, the\n"
 		"references to it, the number of its slots, the bytes of its\n"
 		"data, the bytes that it takes, its type, and words for its\n"
-		"state: 'tracked' (it is no leaf), 'candidate' (the next scan\n"
-		"looks at it), 'frozen', 'saved' (garbage that was kept),\n"
+		"state: 'tracked' (it is no leaf), 'candidate' (a scan of its\n"
+		"age begins at it), 'frozen', 'saved' (garbage that was kept),\n"
 		"'weak' (it has, or had, weak handles), 'saturated' (never\n"
 		"freed), 'sealed-data', 'sealed-slots'.\n",
 	.session = true,
