@@ -481,8 +481,12 @@ static void rs_keep_suspects(struct rs_scan *scan)
 	for (i = 0; i < scan->len; i++) {
 		struct rs_slotted *slotted = *rs_scan_at(scan, i);
 
-		if (rs_scan_is(scan, slotted, RS_EPOCH_CAPTURED))
+		if (rs_scan_is(scan, slotted, RS_EPOCH_CAPTURED)) {
 			*rs_scan_at(scan, n++) = slotted;
+			/* What rs_decide() starts from, see rs_missing() */
+			WRITE_ONCE(slotted->edges,
+				   rs_word_count(slotted->capture));
+		}
 		rs_scan_spend(scan, 1);
 	}
 	scan->len = n;

@@ -74,9 +74,9 @@ static void rs_member_prefetch(struct rs_component *comp, u32 i)
 /*
  * How many references to a member are not accounted for yet. In the beginning
  * those that it had when it was captured, less the credits; each edge inside of
- * the component takes one off. Where all suspects are one component, edges has
- * the right number already: that is what made them suspects. Where that is all
- * that was captured, edges are those found, see rs_accounted().
+ * the component takes one off. Where all suspects are one component, there are no
+ * credits, and edges has the number already, by rs_keep_suspects(). Where that is
+ * all that was captured, edges are those found, see rs_accounted().
  */
 static u32 *rs_missing(struct rs_component *comp, struct rs_slotted *slotted)
 {
@@ -454,16 +454,26 @@ static void rs_component_keep(struct rs_component *comp)
 	}
 }
 
+/* Where the component begins that ends before @end, in the order of emission. */
+static u32 rs_component_first(struct rs_scan *scan, const struct rs_tarjan *t,
+			      u32 end)
+{
+	u32 at = end - 1;
+
+	while (at && t->comp[t->order[at - 1]] == t->comp[t->order[at]]) {
+		rs_scan_spend(scan, 1);
+		at--;
+	}
+	return at;
+}
+
 static void rs_decide_components(struct rs_scan *scan, struct rs_tarjan *t)
 {
 	struct rs_component comp = { .scan = scan, .tarjan = t };
-	u32 at = t->emitted;
 
-	while (at && !scan->stop) {
-		comp.end = at--;
-		while (at && t->comp[t->order[at - 1]] == t->comp[t->order[at]])
-			at--;
-		comp.first = at;
+	for (comp.end = t->emitted; comp.end && !scan->stop;
+	     comp.end = comp.first) {
+		comp.first = rs_component_first(scan, t, comp.end);
 		if (!rs_component_condemn(&comp))
 			rs_component_keep(&comp);
 	}

@@ -71,7 +71,7 @@ static int rs_handle_new(struct rs_handles *handles, u32 *index)
 	}
 	*index = handles->used;
 	rs_handle_at(handles, *index)->tag = handles->first_tag;
-	/* Pairs with the acquire in rs_walk_handles() */
+	/* Pairs with the acquire in rs_walk_table() */
 	smp_store_release(&handles->used, *index + 1);
 	return 0;
 }

@@ -48,8 +48,8 @@
  *       heap->root_lock      the root
  *
  * Elsewhere: events->read_lock, a mutex that readers of a session's events hold
- * around events->lock; the locks of heap->weak (in slot locks) and of the ring of
- * last scans, under which nothing else is taken.
+ * around events->lock; the locks of heap->weak and of the ring of last scans,
+ * under which nothing else is taken.
  *
  * The scanner holds none of them for longer than RS_SLICE objects, and no mutex
  * but grow_lock, between two scans, for one page at a time; so no mutator waits

@@ -421,12 +421,10 @@ int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj)
 	do {
 		if (!rs_word_alive(word))
 			return -ENOENT;
+		if (word & RS_REF_SUSPECT && !rs_suspect_alive(heap, obj, word))
+			return -ENOENT;
 		if (rs_word_count(word) >= RS_REF_MAX)
 			return -EOVERFLOW;
-		if (!(word & RS_REF_SUSPECT))
-			continue;
-		if (!rs_suspect_alive(heap, obj, word))
-			return -ENOENT;
 	} while (!rs_ref_cmpxchg(&obj->ref, &word,
 				 word + 1 + RS_REF_VERSION_ONE));
 	return 0;

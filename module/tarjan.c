@@ -53,19 +53,21 @@ static u32 rs_targets_cursor(const struct rs_targets *targets)
 }
 
 /*
- * All zero; a scan that gets no memory keeps what it has, and is tried again.
+ * All zero, and charged to whoever made the heap; a scan that gets no memory keeps
+ * what it has, and is tried again.
  */
 static bool rs_tarjan_alloc(struct rs_scan *scan, struct rs_tarjan *tarjan)
 {
-	const gfp_t gfp = RS_GFP & ~__GFP_ACCOUNT;	/* no user's call */
+	struct mem_cgroup *old = set_active_memcg(scan->heap->memcg);
 	const u32 n = scan->len;
 
-	tarjan->low = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->comp = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->parent = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->cursor = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->order = kvcalloc(n, sizeof(u32), gfp);
-	tarjan->credit = kvcalloc(n, sizeof(u32), gfp);
+	tarjan->low = kvcalloc(n, sizeof(u32), RS_GFP);
+	tarjan->comp = kvcalloc(n, sizeof(u32), RS_GFP);
+	tarjan->parent = kvcalloc(n, sizeof(u32), RS_GFP);
+	tarjan->cursor = kvcalloc(n, sizeof(u32), RS_GFP);
+	tarjan->order = kvcalloc(n, sizeof(u32), RS_GFP);
+	tarjan->credit = kvcalloc(n, sizeof(u32), RS_GFP);
+	set_active_memcg(old);
 	return tarjan->low && tarjan->comp && tarjan->parent &&
 	       tarjan->cursor && tarjan->order && tarjan->credit &&
 	       !rs_scan_starved(scan->heap);
@@ -94,7 +96,7 @@ static struct rs_slotted *rs_tarjan_next(struct rs_scan *scan,
 }
 
 /* @v is finished: if it is a component's root, that is on top of the stack. */
-static void rs_tarjan_leave(struct rs_tarjan *t, u32 size, u32 v)
+static void rs_tarjan_leave(struct rs_scan *scan, struct rs_tarjan *t, u32 v)
 {
 	u32 p = t->parent[v], w;
 
@@ -103,9 +105,10 @@ static void rs_tarjan_leave(struct rs_tarjan *t, u32 size, u32 v)
 	if (t->low[v] != t->comp[v])
 		return;
 	do {
-		w = t->order[size - t->stacked--];
+		w = t->order[scan->len - t->stacked--];
 		t->comp[w] = RS_DECIDED | t->comps;
 		t->order[t->emitted++] = w;
+		rs_scan_spend(scan, 1);
 	} while (w != v);
 	t->comps++;
 }
@@ -122,7 +125,7 @@ static bool rs_tarjan_search(struct rs_scan *scan, struct rs_tarjan *t, u32 v)
 		child = rs_tarjan_next(scan, *rs_scan_at(scan, v),
 				       &t->cursor[v]);
 		if (!child) {
-			rs_tarjan_leave(t, scan->len, v);
+			rs_tarjan_leave(scan, t, v);
 			v = t->parent[v];
 			continue;
 		}

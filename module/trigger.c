@@ -241,16 +241,18 @@ enum rs_trigger rs_trigger_take(struct rs_heap *heap, u32 *generation)
 static void rs_generation_adapt(struct rs_generation *gen, u32 age,
 				const struct rs_scan_figures *figures)
 {
-	u64 took = nsecs_to_jiffies64(figures->nanoseconds);
-
+	u64 found = figures->reclaimed + figures->saved;
 	u32 factor = max(gen->factor / 2, 1U);
+	u64 rest;
 
-	if (figures->reclaimed * 100 < figures->visited)
+	if (found * 100 < figures->visited)
 		factor = min(gen->factor * 2, RS_FACTOR_MAX);
-	else if (figures->reclaimed * 10 >= figures->visited)
+	else if (found * 10 >= figures->visited)
 		factor = 1;
+	/* Rounded up: many short scans are work, too */
+	rest = figures->nanoseconds * (factor - 1) << 2 * age;
 	WRITE_ONCE(gen->factor, factor);
-	WRITE_ONCE(gen->rest, jiffies + (took * (factor - 1) << 2 * age));
+	WRITE_ONCE(gen->rest, jiffies + nsecs_to_jiffies64(rest + TICK_NSEC - 1));
 }
 
 /* A scan of a generation has ended. */
@@ -299,8 +301,8 @@ void rs_trigger_next(struct rs_heap *heap)
 
 /*
  * Memory is short: a scan of all generations, unless the last one was just now.
- * Nothing is allocated here, nor does such a scan need any, but where the last
- * one found its list full.
+ * Nothing is allocated here, nor does such a scan need any, but where somebody
+ * touched what it was going to condemn, and it searches that for components.
  */
 void rs_trigger_press(struct rs_heap *heap)
 {

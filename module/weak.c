@@ -309,9 +309,10 @@ void rs_weak_forget(struct rs_heap *heap)
 	struct rs_weak_block *block;
 	unsigned long index;
 
+	/* One by one: xa_destroy() would free all of it with interrupts off */
 	xa_for_each(&heap->weak, index, block) {
+		xa_erase(&heap->weak, index);
 		rs_weak_block_put(block);
 		cond_resched();
 	}
-	xa_destroy(&heap->weak);
 }

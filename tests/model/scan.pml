@@ -57,6 +57,10 @@
  *
  * And what is nowhere here:
  *
+ *   rs_weak_release()  a weak reference with a notice that is given up when its
+ *                      component is committed and not yet cleared sends the notice
+ *                      at once: upgrades fail from the commit on
+ *   rs_put_many()      several last puts before one burial
  *   rs_slots_retire()  resizing: a second thing whose memory waits, as that of an
  *                      object does, by the same number and list (R13, R14)
  *   rs_scan_forget()   numbers begin anew with each scan here, see below; without

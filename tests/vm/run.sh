@@ -198,7 +198,7 @@ verdict() {
 		return "$STATUS_TIMEOUT"
 	fi
 	if ! status=$(grep -xE '[0-9]+' "$run/status" 2>/dev/null); then
-		say "$name: the guest died; the end of $log:"
+		say "$name: the guest died (qemu ended with $guest_status); $log ends:"
 		tail -n 20 "$log" >&2
 		return "$STATUS_DIED"
 	fi
