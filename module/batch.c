@@ -93,8 +93,6 @@ static int rs_op_try(struct rs_call *call, const struct rs_command *command,
 {
 	int err;
 
-	if (!command)
-		return -ENOTTY;
 	if (!command->batch)
 		return -EOPNOTSUPP;
 	err = rs_op_check(command, op);
@@ -104,9 +102,13 @@ static int rs_op_try(struct rs_call *call, const struct rs_command *command,
 /* Runs an operation; returns in which of its words there is an answer. */
 static u32 rs_op_run(struct rs_call *call, struct refstore_op *op)
 {
-	const struct rs_command *command = rs_command_find(op->command);
+	const struct rs_command *command;
 	u32 words;
 
+	if (unlikely(!rs_command_find(op->command, &command))) {
+		op->error = -ENOTTY;
+		return RS_OP_ERROR;
+	}
 	op->error = rs_op_try(call, command, op);
 	if (op->error)
 		return RS_OP_ERROR;

@@ -37,7 +37,7 @@ struct rs_result {
  * @earlier: handles of the operations before this chunk; NULL if there are none
  * @base: number of the chunk's first operation
  * @pos: which operation of the chunk runs
- * @file: for REFSTORE_CMD_SESSION_NEW: to be installed as @fd
+ * @file: of commands that return a descriptor: to be installed as @fd
  * @fd: reserved descriptor
  */
 struct rs_call {
@@ -57,43 +57,57 @@ struct rs_call {
  * @size: of the struct
  * @min_size: of its first version
  * @flags: those that the command knows
+ * @rights: that the session needs
  * @reserved: offset of a __u32 that must be zero; 0 if there is none
  * @out: bits of the words of the struct that have an answer in them
  * @batch: it may be part of a batch, and runs under the session's lock
  * @probe: it cannot be undone when the answer cannot be copied out, so that is
  *         tried first
+ * @exported: it works on the descriptor of an exported object, too
  */
 struct rs_command {
 	int (*run)(struct rs_call *call, void *body);
 	u16 size;
 	u16 min_size;
 	u32 flags;
+	u32 rights;
 	u16 reserved;
 	u16 out;
 	bool batch;
 	bool probe;
+	bool exported;
 };
 
-#define RS_NR_COMMANDS	(REFSTORE_CMD_RELEASE_MANY - REFSTORE_CMD_QUERY + 1)
+#define RS_NR_COMMANDS	(REFSTORE_CMD_OPEN_EXPORT - REFSTORE_CMD_QUERY + 1)
 
 extern const struct rs_command rs_commands[RS_NR_COMMANDS];
 
-/* The command of a number, or NULL. */
-static inline const struct rs_command *rs_command_find(u32 number)
+/* The command of a number; false if there is none. */
+static inline bool rs_command_find(u32 number,
+				   const struct rs_command **command)
 {
 	u32 i = number - REFSTORE_CMD_QUERY;
 
 	if (i >= RS_NR_COMMANDS)
-		return NULL;
-	return &rs_commands[array_index_nospec(i, RS_NR_COMMANDS)];
+		return false;
+	*command = &rs_commands[array_index_nospec(i, RS_NR_COMMANDS)];
+	/* Else it is worked out from the index again, for each of its fields */
+	OPTIMIZER_HIDE_VAR(*command);
+	return true;
 }
 
-/* Where there is no memory, garbage may be what fills it. */
+/*
+ * Those that run under the session's lock look at its rights under it, so that
+ * REFSTORE_RESTRICT can be sure of them. Where there is no memory, garbage may be
+ * what fills it.
+ */
 static inline int rs_command_run(const struct rs_command *command,
 				 struct rs_call *call, void *body)
 {
-	int err = command->run(call, body);
+	int err = rs_session_may(call->session, command->rights);
 
+	if (likely(!err))
+		err = command->run(call, body);
 	if (unlikely(err == -ENOMEM))
 		rs_trigger_press(call->heap);
 	return err;
@@ -164,6 +178,10 @@ int rs_tune(struct rs_call *call, void *body);
 int rs_generation_query(struct rs_call *call, void *body);
 int rs_freeze(struct rs_call *call, void *body);
 int rs_drop_saved(struct rs_call *call, void *body);
-struct file *rs_device_file(struct rs_session *session);
+int rs_session_new(struct rs_call *call, void *body);
+int rs_restrict(struct rs_call *call, void *body);
+int rs_export(struct rs_call *call, void *body);
+int rs_import(struct rs_call *call, void *body);
+int rs_open_export(struct rs_call *call, void *body);
 
 #endif /* RS_CALL_H */

@@ -6,7 +6,6 @@
  * in kernel memory; its size, flags and reserved field were checked. What a
  * user gets to see of it is what a command writes to it.
  */
-#include <linux/file.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -30,11 +29,12 @@ static int rs_cmd_query(struct rs_call *call, void *body)
 	query->max_slots = RS_MAX_SLOTS;
 	query->max_batch = RS_MAX_BATCH;
 	query->max_refs = RS_REF_MAX;
-	query->max_objects = rs_heap_max_objects();
-	query->max_bytes = rs_heap_max_bytes();
+	query->max_objects = rs_heap_max_objects(call->heap);
+	query->max_bytes = rs_heap_max_bytes(call->heap);
 	query->max_handles = rs_handles_max();
 	query->heap = call->heap->number;
 	query->session = call->session->number;
+	query->rights = rs_session_rights(call->session);
 	return 0;
 }
 
@@ -229,6 +229,13 @@ static int rs_cmd_write(struct rs_call *call, void *body)
 	return err;
 }
 
+/* To seal something is to write it, for the last time. */
+static u32 rs_seal_rights(u32 flags)
+{
+	return (flags & RS_SEALED_DATA ? REFSTORE_RIGHT_WRITE_DATA : 0) |
+	       (flags & RS_SEALED_SLOTS ? REFSTORE_RIGHT_WRITE_SLOTS : 0);
+}
+
 static int rs_cmd_seal(struct rs_call *call, void *body)
 {
 	struct refstore_seal *seal = body;
@@ -237,6 +244,9 @@ static int rs_cmd_seal(struct rs_call *call, void *body)
 
 	if (!err && !seal->flags)
 		err = -EINVAL;
+	if (!err)
+		err = rs_session_may(call->session,
+				     rs_seal_rights(seal->flags));
 	if (!err)
 		rs_data_seal(call->heap, obj, seal->flags);
 	return err;
@@ -295,41 +305,6 @@ static int rs_cmd_cas_root(struct rs_call *call, void *body)
 	if (!err)
 		err = rs_call_object_or_null(call, set->expected, &expected);
 	return err ? err : rs_root_cas(call->heap, expected, value);
-}
-
-/* The session's descriptor is installed by the caller, after the answer. */
-static int rs_cmd_session_new(struct rs_call *call, void *body)
-{
-	struct refstore_session_new *new = body;
-	struct rs_session *session;
-	struct file *file;
-	int err;
-
-	call->fd = get_unused_fd_flags(O_CLOEXEC);
-	if (call->fd < 0)
-		return call->fd;
-	if (new->flags & REFSTORE_SESSION_CLONE)
-		session = rs_session_clone(call->session);
-	else
-		session = rs_session_create(call->heap);
-	if (IS_ERR_OR_NULL(session)) {
-		err = session ? PTR_ERR(session) : -ENOMEM;
-		goto put_fd;
-	}
-	file = rs_device_file(session);
-	if (IS_ERR(file)) {
-		err = PTR_ERR(file);
-		goto close;
-	}
-	call->file = file;
-	new->fd = call->fd;
-	return 0;
-
-close:
-	rs_session_close(session);
-put_fd:
-	put_unused_fd(call->fd);
-	return err;
 }
 
 static int rs_cmd_type_register(struct rs_call *call, void *body)
@@ -436,12 +411,14 @@ static int rs_cmd_upgrade(struct rs_call *call, void *body)
 const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_QUERY - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_query, refstore_query, session, 0, false),
+		.exported = true,
 		.out = RS_OUT_ALL(refstore_query),
 	},
 	[REFSTORE_CMD_CREATE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_create, refstore_create, id,
 			   REFSTORE_SEAL_DATA | REFSTORE_SEAL_SLOTS |
 			   REFSTORE_CREATE_SLOTTED, true),
+		.rights = REFSTORE_RIGHT_CREATE,
 		RS_RESERVED(refstore_create),
 		.out = RS_OUT(refstore_create, result) |
 		       RS_OUT(refstore_create, id),
@@ -462,11 +439,13 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_SET_SLOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_set_slot, refstore_set_slot, reserved, 0,
 			   true),
+		.rights = REFSTORE_RIGHT_WRITE_SLOTS,
 		RS_RESERVED(refstore_set_slot),
 	},
 	[REFSTORE_CMD_CAS_SLOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_cas_slot, refstore_cas_slot, reserved, 0,
 			   true),
+		.rights = REFSTORE_RIGHT_WRITE_SLOTS,
 		RS_RESERVED(refstore_cas_slot),
 	},
 	[REFSTORE_CMD_READ_SLOTS - REFSTORE_CMD_QUERY] = {
@@ -479,6 +458,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_WRITE_SLOTS - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_write_slots, refstore_slots, reserved, 0,
 			   true),
+		.rights = REFSTORE_RIGHT_WRITE_SLOTS,
 		RS_RESERVED(refstore_slots),
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_slots),
@@ -486,6 +466,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_RESIZE_SLOTS - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_resize_slots, refstore_resize_slots,
 			   reserved, 0, true),
+		.rights = REFSTORE_RIGHT_WRITE_SLOTS,
 		RS_RESERVED(refstore_resize_slots),
 	},
 	[REFSTORE_CMD_READ - REFSTORE_CMD_QUERY] = {
@@ -496,6 +477,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	},
 	[REFSTORE_CMD_WRITE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_write, refstore_data, reserved, 0, true),
+		.rights = REFSTORE_RIGHT_WRITE_DATA,
 		RS_RESERVED(refstore_data),
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_data),
@@ -516,12 +498,14 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	},
 	[REFSTORE_CMD_SET_ROOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_set_root, refstore_set_root, value, 0, true),
+		.rights = REFSTORE_RIGHT_WRITE_SLOTS,
 	},
 	[REFSTORE_CMD_CAS_ROOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_cas_root, refstore_set_root, value, 0, true),
+		.rights = REFSTORE_RIGHT_WRITE_SLOTS,
 	},
 	[REFSTORE_CMD_SESSION_NEW - REFSTORE_CMD_QUERY] = {
-		RS_COMMAND(rs_cmd_session_new, refstore_session_new, reserved,
+		RS_COMMAND(rs_session_new, refstore_session_new, reserved,
 			   REFSTORE_SESSION_CLONE, false),
 		RS_RESERVED(refstore_session_new),
 		.out = RS_OUT_ALL(refstore_session_new),
@@ -529,18 +513,21 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_TYPE_REGISTER - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_type_register, refstore_type, name, 0,
 			   false),
+		.rights = REFSTORE_RIGHT_CREATE,
 		RS_RESERVED(refstore_type),
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_type),
 	},
 	[REFSTORE_CMD_COLLECT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_collect, refstore_collect, scans, 0, false),
+		.rights = REFSTORE_RIGHT_COLLECT,
 		RS_RESERVED(refstore_collect),
 		.out = RS_OUT_ALL(refstore_collect),
 	},
 	[REFSTORE_CMD_WALK - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_walk, refstore_walk, end, REFSTORE_WALK_MINT,
 			   false),
+		.rights = REFSTORE_RIGHT_ENUMERATE,
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_walk),
 	},
@@ -590,6 +577,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_DROP_SAVED - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_drop_saved, refstore_drop_saved, dropped, 0,
 			   false),
+		.rights = REFSTORE_RIGHT_COLLECT,
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_drop_saved),
 	},
@@ -597,6 +585,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 		RS_COMMAND(rs_create_many, refstore_create_many, reserved,
 			   REFSTORE_SEAL_DATA | REFSTORE_SEAL_SLOTS |
 			   REFSTORE_CREATE_SLOTTED, true),
+		.rights = REFSTORE_RIGHT_CREATE,
 		RS_RESERVED(refstore_create_many),
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_create_many),
@@ -606,5 +595,25 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 			   true),
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_release_many),
+	},
+	[REFSTORE_CMD_RESTRICT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_restrict, refstore_restrict, rights, 0, false),
+	},
+	[REFSTORE_CMD_EXPORT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_export, refstore_export, reserved, 0, false),
+		RS_RESERVED(refstore_export),
+		.out = RS_OUT_ALL(refstore_export),
+	},
+	[REFSTORE_CMD_IMPORT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_import, refstore_import, result, 0, true),
+		RS_RESERVED(refstore_import),
+		.out = RS_OUT(refstore_import, result),
+	},
+	[REFSTORE_CMD_OPEN_EXPORT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_open_export, refstore_open_export, reserved, 0,
+			   false),
+		RS_RESERVED(refstore_open_export),
+		.exported = true,
+		.out = RS_OUT_ALL(refstore_open_export),
 	},
 };

@@ -39,6 +39,10 @@ union rs_body {
 	struct refstore_generation generation;
 	struct refstore_freeze freeze;
 	struct refstore_drop_saved drop_saved;
+	struct refstore_restrict restriction;
+	struct refstore_export export;
+	struct refstore_import import;
+	struct refstore_open_export open_export;
 };
 
 /* A struct of another size than ours. */
@@ -108,7 +112,7 @@ static int rs_run(const struct rs_command *command, struct rs_call *call,
 {
 	int err = rs_command_run(command, call, body);
 
-	if (!err)
+	if (!err && command->out)
 		err = rs_body_put(command, body, user);
 	if (!call->file)
 		return err;
@@ -146,8 +150,8 @@ static long rs_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 							     _IOC_NR(nr)))
 		return -ENOTTY;
 	rs_call_init(&call, session);
-	command = rs_command_find(_IOC_NR(nr));
-	if (!command)
+	if (!rs_command_find(_IOC_NR(nr), &command) ||
+	    (unlikely(session->exported) && !command->exported))
 		return -ENOTTY;
 	err = rs_body_get(command, &body, user);
 	if (!err && command->probe)
@@ -162,19 +166,42 @@ static long rs_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 	return err == -EINTR ? -ERESTARTSYS : err;
 }
 
-static int rs_open(struct inode *inode, struct file *file)
+static int rs_open_heap(struct rs_heap *heap, u32 rights, struct inode *inode,
+			struct file *file)
 {
-	struct rs_heap *heap = rs_heap_create(current_fsuid());
-	struct rs_session *session;
+	struct rs_session *session = rs_session_create(heap, rights);
 
-	if (!heap)
-		return -ENOMEM;
-	session = rs_session_create(heap);
-	rs_heap_put(heap);
 	if (!session)
 		return -ENOMEM;
 	file->private_data = session;
 	return stream_open(inode, file);
+}
+
+/* The device: a heap of one's own. */
+static int rs_open(struct inode *inode, struct file *file)
+{
+	struct rs_heap *heap = rs_heap_create(current_fsuid());
+	int err;
+
+	if (!heap)
+		return -ENOMEM;
+	err = rs_open_heap(heap, REFSTORE_RIGHTS, inode, file);
+	rs_heap_put(heap);
+	return err;
+}
+
+/*
+ * A file of fs.c: the heap that it names, on which its inode has a reference. Every
+ * session can read, so who must not read has none.
+ */
+static int rs_open_named(struct inode *inode, struct file *file)
+{
+	if (!(file->f_mode & FMODE_READ))
+		return -EACCES;
+	return rs_open_heap(inode->i_private,
+			    file->f_mode & FMODE_WRITE ? REFSTORE_RIGHTS :
+							 REFSTORE_RIGHTS_READ,
+			    inode, file);
 }
 
 static int rs_release(struct inode *inode, struct file *file)
@@ -206,24 +233,40 @@ static void rs_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "heap:\t%llu\n", session->heap->number);
 	seq_printf(m, "session:\t%u\n", session->number);
 	seq_printf(m, "handles:\t%u\n", READ_ONCE(session->handles.nr));
+	seq_printf(m, "rights:\t%#x\n", rs_session_rights(session));
+	if (session->exported)
+		seq_puts(m, "exported:\t1\n");
 }
 
-static const struct file_operations rs_fops = {
-	.owner = THIS_MODULE,
-	.open = rs_open,
-	.release = rs_release,
-	.read_iter = rs_read_iter,
-	.poll = rs_poll,
-	.unlocked_ioctl = rs_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
-	.show_fdinfo = rs_show_fdinfo,
-	RS_NO_LLSEEK
-};
+#define RS_FILE_OPERATIONS(open_) {			\
+	.owner = THIS_MODULE,				\
+	.open = open_,					\
+	.release = rs_release,				\
+	.read_iter = rs_read_iter,			\
+	.poll = rs_poll,				\
+	.unlocked_ioctl = rs_ioctl,			\
+	.compat_ioctl = compat_ptr_ioctl,		\
+	.show_fdinfo = rs_show_fdinfo,			\
+	RS_NO_LLSEEK					\
+}
+
+static const struct file_operations rs_fops = RS_FILE_OPERATIONS(rs_open);
+const struct file_operations rs_named_fops = RS_FILE_OPERATIONS(rs_open_named);
 
 /* A file for a session that was not opened by name; it closes the session. */
 struct file *rs_device_file(struct rs_session *session)
 {
-	return anon_inode_getfile("[refstore]", &rs_fops, session, O_RDWR);
+	return anon_inode_getfile(session->exported ? "[refstore-object]" :
+						      "[refstore]",
+				  &rs_fops, session, O_RDWR);
+}
+
+/* The exported object's session of a file, as long as that stays; or NULL. */
+struct rs_session *rs_device_export(const struct file *file)
+{
+	struct rs_session *session = file->private_data;
+
+	return file->f_op == &rs_fops && session->exported ? session : NULL;
 }
 
 static struct miscdevice rs_device = {

@@ -21,7 +21,6 @@
 /* A free cell holds an index and a bit */
 static_assert(BITS_PER_LONG == 64);
 
-#define RS_INDEX_MAX	BIT(30)	/* objects of a heap, at the most */
 #define RS_TABLE_PAGE	((u32)(PAGE_SIZE / sizeof(unsigned long)))	/* cells */
 
 static unsigned long rs_max_objects;
@@ -44,14 +43,14 @@ struct workqueue_struct *rs_scan_queue __ro_after_init;
 struct workqueue_struct *rs_free_queue __ro_after_init;
 static u64 rs_last_heap;	/* its number */
 
-u64 rs_heap_max_objects(void)
+u64 rs_heap_max_objects(const struct rs_heap *heap)
 {
-	return min_t(u64, READ_ONCE(rs_max_objects), RS_INDEX_MAX);
+	return min_t(u64, READ_ONCE(rs_max_objects), heap->max_objects);
 }
 
-u64 rs_heap_max_bytes(void)
+u64 rs_heap_max_bytes(const struct rs_heap *heap)
 {
-	return READ_ONCE(rs_max_bytes);
+	return min_t(u64, READ_ONCE(rs_max_bytes), heap->max_bytes);
 }
 
 /*
@@ -237,8 +236,8 @@ static void rs_heap_account(struct rs_heap *heap, struct rs_object *obj,
 
 static bool rs_heap_full(struct rs_heap *heap, u64 objects, u64 bytes)
 {
-	return READ_ONCE(heap->objects) + objects > rs_heap_max_objects() ||
-	       READ_ONCE(heap->bytes) + bytes > rs_heap_max_bytes();
+	return READ_ONCE(heap->objects) + objects > rs_heap_max_objects(heap) ||
+	       READ_ONCE(heap->bytes) + bytes > rs_heap_max_bytes(heap);
 }
 
 static void rs_table_store(struct rs_heap *heap, struct rs_object *obj)
@@ -521,7 +520,7 @@ static void rs_heap_free(struct rs_heap *heap)
 }
 
 /*
- * The last session is gone. No scan is armed any more, since the heap is dying;
+ * The last reference is gone. No scan is armed any more, since the heap is dying;
  * the last one may have left something to the backlog.
  */
 static void rs_heap_free_work(struct work_struct *work)
@@ -585,6 +584,8 @@ struct rs_heap *rs_heap_create(kuid_t owner)
 	}
 	refcount_set(&heap->refs, 1);
 	heap->owner = owner;
+	heap->max_objects = RS_INDEX_MAX;
+	heap->max_bytes = U64_MAX;
 	heap->memcg = get_mem_cgroup_from_mm(current->mm);
 	heap->table_free = RS_NO_INDEX;
 	heap->next_id = 1;
@@ -597,6 +598,13 @@ struct rs_heap *rs_heap_create(kuid_t owner)
 	list_add_tail(&heap->node, &rs_heaps);
 	mutex_unlock(&rs_heaps_lock);
 	return heap;
+}
+
+/* It is somebody else's now, who pays for it. */
+void rs_heap_set_owner(struct rs_heap *heap, kuid_t owner)
+{
+	/* Readers of /proc, and a scan that ends, see the old one or the new */
+	WRITE_ONCE(heap->owner.val, owner.val);
 }
 
 void rs_heap_get(struct rs_heap *heap)

@@ -87,13 +87,14 @@
  *   - its heap dies (rs_heap_free_objects): nobody is left to see it, and
  *     everything in the table is freed without counting.
  *
- * How a heap dies (invariant I4): each session holds a reference on it. The
- * last one to go queues heap->free_work, which stops the scanner, works off the
- * backlog and frees the rest. It waits for works of the other queues, so it has
- * a queue of its own: where all places of one are taken by those who wait for
- * what stands behind them, nobody gets on. The module's exit destroys the
+ * How a heap dies (invariant I4): each session holds a reference on it, that of an
+ * exported object, too, and the inode of a named heap, as long as it is linked or
+ * open. The last one to go queues heap->free_work, which stops the scanner, works
+ * off the backlog and frees the rest. It waits for works of the other queues, so
+ * it has a queue of its own: where all places of one are taken by those who wait
+ * for what stands behind them, nobody gets on. The module's exit destroys the
  * workqueues, and so waits for it; an open session pins the module through its
- * file.
+ * file, a mount through its file system.
  */
 #ifndef RS_HEAP_H
 #define RS_HEAP_H
@@ -112,6 +113,7 @@
 #include "type.h"
 #include "vec.h"
 
+#define RS_INDEX_MAX	BIT_ULL(30)	/* objects of a heap, at the most */
 #define RS_SLOT_LOCKS	64
 #define RS_SLICE	256	/* objects or slots between two chances */
 #define RS_GENERATIONS	REFSTORE_GENERATIONS
@@ -175,12 +177,15 @@ struct rs_generation {
 
 /**
  * struct rs_heap - a heap
- * @refs: sessions
+ * @refs: sessions, and its inode
  * @node: in the list of heaps; rs_heaps_lock
  * @number: never reused
- * @owner: who opened it
+ * @owner: who opened it, or whose file it is; written under the lock of its inode
  * @memcg: whose memory the scanner takes for the heap's arrays: the opener's; a
  *         reference
+ * @max_objects: a limit of its own, as of its file system, or RS_INDEX_MAX. Set
+ *               before anybody has a session
+ * @max_bytes: likewise, or U64_MAX
  * @dying: no session is left; set once
  *
  * @table_lock: protects the fields to @frozen
@@ -265,6 +270,8 @@ struct rs_heap {
 	u64 number;
 	kuid_t owner;
 	struct mem_cgroup *memcg;
+	u64 max_objects;
+	u64 max_bytes;
 	bool dying;
 
 	spinlock_t table_lock;	/* @table to @frozen */
@@ -351,8 +358,9 @@ void rs_heap_exit(void);
 struct rs_heap *rs_heap_create(kuid_t owner);
 void rs_heap_get(struct rs_heap *heap);
 void rs_heap_put(struct rs_heap *heap);
-u64 rs_heap_max_objects(void);
-u64 rs_heap_max_bytes(void);
+u64 rs_heap_max_objects(const struct rs_heap *heap);
+u64 rs_heap_max_bytes(const struct rs_heap *heap);
+void rs_heap_set_owner(struct rs_heap *heap, kuid_t owner);
 
 int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj);
 int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
@@ -369,6 +377,11 @@ int rs_root_get(struct rs_heap *heap, struct rs_object **root);
 int rs_root_set(struct rs_heap *heap, struct rs_object *value);
 int rs_root_cas(struct rs_heap *heap, struct rs_object *expected,
 		struct rs_object *value);
+
+static inline kuid_t rs_heap_owner(const struct rs_heap *heap)
+{
+	return KUIDT_INIT(READ_ONCE(heap->owner.val));
+}
 
 /* Fetches the cell of an object that is going to leave the table. */
 static inline void rs_heap_prefetch(struct rs_heap *heap,

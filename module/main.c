@@ -7,6 +7,7 @@
 #include <linux/module.h>
 
 #include "device.h"
+#include "fs.h"
 #include "heap.h"
 #include "object.h"
 #include "proc.h"
@@ -34,8 +35,14 @@ static int __init rs_init(void)
 	err = rs_device_init();
 	if (err)
 		goto trigger;
+	/* Last: what is mounted would outlive a module that does not come up */
+	err = rs_fs_init();
+	if (err)
+		goto device;
 	return 0;
 
+device:
+	rs_device_exit();
 trigger:
 	rs_trigger_exit();
 proc:
@@ -49,6 +56,7 @@ caches:
 
 static void __exit rs_exit(void)
 {
+	rs_fs_exit();
 	rs_device_exit();
 	rs_trigger_exit();
 	rs_proc_exit();

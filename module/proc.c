@@ -79,7 +79,7 @@ void rs_proc_add_scan(const struct rs_scan *scan, enum rs_trigger trigger)
 	spin_lock(&rs_scans_lock);
 	record = &rs_scans[rs_scans_seen++ % RS_SCANS_KEPT];
 	record->heap = scan->heap->number;
-	record->owner = scan->heap->owner;
+	record->owner = rs_heap_owner(scan->heap);
 	record->number = scan->number;
 	record->generation = scan->generation;
 	record->trigger = trigger;
@@ -178,7 +178,7 @@ static int rs_stats_show(struct seq_file *m, void *v)
 
 	mutex_lock(&rs_heaps_lock);
 	list_for_each_entry(heap, &rs_heaps, node)
-		if (rs_may_see(m, heap->owner))
+		if (rs_may_see(m, rs_heap_owner(heap)))
 			rs_heap_read(heap, &state);
 	rs_stats_past(m, &state);
 	mutex_unlock(&rs_heaps_lock);
@@ -237,12 +237,12 @@ static int rs_heaps_show(struct seq_file *m, void *v)
 		seq_puts(m, "# heap uid sessions handles objects bytes candidates backlog scans reclaimed\n");
 		return 0;
 	}
-	if (!rs_may_see(m, heap->owner))
+	if (!rs_may_see(m, rs_heap_owner(heap)))
 		return 0;
 	rs_heap_read(heap, &state);
 	seq_printf(m, "%llu %u %llu %llu %llu %llu %llu %llu %llu %llu\n",
 		   heap->number,
-		   from_kuid_munged(seq_user_ns(m), heap->owner),
+		   from_kuid_munged(seq_user_ns(m), rs_heap_owner(heap)),
 		   state.sessions, state.handles, state.objects, state.bytes,
 		   state.candidates, state.backlog, state.figures.scans,
 		   state.figures.reclaimed);
@@ -271,7 +271,7 @@ static int rs_types_show(struct seq_file *m, void *v)
 		seq_puts(m, "# heap type name objects bytes\n");
 		return 0;
 	}
-	if (!rs_may_see(m, heap->owner))
+	if (!rs_may_see(m, rs_heap_owner(heap)))
 		return 0;
 	for (i = 0; i < READ_ONCE(heap->types.nr); i++) {
 		rs_type_show(m, heap, i);

@@ -239,7 +239,7 @@ static void rs_scan_set_slack(struct rs_scan *scan)
 static void rs_scan_set_limit(struct rs_scan *scan)
 {
 	struct rs_heap *heap = scan->heap;
-	u64 most = rs_heap_max_bytes() / 4;
+	u64 most = rs_heap_max_bytes(heap) / 4;
 
 	spin_lock(&heap->deferred_lock);
 	heap->deferred_limit = scan->figures.stopped ?

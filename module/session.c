@@ -15,7 +15,7 @@
 
 #define RS_CLOSE_SLICE	1024	/* entries that the closing thread drops */
 
-/* Its handles are dropped. The heap goes with its last session. */
+/* Its handles are dropped. The heap goes with the last one and its name. */
 void rs_session_free(struct rs_session *session)
 {
 	struct rs_heap *heap = session->heap;
@@ -90,10 +90,11 @@ void rs_session_close(struct rs_session *session)
  * rs_session_create - a session without handles
  * @heap: its heap, on which the caller holds a reference; the session takes one
  *        of its own
+ * @rights: REFSTORE_RIGHT_*
  *
  * Return: the session, or NULL. Undo with rs_session_close().
  */
-struct rs_session *rs_session_create(struct rs_heap *heap)
+struct rs_session *rs_session_create(struct rs_heap *heap, u32 rights)
 {
 	struct rs_session *session;
 
@@ -101,6 +102,7 @@ struct rs_session *rs_session_create(struct rs_heap *heap)
 	if (!session)
 		return NULL;
 	session->heap = heap;
+	session->denied = REFSTORE_RIGHTS & ~rights;
 	mutex_init(&session->lock);
 	rs_handles_init(&session->handles);
 	rs_events_init(&session->events);
@@ -138,7 +140,7 @@ static int rs_session_copy(struct rs_session *to, struct rs_session *from)
  */
 struct rs_session *rs_session_clone(struct rs_session *session)
 {
-	struct rs_session *clone = rs_session_create(session->heap);
+	struct rs_session *clone = rs_session_create(session->heap, 0);
 	int err;
 
 	if (!clone)
@@ -147,6 +149,7 @@ struct rs_session *rs_session_clone(struct rs_session *session)
 		rs_session_close(clone);
 		return ERR_PTR(-EINTR);
 	}
+	clone->denied = session->denied;
 	err = rs_session_copy(clone, session);
 	mutex_unlock(&session->lock);
 	if (err) {
@@ -154,4 +157,31 @@ struct rs_session *rs_session_clone(struct rs_session *session)
 		return ERR_PTR(err);
 	}
 	return clone;
+}
+
+/**
+ * rs_session_export - a session that holds an exported object, and does no more
+ * @heap: the object's heap
+ * @obj: the object; the caller's reference is the session's on success
+ * @rights: of the sessions that get at it
+ *
+ * So an export is counted, found by walks, and ends as any session does.
+ *
+ * Return: the session, or -ENOMEM as a pointer.
+ */
+struct rs_session *rs_session_export(struct rs_heap *heap,
+				     struct rs_object *obj, u32 rights)
+{
+	struct rs_session *session = rs_session_create(heap, rights);
+	int err;
+
+	if (!session)
+		return ERR_PTR(-ENOMEM);
+	err = rs_handle_reserve(&session->handles, &session->exported);
+	if (err) {
+		rs_session_close(session);
+		return ERR_PTR(err);
+	}
+	rs_handle_install(&session->handles, session->exported, obj);
+	return session;
 }

@@ -20,6 +20,9 @@ struct rs_reap;
  * @handles: its handles
  * @events: what it is told; its own lock
  * @number: in heap->sessions; reused after 2^32 sessions
+ * @denied: REFSTORE_RIGHT_* that it has not got; only ever more, under @lock
+ * @exported: its only handle, if it is that of an exported object, which no call
+ *            but REFSTORE_OPEN_EXPORT is made on; or 0
  * @node: in heap->closing, when many handles are left to be dropped
  * @closed: how many entries were dropped so far
  */
@@ -29,16 +32,31 @@ struct rs_session {
 	struct rs_handles handles;
 	struct rs_events events;
 	u32 number;
+	u32 denied;
+	u64 exported;
 	struct list_head node;
 	u32 closed;
 };
 
-struct rs_session *rs_session_create(struct rs_heap *heap);
+struct rs_session *rs_session_create(struct rs_heap *heap, u32 rights);
 struct rs_session *rs_session_clone(struct rs_session *session);
+struct rs_session *rs_session_export(struct rs_heap *heap,
+				     struct rs_object *obj, u32 rights);
 void rs_session_close(struct rs_session *session);
 bool rs_session_drop(struct rs_session *session, struct rs_reap *reap,
 		     u32 count);
 void rs_session_free(struct rs_session *session);
 bool rs_session_notices_full(struct rs_session *session);
+
+/* 0, or -EACCES where a session has not got all of some rights. */
+static inline int rs_session_may(const struct rs_session *session, u32 rights)
+{
+	return likely(!(rights & READ_ONCE(session->denied))) ? 0 : -EACCES;
+}
+
+static inline u32 rs_session_rights(const struct rs_session *session)
+{
+	return REFSTORE_RIGHTS & ~READ_ONCE(session->denied);
+}
 
 #endif /* RS_SESSION_H */

@@ -15,7 +15,9 @@
 
 #define RS_PUT_CHUNK	64	/* objects put at a time */
 
-static int rs_tune_check(const struct refstore_tune *tune)
+/* All but events are the heap's, and everybody's. */
+static int rs_tune_check(const struct rs_session *session,
+			 const struct refstore_tune *tune)
 {
 	u32 i;
 
@@ -25,12 +27,13 @@ static int rs_tune_check(const struct refstore_tune *tune)
 		return -EINVAL;
 	if (tune->flags & REFSTORE_TUNE_EVENTS && tune->events > 1)
 		return -EINVAL;
-	if (!(tune->flags & REFSTORE_TUNE_DELAY))
-		return 0;
-	for (i = 0; i < RS_GENERATIONS; i++)
+	for (i = 0; tune->flags & REFSTORE_TUNE_DELAY && i < RS_GENERATIONS;
+	     i++)
 		if (tune->delay[i] > REFSTORE_MAX_DELAY)
 			return -EINVAL;
-	return 0;
+	if (!(tune->flags & ~REFSTORE_TUNE_EVENTS))
+		return 0;
+	return rs_session_may(session, REFSTORE_RIGHT_COLLECT);
 }
 
 static void rs_tune_set(struct rs_heap *heap, const struct refstore_tune *tune)
@@ -85,7 +88,7 @@ int rs_tune(struct rs_call *call, void *body)
 {
 	struct refstore_tune *tune = body;
 	struct rs_heap *heap = call->heap;
-	int err = rs_tune_check(tune);
+	int err = rs_tune_check(call->session, tune);
 
 	if (!err)
 		err = rs_tune_events(call->session, tune);
@@ -282,6 +285,10 @@ int rs_freeze(struct rs_call *call, void *body)
 
 	if (args->flags == (REFSTORE_FREEZE_ALL | REFSTORE_FREEZE_NONE))
 		return -EINVAL;
+	if (args->flags)
+		err = rs_session_may(call->session, REFSTORE_RIGHT_COLLECT);
+	if (err)
+		return err;
 	if (args->flags == REFSTORE_FREEZE_ALL)
 		frozen.count = rs_freeze_all(call->heap);
 	else if (args->flags == REFSTORE_FREEZE_NONE)

@@ -407,7 +407,7 @@ static u64 chain_release(void)
 static int bench_init(struct kunit *test)
 {
 	heap = rs_heap_create(GLOBAL_ROOT_UID);
-	session = rs_session_create(heap);
+	session = rs_session_create(heap, REFSTORE_RIGHTS);
 	rs_heap_put(heap);
 	/* A scan runs when it is measured, not when it likes */
 	heap->automatic = false;

@@ -417,7 +417,7 @@ static void handle_clone_overflow(struct kunit *test)
 static void session_close(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
-	struct rs_session *session = rs_session_create(g->heap);
+	struct rs_session *session = rs_session_create(g->heap, REFSTORE_RIGHTS);
 	struct rs_object *obj = rst_new(g, 0);
 	u32 i;
 
@@ -437,7 +437,7 @@ static void session_close(struct kunit *test)
 static void session_clone(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
-	struct rs_session *session = rs_session_create(g->heap), *clone;
+	struct rs_session *session = rs_session_create(g->heap, REFSTORE_RIGHTS), *clone;
 	struct rs_object *ring = rst_ring(g, 10);
 	u64 handle;
 

@@ -253,7 +253,7 @@ static void reclaim_before_edquot(struct kunit *test)
 	u64 room;
 
 	rst_chain(g, 10000);
-	room = rs_heap_max_bytes() - heap->bytes;
+	room = rs_heap_max_bytes(heap) - heap->bytes;
 	heap->bytes += room;
 	KUNIT_EXPECT_EQ(test, rst_try_leaf(g), -EDQUOT);
 	rst_release_all(g);
@@ -273,7 +273,7 @@ static void reclaim_before_edquot_of_slots(struct kunit *test)
 	u64 room;
 
 	rst_chain(g, 10000);
-	room = rs_heap_max_bytes() - heap->bytes;
+	room = rs_heap_max_bytes(heap) - heap->bytes;
 	heap->bytes += room;
 	KUNIT_EXPECT_EQ(test, rs_slots_resize(heap, obj, 10000), -EDQUOT);
 	rst_release(g, g->held[1]);

@@ -283,7 +283,7 @@ static void slot_resize_quota(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
 	struct rs_object *obj = rst_new(g, 40), **values;
-	u64 room = rs_heap_max_bytes() - g->heap->bytes;
+	u64 room = rs_heap_max_bytes(g->heap) - g->heap->bytes;
 
 	values = rst_fill(g, obj, 0, 40);
 	g->heap->bytes += room;

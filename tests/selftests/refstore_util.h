@@ -26,6 +26,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <linux/refstore.h>
@@ -289,6 +290,50 @@ static inline int rs_session_new(int fd, __u32 flags)
 	int ret = rs_call(fd, REFSTORE_SESSION_NEW, &session);
 
 	return ret ? ret : session.fd;
+}
+
+/* Gives up all rights but these. */
+static inline int rs_restrict(int fd, __u64 rights)
+{
+	struct refstore_restrict args = {
+		.size = sizeof(args),
+		.rights = rights,
+	};
+
+	return rs_call(fd, REFSTORE_RESTRICT, &args);
+}
+
+/* The new descriptor, or a negative errno. */
+static inline int rs_export(int fd, __u64 object, __u64 rights)
+{
+	struct refstore_export args = {
+		.size = sizeof(args),
+		.object = object,
+		.rights = rights,
+		.fd = -1,
+	};
+	int ret = rs_call(fd, REFSTORE_EXPORT, &args);
+
+	return ret ? ret : args.fd;
+}
+
+static inline int rs_import(int fd, int export, __u64 *result)
+{
+	struct refstore_import args = { .size = sizeof(args), .fd = export };
+	int ret = rs_call(fd, REFSTORE_IMPORT, &args);
+
+	*result = args.result;
+	return ret;
+}
+
+/* The new session's descriptor, or a negative errno. */
+static inline int rs_open_export(int export, __u64 *object)
+{
+	struct refstore_open_export args = { .size = sizeof(args), .fd = -1 };
+	int ret = rs_call(export, REFSTORE_OPEN_EXPORT, &args);
+
+	*object = args.object;
+	return ret ? ret : args.fd;
 }
 
 static inline int rs_type_register(int fd, const char *name, __u32 *type)
@@ -858,6 +903,49 @@ static inline int rs_ring(int fd, size_t count, __u32 nr_slots, __u64 *handle)
 }
 
 /* --- The rest --------------------------------------------------------- */
+
+/* With one byte. */
+static inline int rs_send_fd(int socket, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
+	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+static inline int rs_receive_fd(int socket)
+{
+	char control[CMSG_SPACE(sizeof(int))] = "", byte;
+	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *header;
+	int fd;
+
+	if (length != 1)
+		return length ? -errno : -ECONNRESET;
+	header = CMSG_FIRSTHDR(&message);
+	if (!header || header->cmsg_type != SCM_RIGHTS)
+		return -EPROTO;
+	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	return fd;
+}
 
 /* A number from the environment, or its default. */
 static inline unsigned long rs_env(const char *name, unsigned long otherwise)

@@ -13,6 +13,9 @@
  * ones are tried more thinly, but with REFSTORE_LONG=1.
  */
 #include <dirent.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "refstore_heap.h"
 
@@ -23,6 +26,10 @@
 #define FIRST 5
 
 #define DEBUGFS "/sys/kernel/debug"
+
+/* Where heaps with names are. */
+#define PLACE "/tmp/refstore-fault"
+#define NAMED PLACE "/heap"
 
 static void write_file(const char *directory, const char *file,
 		       const char *value)
@@ -73,7 +80,7 @@ FIXTURE(fault)
 	__u64 objects, handles, bytes, heaps, sessions;
 
 	/* Made anew for each try. */
-	int fd, other, opened;
+	int fd, other, opened, export;
 	__u64 heap;
 	__u64 node, leaf, wide, chain, ring, weak;
 	__u32 done;
@@ -439,6 +446,67 @@ CALL(drop_saved)
 	return rs_drop_saved(self->fd, NULL);
 }
 
+CALL(restrict)
+{
+	return rs_restrict(self->fd, REFSTORE_RIGHTS);
+}
+
+CALL(prepare_export)
+{
+	self->export = rs_export(self->fd, self->leaf, REFSTORE_RIGHTS);
+	return self->export < 0 ? self->export : 0;
+}
+
+CALL(export)
+{
+	self->opened = rs_export(self->fd, self->leaf, REFSTORE_RIGHTS);
+	return self->opened < 0 ? self->opened : 0;
+}
+
+CALL(import)
+{
+	return rs_import(self->fd, self->export, &self->slots[0]);
+}
+
+CALL(open_export)
+{
+	__u64 object;
+
+	self->opened = rs_open_export(self->export, &object);
+	return self->opened < 0 ? self->opened : 0;
+}
+
+/* A place of our own; and what was there is in nobody's way. */
+CALL(prepare_named)
+{
+	static bool mounted;
+
+	(void)self;
+	if (mounted)
+		return 0;
+	mkdir(PLACE, 0700);
+	if (unshare(CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", PLACE, "refstore", 0, NULL))
+		return -errno;
+	mounted = true;
+	return 0;
+}
+
+CALL(create_named)
+{
+	self->opened = open(NAMED, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return self->opened < 0 ? -errno : 0;
+}
+
+CALL(mount)
+{
+	(void)self;
+	if (mount("none", PLACE, "refstore", 0, "size=1m,max_heaps=5"))
+		return -errno;
+	return umount(PLACE) ? -errno : 0;
+}
+
 #define VARIANT(name, ...)						\
 	FIXTURE_VARIANT_ADD(fault, name) { .call = call_##name, __VA_ARGS__ }
 VARIANT(open);
@@ -488,6 +556,12 @@ VARIANT(generation);
 VARIANT(freeze);
 VARIANT(unfreeze, .prepare = call_freeze);
 VARIANT(drop_saved, .prepare = call_prepare_drop_saved);
+VARIANT(restrict);
+VARIANT(export);
+VARIANT(import, .prepare = call_prepare_export);
+VARIANT(open_export, .prepare = call_prepare_export);
+VARIANT(create_named, .prepare = call_prepare_named);
+VARIANT(mount, .prepare = call_prepare_named);
 
 FIXTURE_SETUP(fault)
 {
@@ -552,6 +626,7 @@ static void make_heap(struct __test_metadata *_metadata,
 	int i;
 
 	self->opened = -1;
+	self->export = -1;
 	memset(self->ops, 0, sizeof(self->ops));
 	memset(self->entries, 0, sizeof(self->entries));
 	memset(self->data, 0, sizeof(self->data));
@@ -582,6 +657,9 @@ static void end_heap(struct __test_metadata *_metadata,
 		EXPECT_EQ(0, close(self->other));
 	if (self->opened >= 0)
 		EXPECT_EQ(0, close(self->opened));
+	if (self->export >= 0)
+		EXPECT_EQ(0, close(self->export));
+	unlink(NAMED);
 	EXPECT_TRUE(rs_wait_until(rs_heap_gone(self->heap), RS_SOON));
 }
 
@@ -675,8 +753,8 @@ static int (* const calls[])(FIXTURE_DATA(fault) *self) = {
 	call_walk_mint, call_session_new, call_weak_first, call_weak_notify,
 	call_upgrade, call_tune, call_generation, call_freeze,
 	call_create_many, call_release_ring, call_collect, call_unfreeze,
-	call_collect, call_drop_saved, call_release_many, call_release,
-	call_close,
+	call_collect, call_drop_saved, call_release_many, call_prepare_export,
+	call_import, call_restrict, call_release, call_close,
 };
 
 FIXTURE(scenario)

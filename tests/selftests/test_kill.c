@@ -7,8 +7,6 @@
  * REFSTORE_KILLS: how many are killed in each test (50).
  * REFSTORE_SEED: of the parent's choices; children draw their own from it.
  */
-#include <sys/socket.h>
-
 #include "refstore_heap.h"
 
 enum { WORKERS = 4, PLACES = 64, HELD = 40, SEALED = 16 };
@@ -398,24 +396,11 @@ TEST_F_TIMEOUT(storm, kills, RS_TIMEOUT_LONG)
 /* Neither of these returns. */
 static void send_sessions(int fd, int socket)
 {
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	int other;
 
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
 	for (;;) {
 		other = rs_session_new(fd, REFSTORE_SESSION_CLONE);
-		memcpy(CMSG_DATA(header), &other, sizeof(other));
-		if (sendmsg(socket, &message, MSG_NOSIGNAL) < 1)
+		if (rs_send_fd(socket, other))
 			pause();
 		close(other);
 	}
@@ -423,26 +408,14 @@ static void send_sessions(int fd, int socket)
 
 static void receive_sessions(int socket)
 {
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
-	struct cmsghdr *header;
 	int fd;
 
 	for (;;) {
-		struct msghdr message = {
-			.msg_iov = &data,
-			.msg_iovlen = 1,
-			.msg_control = control,
-			.msg_controllen = sizeof(control),
-		};
-
-		if (recvmsg(socket, &message, 0) < 1)
+		fd = rs_receive_fd(socket);
+		if (fd >= 0)
+			close(fd);
+		else if (fd != -EPROTO)
 			pause();
-		header = CMSG_FIRSTHDR(&message);
-		if (!header)
-			continue;
-		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-		close(fd);
 	}
 }
 

@@ -4,7 +4,6 @@
  * back when its last descriptor is gone, whoever had that and however it went.
  */
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 #include "refstore_heap.h"
 
@@ -272,47 +271,6 @@ TEST_F(session, heap_ends_with_cycles)
 
 /* --- Between processes ------------------------------------------------ */
 
-static int send_fd(int socket, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	return sendmsg(socket, &message, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int socket)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte;
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header;
-	int fd;
-
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1)
-		return -errno;
-	header = CMSG_FIRSTHDR(&message);
-	if (!header || header->cmsg_type != SCM_RIGHTS)
-		return -EPROTO;
-	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	return fd;
-}
-
 /* To a process that has nothing of ours but the socket. */
 TEST_F(session, passed)
 {
@@ -325,7 +283,7 @@ TEST_F(session, passed)
 	child = rs_fork();
 	if (!child) {
 		close(self->fd);
-		fd = receive_fd(ends[1]);
+		fd = rs_receive_fd(ends[1]);
 		if (fd < 0 || rs_get_root(fd, &root) || !root ||
 		    rs_get_slot(fd, root, 0, &leaf) ||
 		    rs_read(fd, leaf, 0, 4, data, NULL) ||
@@ -338,7 +296,7 @@ TEST_F(session, passed)
 	}
 	other = rs_session_new(self->fd, 0);
 	ASSERT_LE(0, other);
-	ASSERT_EQ(0, send_fd(ends[0], other));
+	ASSERT_EQ(0, rs_send_fd(ends[0], other));
 	ASSERT_EQ(0, close(other));
 	ASSERT_EQ(0, rs_wait_child(child));
 	ASSERT_TRUE(rs_wait_until(rs_has_sessions(self->heap, 1), RS_SOON));
@@ -358,7 +316,7 @@ TEST_F(session, in_flight)
 
 	ASSERT_LE(0, other);
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
-	ASSERT_EQ(0, send_fd(ends[0], other));
+	ASSERT_EQ(0, rs_send_fd(ends[0], other));
 	ASSERT_EQ(0, close(other));
 	EXPECT_TRUE(rs_has_sessions(self->heap, 2));
 	EXPECT_EQ(3, rs_refs(self->fd, self->node));
@@ -381,11 +339,11 @@ TEST_F(session, outlives_its_maker)
 	if (!child) {
 		fd = rs_open();
 		if (fd < 0 || rs_leaf(fd, "child", 5, &root) ||
-		    rs_set_root(fd, root) || send_fd(ends[1], fd))
+		    rs_set_root(fd, root) || rs_send_fd(ends[1], fd))
 			_exit(1);
 		kill(getpid(), SIGKILL);
 	}
-	fd = receive_fd(ends[0]);
+	fd = rs_receive_fd(ends[0]);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(child, waitpid(child, NULL, 0));
 	heap = rs_heap_number(fd);

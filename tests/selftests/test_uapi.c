@@ -22,10 +22,11 @@ _Static_assert(REFSTORE_QUERY == 0xbc40, "command has a new number");
 _Static_assert(REFSTORE_TYPE_NAME == 0xbc56, "command has a new number");
 _Static_assert(REFSTORE_DROP_SAVED == 0xbc5c, "command has a new number");
 _Static_assert(REFSTORE_RELEASE_MANY == 0xbc5e, "command has a new number");
+_Static_assert(REFSTORE_OPEN_EXPORT == 0xbc62, "command has a new number");
 
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
-#define LAST REFSTORE_CMD_RELEASE_MANY
+#define LAST REFSTORE_CMD_OPEN_EXPORT
 #define LARGEST 4096	/* bytes of any struct: a page */
 
 union argument {
@@ -57,6 +58,10 @@ union argument {
 	struct refstore_drop_saved drop_saved;
 	struct refstore_create_many create_many;
 	struct refstore_release_many release_many;
+	struct refstore_restrict restriction;
+	struct refstore_export export;
+	struct refstore_import import;
+	struct refstore_open_export open_export;
 	char bytes[LARGEST + 8];
 };
 
@@ -69,6 +74,8 @@ enum answers {
 FIXTURE(uapi)
 {
 	int fd;
+	int export;		/* of leaf */
+	int target;		/* what the command is called on */
 	__u64 node;		/* 4 slots; the root; slot 0 refers to leaf */
 	__u64 leaf;		/* 16 bytes of data */
 	__u64 handles[4];
@@ -83,6 +90,7 @@ FIXTURE_VARIANT(uapi)
 {
 	unsigned int command;	/* REFSTORE_CMD_* */
 	unsigned int first;	/* size of the struct's first version */
+	unsigned int now;	/* and of the newest, if that is larger */
 	unsigned int flags;	/* all that are known */
 	unsigned int reserved;	/* a field's offset, or 0 */
 	unsigned int reserved_bytes;
@@ -379,13 +387,42 @@ FILL(release_many)
 	release->count = 3;
 }
 
+FILL(restriction)
+{
+	self->arg.restriction.flags = 0;
+	self->arg.restriction.rights = REFSTORE_RIGHTS;
+}
+
+FILL(export)
+{
+	self->arg.export.flags = 0;
+	self->arg.export.object = self->leaf;
+	self->arg.export.rights = REFSTORE_RIGHTS;
+	self->arg.export.reserved = 0;
+}
+
+FILL(import)
+{
+	self->arg.import.flags = 0;
+	self->arg.import.fd = self->export;
+	self->arg.import.reserved = 0;
+}
+
+FILL(open_export)
+{
+	self->target = self->export;
+	self->arg.open_export.flags = 0;
+	self->arg.open_export.reserved = 0;
+}
+
 #define RESERVED(struct_type, field)					\
 	.reserved = offsetof(struct struct_type, field),		\
 	.reserved_bytes = sizeof(((struct struct_type *)0)->field)
 
 FIXTURE_VARIANT_ADD(uapi, query)
 {
-	.command = REFSTORE_CMD_QUERY, .first = 96, .fill = fill_query,
+	.command = REFSTORE_CMD_QUERY, .first = 96, .now = 104,
+	.fill = fill_query,
 	.answers = UNDONE,
 };
 FIXTURE_VARIANT_ADD(uapi, create)
@@ -562,6 +599,28 @@ FIXTURE_VARIANT_ADD(uapi, release_many)
 	.command = REFSTORE_CMD_RELEASE_MANY, .first = 24,
 	.fill = fill_release_many, .answers = UNDONE, .in_batch = true,
 };
+FIXTURE_VARIANT_ADD(uapi, restriction)
+{
+	.command = REFSTORE_CMD_RESTRICT, .first = 16,
+	.fill = fill_restriction,
+};
+FIXTURE_VARIANT_ADD(uapi, export)
+{
+	.command = REFSTORE_CMD_EXPORT, .first = 32, .fill = fill_export,
+	RESERVED(refstore_export, reserved), .answers = UNDONE,
+};
+FIXTURE_VARIANT_ADD(uapi, import)
+{
+	.command = REFSTORE_CMD_IMPORT, .first = 24, .fill = fill_import,
+	RESERVED(refstore_import, reserved), .answers = UNDONE,
+	.in_batch = true,
+};
+FIXTURE_VARIANT_ADD(uapi, open_export)
+{
+	.command = REFSTORE_CMD_OPEN_EXPORT, .first = 24,
+	.fill = fill_open_export,
+	RESERVED(refstore_open_export, reserved), .answers = UNDONE,
+};
 
 FIXTURE_SETUP(uapi)
 {
@@ -571,6 +630,9 @@ FIXTURE_SETUP(uapi)
 	ASSERT_EQ(0, rs_node(self->fd, 4, NULL, &self->node));
 	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, 0, self->leaf));
 	ASSERT_EQ(0, rs_set_root(self->fd, self->node));
+	self->export = rs_export(self->fd, self->leaf, REFSTORE_RIGHTS);
+	ASSERT_LE(0, self->export);
+	self->target = self->fd;
 }
 
 FIXTURE_TEARDOWN(uapi)
@@ -595,7 +657,7 @@ static void name(struct __test_metadata *_metadata,			\
 		 FIXTURE_DATA(uapi) *self, const FIXTURE_VARIANT(uapi) *variant)
 
 #define CALL(variant, pointer) \
-	rs_call(self->fd, _IO(MAGIC, (variant)->command), pointer)
+	rs_call(self->target, _IO(MAGIC, (variant)->command), pointer)
 
 /* The call fails with an error and changes nothing. */
 #define EXPECT_FAILS(error, call) do {					\
@@ -706,7 +768,7 @@ RULE(large_size_unused)
 /* A newer program that uses what this kernel does not know. */
 RULE(large_size_used)
 {
-	unsigned int first = variant->first, at;
+	unsigned int first = variant->now ?: variant->first, at;
 	char *end = rs_fenced(1);
 
 	ASSERT_NE(MAP_FAILED, end);

@@ -13,6 +13,12 @@
  * other processes. A session ends with its last descriptor, and then gives back
  * whatever it held.
  *
+ * In a file system of type "refstore" each file is a heap. Making the file makes
+ * the heap (EDQUOT: there are as many names as there may be), opening it with
+ * O_RDWR or O_RDONLY a session (EACCES: with O_WRONLY; EPERM: with O_TRUNC; ENOMEM),
+ * as all commands are the same. A heap lives while it has a session, an exported
+ * object, or a name.
+ *
  * A *handle* stands for one reference, in one session. A *weak handle* stands
  * for a reference that does not keep its object: REFSTORE_UPGRADE makes a handle
  * of it, as long as the object lives. A handle is never zero; zero
@@ -47,6 +53,7 @@
  * heap is freeing before they fail with EDQUOT, and calls of the same session
  * wait with them.
  *
+ *   EACCES      The session has not got the right for that: REFSTORE_RIGHT_*.
  *   EAGAIN      A compare-and-set found something else than expected.
  *   EBADF       A handle is zero where an object is needed, stale, another
  *               session's, or weak where a call does not say that it may be; or
@@ -133,7 +140,29 @@ enum {
 	REFSTORE_CMD_DROP_SAVED,
 	REFSTORE_CMD_CREATE_MANY,
 	REFSTORE_CMD_RELEASE_MANY,
+	REFSTORE_CMD_RESTRICT,
+	REFSTORE_CMD_EXPORT,
+	REFSTORE_CMD_IMPORT,
+	REFSTORE_CMD_OPEN_EXPORT,
 };
+
+/*
+ * Rights of a session. The first one of a private heap has all of them, and so
+ * has who opened a named one for writing; who did so for reading only has those
+ * of REFSTORE_RIGHTS_READ. A session that another one mints has that one's
+ * rights. They only ever shrink (REFSTORE_RESTRICT), and belong to the session,
+ * whatever a handle was got from. Without the right that it needs a call fails
+ * with EACCES.
+ */
+#define REFSTORE_RIGHT_CREATE		0x1 /* make objects, register types */
+#define REFSTORE_RIGHT_WRITE_DATA	0x2 /* write and seal data */
+#define REFSTORE_RIGHT_WRITE_SLOTS	0x4 /* write, resize and seal slots; root */
+#define REFSTORE_RIGHT_EXPORT		0x8 /* hand objects on as descriptors */
+#define REFSTORE_RIGHT_COLLECT		0x10 /* collect, set, freeze, drop saved */
+#define REFSTORE_RIGHT_ENUMERATE	0x20 /* walk */
+#define REFSTORE_RIGHTS			0x3f
+#define REFSTORE_RIGHTS_READ \
+	(REFSTORE_RIGHT_EXPORT | REFSTORE_RIGHT_ENUMERATE)
 
 /*
  * Types. The first numbers are the same in every heap and say what a Python
@@ -190,6 +219,7 @@ enum {
  * @max_handles: out: handles of this session
  * @heap: out: number of the heap, as in /proc/refstore/heaps
  * @session: out: number of the session
+ * @rights: out: REFSTORE_RIGHT_* of the session
  *
  * What the kernel supports, and the limits in force.
  */
@@ -208,6 +238,7 @@ struct refstore_query {
 	__aligned_u64 max_handles;
 	__aligned_u64 heap;
 	__aligned_u64 session;
+	__aligned_u64 rights;
 };
 
 #define REFSTORE_QUERY _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_QUERY)
@@ -600,7 +631,7 @@ struct refstore_get_root {
  * @value: handle of the object that shall be the root, or 0
  *
  * The root is a reference of the heap's own: it outlives this session, but not
- * the heap, which ends with its last session.
+ * the heap, which ends with its last session if it has no name.
  * EBADF, EOVERFLOW, EAGAIN (REFSTORE_CAS_ROOT).
  */
 struct refstore_set_root {
@@ -634,6 +665,105 @@ struct refstore_session_new {
 };
 
 #define REFSTORE_SESSION_NEW _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_SESSION_NEW)
+
+/**
+ * struct refstore_restrict - ioctl(REFSTORE_RESTRICT)
+ * @size: sizeof(struct refstore_restrict)
+ * @flags: must be 0
+ * @rights: REFSTORE_RIGHT_* that the session keeps, of those that it has
+ *
+ * Gives up the others, for good; nobody can give them back to this session. Calls
+ * that other threads had begun may still come to their end with the rights that
+ * they found, and return descriptors, but for those on objects that can be in a
+ * batch: these have ended when it returns.
+ *
+ * EINVAL (a bit that is no right), EINTR.
+ */
+struct refstore_restrict {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 rights;
+};
+
+#define REFSTORE_RESTRICT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_RESTRICT)
+
+/**
+ * struct refstore_export - ioctl(REFSTORE_EXPORT)
+ * @size: sizeof(struct refstore_export)
+ * @flags: must be 0
+ * @object: the object
+ * @rights: REFSTORE_RIGHT_* that sessions can have which get at the object by
+ *          the descriptor; of those that this session has
+ * @fd: out: a descriptor, close-on-exec, the caller's
+ * @reserved: must be 0
+ *
+ * Makes a descriptor that stands for the object, to be sent over a UNIX socket or
+ * inherited. Until it is closed, in flight, too, and whatever becomes of the
+ * sender, it holds a reference, and keeps the heap. It is no session: it takes
+ * REFSTORE_QUERY and REFSTORE_OPEN_EXPORT alone (ENOTTY), and is what
+ * REFSTORE_IMPORT takes. In walks it is a session with one handle.
+ *
+ * EACCES (REFSTORE_RIGHT_EXPORT; @rights that the session has not got), EBADF,
+ * EINTR, EINVAL (a bit that is no right), EMFILE, ENFILE, ENOMEM, EOVERFLOW.
+ */
+struct refstore_export {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 rights;
+	__s32 fd;
+	__u32 reserved;
+};
+
+#define REFSTORE_EXPORT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_EXPORT)
+
+/**
+ * struct refstore_import - ioctl(REFSTORE_IMPORT)
+ * @size: sizeof(struct refstore_import)
+ * @flags: must be 0
+ * @fd: a descriptor that REFSTORE_EXPORT made; it stays the caller's
+ * @reserved: must be 0
+ * @result: out: a new handle of the object, a reference of its own
+ *
+ * All rights that the session has must be among those of the export.
+ *
+ * EACCES (they are not), EBADF (@fd is no descriptor), EINVAL (it is another
+ * one), EXDEV (the object is in another heap), EDQUOT, ENOMEM, EOVERFLOW.
+ */
+struct refstore_import {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 reserved;
+	__aligned_u64 result;
+};
+
+#define REFSTORE_IMPORT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_IMPORT)
+
+/**
+ * struct refstore_open_export - ioctl(REFSTORE_OPEN_EXPORT), on the descriptor of
+ * an export
+ * @size: sizeof(struct refstore_open_export)
+ * @flags: must be 0
+ * @object: out: the handle of the object in the new session
+ * @fd: out: the new session's descriptor, close-on-exec, the caller's
+ * @reserved: must be 0
+ *
+ * Makes a session on the object's heap, with the export's rights.
+ *
+ * ENOTTY (the descriptor is no export's), EINTR, EMFILE, ENFILE, ENOMEM,
+ * EOVERFLOW.
+ */
+struct refstore_open_export {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__s32 fd;
+	__u32 reserved;
+};
+
+#define REFSTORE_OPEN_EXPORT \
+	_IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_OPEN_EXPORT)
 
 /**
  * struct refstore_type - ioctl(REFSTORE_TYPE_REGISTER),
@@ -1033,7 +1163,7 @@ struct refstore_walk {
  * struct refstore_op - one operation of a batch
  * @command: REFSTORE_CMD_CREATE to REFSTORE_CMD_CAS_ROOT, REFSTORE_CMD_WEAK,
  *           REFSTORE_CMD_UPGRADE, REFSTORE_CMD_CREATE_MANY,
- *           REFSTORE_CMD_RELEASE_MANY
+ *           REFSTORE_CMD_RELEASE_MANY, REFSTORE_CMD_IMPORT
  * @error: out: 0, or a negative errno; of use only below &refstore_batch.done
  * @create: and the other members: what the command's own ioctl takes, its @size
  *          included; out fields are written likewise
@@ -1060,6 +1190,7 @@ struct refstore_op {
 		struct refstore_upgrade upgrade;
 		struct refstore_create_many create_many;
 		struct refstore_release_many release_many;
+		struct refstore_import import;
 		__u8 room[64];
 	};
 };

@@ -4,10 +4,12 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -459,6 +461,65 @@ static void check_sessions(void)
 	CHECK(refstore_session_fd(store, 1U << 31) == -EINVAL);
 }
 
+/* An object goes to a newcomer alone, with fewer rights. */
+static void check_export(void)
+{
+	const uint64_t mask = REFSTORE_RIGHTS_READ;
+	uint64_t cell = create(1), other = create(0), got;
+	struct refstore *session;
+	int fd = refstore_export(store, cell, mask);
+
+	CHECK(fd >= 0);
+	CHECK(refstore_import(store, fd, &got) == -EACCES);
+	CHECK(!refstore_open_export(fd, &session, &got));
+	CHECK(refstore_set_slot(session, got, 0, got) == -EACCES);
+	CHECK(!refstore_import(session, fd, &got));
+	CHECK(refs(session, got) == 4);
+	CHECK(refstore_open_export(refstore_fd(store), &session, &got) ==
+	      -ENOTTY);
+	CHECK(refstore_open_export(-1, &session, &got) == -EBADF);
+	CHECK(refstore_import(store, refstore_fd(store), &got) == -EINVAL);
+	refstore_close(session);
+	close(fd);
+	await_refs(cell, 1);
+	CHECK(!refstore_session_new(store, 0, &session));
+	CHECK(!refstore_restrict(session, REFSTORE_RIGHT_EXPORT));
+	CHECK(refstore_set_root(session, 0) == -EACCES);
+	CHECK(refstore_restrict(session, 1ULL << 40) == -EINVAL);
+	refstore_close(session);
+	CHECK(!refstore_release(store, cell) && !refstore_release(store, other));
+}
+
+/* A heap with a name; needs root, to mount. */
+static void check_named(void)
+{
+	char place[] = "/tmp/refstore-XXXXXX", path[64];
+	struct refstore *writer, *reader;
+	uint64_t cell, root;
+	const struct refstore_spec spec = { .type = REFSTORE_TYPE_LIST };
+
+	CHECK(mkdtemp(place));
+	CHECK(!mount("none", place, "refstore", 0, NULL));
+	snprintf(path, sizeof(path), "%s/heap", place);
+	CHECK(refstore_open_path(path, &writer) == -ENOENT);
+	CHECK(!refstore_open_heap(path, O_RDWR | O_CREAT | O_EXCL, 0600,
+				  &writer));
+	CHECK(refstore_open_heap(path, O_RDWR | O_CREAT | O_EXCL, 0600,
+				 &reader) == -EEXIST);
+	CHECK(!refstore_create(writer, &spec, &cell, NULL));
+	CHECK(!refstore_set_root(writer, cell));
+	refstore_close(writer);
+	CHECK(!refstore_open_heap(path, O_RDONLY, 0, &reader));
+	CHECK(!refstore_get_root(reader, &root) && root);
+	CHECK(refstore_set_root(reader, 0) == -EACCES);
+	refstore_close(reader);
+	CHECK(refstore_open_heap(path, O_RDWR | O_TRUNC, 0, &writer) == -EPERM);
+	CHECK(!refstore_open_path(path, &writer));
+	CHECK(!refstore_set_root(writer, 0));
+	refstore_close(writer);
+	CHECK(!umount(place) && !rmdir(place));
+}
+
 int main(void)
 {
 	struct refstore_query query;
@@ -480,6 +541,8 @@ int main(void)
 	check_sessions();
 	check_fork();
 	check_socket();
+	check_export();
+	check_named();
 	CHECK(count_objects() == 0 && count_handles() == 0);
 	refstore_close(store);
 	return 0;

@@ -285,6 +285,21 @@ check 'one can be' refstore verify --pid "$loader" --session-fd "$own"
 kill "$loader"
 wait "$loader"
 
+# A heap with a name, of which a process has a session.
+mkdir "$work/heaps"
+check 'a file system of heaps is mounted' \
+	mount -t refstore -o max_heaps=10 none "$work/heaps"
+(exec 7<>"$work/heaps/a" && exec sleep 1000) &
+named=$!
+check 'a session by a name is found' soon refstore verify --pid "$named"
+# shellcheck disable=SC2016
+check 'ls shows the heap' \
+	sh -c 'ls -l "$1" | tee /dev/stderr | grep -q " a\$"' sh "$work/heaps"
+kill "$named"
+wait "$named"
+check 'it is unmounted when nobody has one' soon umount "$work/heaps"
+check 'and its heap is gone' soon grep -qx 'heaps 0' /proc/refstore/stats
+
 # For ever, makes an object and releases the one before.
 cat >"$work/busy" <<'EOF'
 import ctypes, os, sys

@@ -117,7 +117,8 @@ struct refstore;
 int refstore_open(struct refstore **store);
 
 /**
- * refstore_open_path() - the same, by another name of the device
+ * refstore_open_path() - the same, by another name of the device; or a session on
+ * a named heap that is there, to read and to write
  * @path: the file to open
  * @store: out: the session
  *
@@ -125,6 +126,23 @@ int refstore_open(struct refstore **store);
  * file is something else.
  */
 int refstore_open_path(const char *path, struct refstore **store);
+
+/**
+ * refstore_open_heap() - a session on a named heap
+ * @path: a file of a file system of type refstore
+ * @flags: as for open(2): O_RDWR; or O_RDONLY for a session with
+ *         REFSTORE_RIGHTS_READ; with O_CREAT the heap is made if it is not there,
+ *         with O_EXCL it must not have been there
+ * @mode: the file's permissions where it is made, less the umask
+ * @store: out: the session
+ *
+ * The heap lives while its file has a name, or it has a session.
+ * Errors: those of open(2); -EDQUOT (the file system has as many names as it may
+ * have); -EACCES (O_WRONLY, too); -EPERM (O_TRUNC); -ENOTTY if the file is something
+ * else, as one that O_CREAT made where no such file system is mounted.
+ */
+int refstore_open_heap(const char *path, int flags, mode_t mode,
+		       struct refstore **store);
 
 /**
  * refstore_open_fd() - adopt a descriptor of a session
@@ -208,6 +226,62 @@ int refstore_recv_fd(int socket);
  * @query: out
  */
 int refstore_query(struct refstore *store, struct refstore_query *query);
+
+/*
+ * Sharing
+ *
+ * A session, sent with refstore_send_fd(), gives its receiver all that the session
+ * can do. An object can be passed alone, with as many rights as it should have
+ * there: exported, as a descriptor.
+ */
+
+/**
+ * refstore_restrict() - give up rights of a session, for good
+ * @store: the session
+ * @rights: REFSTORE_RIGHT_* that it keeps, of those that it has;
+ *          &refstore_query.rights tells which these are
+ *
+ * Sessions that it mints later have no more than it has itself.
+ * Errors: -EINVAL (a bit that is no right).
+ */
+int refstore_restrict(struct refstore *store, uint64_t rights);
+
+/**
+ * refstore_export() - make a descriptor that stands for an object
+ * @store: a session, which has REFSTORE_RIGHT_EXPORT
+ * @object: a handle of the object
+ * @rights: REFSTORE_RIGHT_* that sessions can have which get at the object by the
+ *          descriptor; of those that this session has
+ *
+ * To be sent with refstore_send_fd() or inherited. It holds a reference until all
+ * its copies are closed, in flight as well, whatever becomes of this process.
+ * Return: the descriptor, the caller's, close-on-exec.
+ * Errors: -EACCES (a right that the session has not got), -EINVAL (a bit that is
+ * no right), -EMFILE, -ENFILE, -EOVERFLOW.
+ */
+int refstore_export(struct refstore *store, uint64_t object, uint64_t rights);
+
+/**
+ * refstore_import() - take a handle of an exported object
+ * @store: a session on the object's heap; all its rights must be among the
+ *         export's
+ * @fd: the descriptor, which stays the caller's
+ * @result: out: a handle, the caller's to release
+ *
+ * Errors: -EACCES (the session has rights that the export has not), -EINVAL (@fd
+ * is no export's), -EXDEV (its object is in another heap), -EDQUOT, -EOVERFLOW.
+ */
+int refstore_import(struct refstore *store, int fd, uint64_t *result);
+
+/**
+ * refstore_open_export() - a session that has what an export gives
+ * @fd: the descriptor of an export, which stays the caller's
+ * @store: out: a session on the object's heap, with the export's rights
+ * @object: out: its handle of the object
+ *
+ * Errors: -ENOTTY (@fd is no export's), -EMFILE, -ENFILE, -EOVERFLOW.
+ */
+int refstore_open_export(int fd, struct refstore **store, uint64_t *object);
 
 /*
  * Objects

@@ -69,6 +69,11 @@ int refstore_open(struct refstore **store)
 	return refstore_open_path(REFSTORE_DEVICE, store);
 }
 
+int refstore_open_path(const char *path, struct refstore **store)
+{
+	return refstore_open_heap(path, O_RDWR, 0, store);
+}
+
 static int count_forks(uint64_t *count)
 {
 	int ret = refstore_fork_lock();
@@ -97,9 +102,11 @@ static bool add_unless_forked(struct refstore *store, uint64_t forks)
 /*
  * A path can hang, on some file system, and then no fork must wait for it; so
  * the file is opened without the lock. A child that was forked meanwhile has
- * the descriptor, too: leave that session, which holds nothing, to the child.
+ * the descriptor, too: leave that session, which holds nothing, to the child. A
+ * heap that this made is there then, and not made again.
  */
-int refstore_open_path(const char *path, struct refstore **result)
+int refstore_open_heap(const char *path, int flags, mode_t mode,
+		       struct refstore **result)
 {
 	struct refstore *store;
 	uint64_t forks;
@@ -109,7 +116,7 @@ int refstore_open_path(const char *path, struct refstore **result)
 		ret = count_forks(&forks);
 		if (ret)
 			return ret;
-		fd = open(path, O_RDWR | O_CLOEXEC);
+		fd = open(path, flags | O_CLOEXEC, mode);
 		ret = wrap_new(fd < 0 ? -errno : fd, &store);
 		if (ret)
 			return ret;
@@ -117,6 +124,7 @@ int refstore_open_path(const char *path, struct refstore **result)
 			break;
 		close(fd);
 		free(store);
+		flags &= ~O_EXCL;
 	}
 	*result = store;
 	return 0;
@@ -183,6 +191,24 @@ int refstore_session_new(struct refstore *store, unsigned int flags,
 	ret = wrap_new(refstore_session_fd(store, flags), result);
 	if (!ret)
 		refstore_fork_add(*result);
+	refstore_fork_unlock();
+	return ret;
+}
+
+int refstore_open_export(int fd, struct refstore **store, uint64_t *object)
+{
+	struct refstore_open_export args = { .size = sizeof(args), .fd = -1 };
+	struct refstore export = { .fd = fd };
+	int ret = refstore_fork_lock();
+
+	if (ret)
+		return ret;
+	ret = refstore_call(&export, REFSTORE_OPEN_EXPORT, &args);
+	ret = wrap_new(ret ? ret : args.fd, store);
+	if (!ret) {
+		refstore_fork_add(*store);
+		*object = args.object;
+	}
 	refstore_fork_unlock();
 	return ret;
 }

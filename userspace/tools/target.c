@@ -79,16 +79,27 @@ static int open_theirs(int pidfd, int fd, struct refstore **store)
 	return copy < 0 ? -errno : mint((int)copy, store);
 }
 
+/*
+ * Sessions say so beside the descriptors, in fdinfo: where they were opened, as a
+ * device or by a heap's name, says nothing. An exported object does as well, and is
+ * no session that could be used.
+ */
 static bool is_session(int directory, const char *name)
 {
-	char link[64];
-	ssize_t length = readlinkat(directory, name, link, sizeof(link) - 1);
+	char path[64], text[1024];
+	ssize_t length;
+	int fd;
 
+	snprintf(path, sizeof(path), "../fdinfo/%s", name);
+	fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
 	if (length < 0)
 		return false;
-	link[length] = '\0';
-	return !strcmp(link, REFSTORE_DEVICE) ||
-	       !strcmp(link, "anon_inode:[refstore]");
+	text[length] = '\0';
+	return strstr(text, "\nheap:") && !strstr(text, "\nexported:");
 }
 
 /**

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Rights, and objects that are passed as descriptors.
+ */
+#include "session.h"
+
+int refstore_restrict(struct refstore *store, uint64_t rights)
+{
+	struct refstore_restrict args = {
+		.size = sizeof(args),
+		.rights = rights,
+	};
+
+	return refstore_call(store, REFSTORE_RESTRICT, &args);
+}
+
+int refstore_export(struct refstore *store, uint64_t object, uint64_t rights)
+{
+	struct refstore_export args = {
+		.size = sizeof(args),
+		.object = object,
+		.rights = rights,
+		.fd = -1,
+	};
+	int ret = refstore_call(store, REFSTORE_EXPORT, &args);
+
+	return ret ? ret : args.fd;
+}
+
+int refstore_import(struct refstore *store, int fd, uint64_t *result)
+{
+	struct refstore_import args = { .size = sizeof(args), .fd = fd };
+	int ret = refstore_call(store, REFSTORE_IMPORT, &args);
+
+	if (!ret)
+		*result = args.result;
+	return ret;
+}
