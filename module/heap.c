@@ -519,6 +519,30 @@ static void rs_heap_free(struct rs_heap *heap)
 	kmem_cache_free(rs_heap_cache, heap);
 }
 
+/* A reader of /proc is done with it; under rs_heaps_lock. */
+void rs_heap_unpin(struct rs_heap *heap)
+{
+	lockdep_assert_held(&rs_heaps_lock);
+	WRITE_ONCE(heap->readers, heap->readers - 1);
+	if (!heap->readers)
+		wake_up_all(&rs_heaps_gone);
+}
+
+/* Takes it out of the list, unless somebody reads it. */
+static bool rs_heap_unlist(struct rs_heap *heap)
+{
+	bool unread;
+
+	mutex_lock(&rs_heaps_lock);
+	unread = !heap->readers;
+	if (unread) {
+		list_del(&heap->node);
+		rs_proc_add_heap(heap);
+	}
+	mutex_unlock(&rs_heaps_lock);
+	return unread;
+}
+
 /*
  * The last reference is gone. No scan is armed any more, since the heap is dying;
  * the last one may have left something to the backlog.
@@ -529,10 +553,8 @@ static void rs_heap_free_work(struct work_struct *work)
 
 	cancel_delayed_work_sync(&heap->scan_work);
 	flush_work(&heap->reap_work);
-	mutex_lock(&rs_heaps_lock);
-	list_del(&heap->node);
-	rs_proc_add_heap(heap);
-	mutex_unlock(&rs_heaps_lock);
+	while (!rs_heap_unlist(heap))
+		wait_event(rs_heaps_gone, !READ_ONCE(heap->readers));
 	wake_up_all(&rs_heaps_gone);
 	rs_heap_free_objects(heap);
 	rs_heap_free(heap);

@@ -34,7 +34,8 @@
  *     heap->resize_lock  mutex: resizing slots
  *     heap->grow_lock    mutex: growing the arrays
  *     heap->types_lock   mutex: registering types
- *     rs_heaps_lock      mutex: the list of heaps, for /proc
+ *     rs_heaps_lock      mutex: the list of heaps, for /proc, which holds it for
+ *                        a few steps a heap
  *       heap->sessions   (xa_lock) the sessions by number
  *         heap->table_lock   the table, ids, counters of objects and types
  *           slot lock        slots, data, seals and weak references of one
@@ -179,6 +180,8 @@ struct rs_generation {
  * struct rs_heap - a heap
  * @refs: sessions, and its inode
  * @node: in the list of heaps; rs_heaps_lock
+ * @readers: of /proc, which look at it without the lock, and keep it in the list;
+ *           rs_heaps_lock
  * @number: never reused
  * @owner: who opened it, or whose file it is; written under the lock of its inode
  * @memcg: whose memory the scanner takes for the heap's arrays: the opener's; a
@@ -267,6 +270,7 @@ struct rs_generation {
 struct rs_heap {
 	refcount_t refs;
 	struct list_head node;
+	u32 readers;
 	u64 number;
 	kuid_t owner;
 	struct mem_cgroup *memcg;
@@ -358,6 +362,7 @@ void rs_heap_exit(void);
 struct rs_heap *rs_heap_create(kuid_t owner);
 void rs_heap_get(struct rs_heap *heap);
 void rs_heap_put(struct rs_heap *heap);
+void rs_heap_unpin(struct rs_heap *heap);
 u64 rs_heap_max_objects(const struct rs_heap *heap);
 u64 rs_heap_max_bytes(const struct rs_heap *heap);
 void rs_heap_set_owner(struct rs_heap *heap, kuid_t owner);

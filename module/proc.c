@@ -139,10 +139,10 @@ static void rs_sessions_read(struct rs_heap *heap, struct rs_heap_state *state)
 	} while (session);
 }
 
+/* All but the sessions, of which there may be very many. */
 static void rs_heap_read(struct rs_heap *heap, struct rs_heap_state *state)
 {
 	state->heaps++;
-	rs_sessions_read(heap, state);
 	spin_lock(&heap->table_lock);
 	state->objects += heap->objects;
 	state->bytes += heap->bytes;
@@ -171,17 +171,53 @@ static void rs_stats_past(struct seq_file *m, struct rs_heap_state *state)
 	state->most_bytes = max(state->most_bytes, rs_past_most_bytes);
 }
 
+/*
+ * The first heap after @pos that a reader may see, pinned: it stays in the list
+ * until rs_heap_unpin(), though it may be dying. Under rs_heaps_lock.
+ */
+static struct rs_heap *rs_heap_pin_after(struct seq_file *m,
+					 struct list_head *pos)
+{
+	struct rs_heap *heap;
+
+	lockdep_assert_held(&rs_heaps_lock);
+	for (pos = pos->next; pos != &rs_heaps; pos = pos->next) {
+		heap = list_entry(pos, struct rs_heap, node);
+		if (rs_may_see(m, rs_heap_owner(heap))) {
+			WRITE_ONCE(heap->readers, heap->readers + 1);
+			return heap;
+		}
+	}
+	return NULL;
+}
+
+/* From one heap to the next; from none to the first. */
+static struct rs_heap *rs_heap_step(struct seq_file *m, struct rs_heap *heap)
+{
+	struct rs_heap *next;
+
+	mutex_lock(&rs_heaps_lock);
+	next = rs_heap_pin_after(m, heap ? &heap->node : &rs_heaps);
+	if (heap)
+		rs_heap_unpin(heap);
+	mutex_unlock(&rs_heaps_lock);
+	return next;
+}
+
 static int rs_stats_show(struct seq_file *m, void *v)
 {
 	struct rs_heap_state state = {};
 	struct rs_heap *heap;
 
+	/* In one go, with those that are gone: so that totals never fall */
 	mutex_lock(&rs_heaps_lock);
 	list_for_each_entry(heap, &rs_heaps, node)
 		if (rs_may_see(m, rs_heap_owner(heap)))
 			rs_heap_read(heap, &state);
 	rs_stats_past(m, &state);
 	mutex_unlock(&rs_heaps_lock);
+	for (heap = rs_heap_step(m, NULL); heap; heap = rs_heap_step(m, heap))
+		rs_sessions_read(heap, &state);
 
 	seq_puts(m, "refstore-stats 1\n");
 	seq_printf(m, "heaps %llu\n", state.heaps);
@@ -210,36 +246,50 @@ static int rs_stats_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-/* The list of heaps, for the files with a line or more for each. */
+/*
+ * The list of heaps, for the files with a line or more for each. Where a read
+ * begins it is looked for again, as the list may have changed; the one that is
+ * shown is pinned, and nobody waits for us.
+ */
 static void *rs_heaps_start(struct seq_file *m, loff_t *pos)
 {
-	mutex_lock(&rs_heaps_lock);
-	return seq_list_start_head(&rs_heaps, *pos);
+	struct rs_heap *heap;
+	loff_t n = *pos;
+
+	if (!n)
+		return SEQ_START_TOKEN;
+	for (heap = rs_heap_step(m, NULL); heap && --n;)
+		heap = rs_heap_step(m, heap);
+	return heap;
 }
 
 static void *rs_heaps_next(struct seq_file *m, void *v, loff_t *pos)
 {
-	return seq_list_next(v, &rs_heaps, pos);
+	++*pos;
+	return rs_heap_step(m, v == SEQ_START_TOKEN ? NULL : v);
 }
 
 static void rs_heaps_stop(struct seq_file *m, void *v)
 {
+	if (!v || v == SEQ_START_TOKEN)
+		return;
+	mutex_lock(&rs_heaps_lock);
+	rs_heap_unpin(v);
 	mutex_unlock(&rs_heaps_lock);
 }
 
 static int rs_heaps_show(struct seq_file *m, void *v)
 {
-	struct rs_heap *heap = list_entry(v, struct rs_heap, node);
+	struct rs_heap *heap = v;
 	struct rs_heap_state state = {};
 
-	if (v == &rs_heaps) {
+	if (v == SEQ_START_TOKEN) {
 		seq_puts(m, "refstore-heaps 1\n");
 		seq_puts(m, "# heap uid sessions handles objects bytes candidates backlog scans reclaimed\n");
 		return 0;
 	}
-	if (!rs_may_see(m, rs_heap_owner(heap)))
-		return 0;
 	rs_heap_read(heap, &state);
+	rs_sessions_read(heap, &state);
 	seq_printf(m, "%llu %u %llu %llu %llu %llu %llu %llu %llu %llu\n",
 		   heap->number,
 		   from_kuid_munged(seq_user_ns(m), rs_heap_owner(heap)),
@@ -263,16 +313,14 @@ static void rs_type_show(struct seq_file *m, struct rs_heap *heap, u32 number)
 
 static int rs_types_show(struct seq_file *m, void *v)
 {
-	struct rs_heap *heap = list_entry(v, struct rs_heap, node);
+	struct rs_heap *heap = v;
 	u32 i;
 
-	if (v == &rs_heaps) {
+	if (v == SEQ_START_TOKEN) {
 		seq_puts(m, "refstore-types 1\n");
 		seq_puts(m, "# heap type name objects bytes\n");
 		return 0;
 	}
-	if (!rs_may_see(m, rs_heap_owner(heap)))
-		return 0;
 	for (i = 0; i < READ_ONCE(heap->types.nr); i++) {
 		rs_type_show(m, heap, i);
 		cond_resched();

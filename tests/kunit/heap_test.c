@@ -2,6 +2,7 @@
 /*
  * Heaps: the table of objects, what is accounted, the root, and the end.
  */
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
 
@@ -280,6 +281,45 @@ static void heap_death_waits_for_references(struct kunit *test)
 	rst_flush();
 }
 
+static bool rst_listed(const struct rs_heap *wanted)
+{
+	struct rs_heap *heap;
+	bool found = false;
+
+	mutex_lock(&rs_heaps_lock);
+	list_for_each_entry(heap, &rs_heaps, node)
+		found |= heap == wanted;
+	mutex_unlock(&rs_heaps_lock);
+	return found;
+}
+
+/* A heap that a reader of /proc looks at is not freed, nor taken out of the list. */
+static void heap_death_waits_for_readers(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rs_heap *heap = g->heap;
+
+	mutex_lock(&rs_heaps_lock);
+	heap->readers += 2;
+	mutex_unlock(&rs_heaps_lock);
+	/* Not rst_end(), which waits for the end */
+	rs_heap_get(heap);
+	rst_end(g);
+	rs_heap_put(heap);
+	msleep(50);
+	KUNIT_EXPECT_TRUE(test, rst_listed(heap));
+	mutex_lock(&rs_heaps_lock);
+	rs_heap_unpin(heap);
+	mutex_unlock(&rs_heaps_lock);
+	msleep(50);
+	KUNIT_EXPECT_TRUE(test, rst_listed(heap));
+	mutex_lock(&rs_heaps_lock);
+	rs_heap_unpin(heap);
+	mutex_unlock(&rs_heaps_lock);
+	rst_flush();
+	KUNIT_EXPECT_FALSE(test, rst_listed(heap));
+}
+
 static struct kunit_case heap_cases[] = {
 	KUNIT_CASE(heap_ids),
 	KUNIT_CASE(heap_table),
@@ -294,6 +334,7 @@ static struct kunit_case heap_cases[] = {
 	KUNIT_CASE(heap_list),
 	KUNIT_CASE(heap_death),
 	KUNIT_CASE(heap_death_waits_for_references),
+	KUNIT_CASE(heap_death_waits_for_readers),
 	{}
 };
 
