@@ -294,6 +294,21 @@ static void rs_object_free_blocks(struct rs_object *obj)
 		kvfree(rs_slots_array(rs_slotted(obj)));
 }
 
+/*
+ * Frees the data of an object with slots that is dead to everybody but the scanner,
+ * which never looks at data.
+ */
+void rs_object_free_data(struct rs_object *obj)
+{
+	struct rs_slotted *slotted = rs_slotted(obj);
+
+	if (!(obj->flags & RS_BLOCK_DATA))
+		return;
+	kvfree(rs_object_data(obj));
+	slotted->tail[0] = 0;
+	slotted->tail[1] = 0;
+}
+
 /* Frees the memory, whatever the slots hold: they were dropped before. */
 void rs_object_free(struct rs_object *obj)
 {

@@ -199,6 +199,7 @@ static inline void rs_bin_init(struct rs_bin *bin)
 
 struct rs_object *rs_object_alloc(const struct rs_spec *spec);
 void rs_object_free(struct rs_object *obj);
+void rs_object_free_data(struct rs_object *obj);
 int rs_objects_alloc(const struct rs_spec *spec, struct rs_object **objs,
 		     u32 nr);
 void rs_objects_free(struct rs_object **objs, u32 nr);

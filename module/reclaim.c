@@ -29,7 +29,8 @@
  * unknown to the scanner and freed at once (R18). It loses that privilege before
  * it is first stored (rs_object_expose()), so the scanner never reads a newborn
  * that may be freed under it: no cache of ours has to be type-stable. Leaves the
- * scanner never looks at: a reference in a slot says that it is one.
+ * scanner never looks at, as a reference in a slot says that it is one; nor at
+ * data, which does not wait either.
  */
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -127,9 +128,11 @@ static void rs_reap_free(struct rs_heap *heap, struct rs_bin *bin,
 	 */
 	u32 birth = rs_scan_birth(heap);
 
-	if (birth && READ_ONCE(rs_slotted(obj)->epoch) != birth &&
-	    rs_reap_defer(heap, obj))
-		return;
+	if (birth && READ_ONCE(rs_slotted(obj)->epoch) != birth) {
+		rs_object_free_data(obj);
+		if (rs_reap_defer(heap, obj))
+			return;
+	}
 	rs_bin_add(bin, obj);
 }
 
