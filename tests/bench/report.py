@@ -54,11 +54,19 @@ class Axis:
         share = (self.scale(value) - low) / ((high - low) or 1)
         return self.start + share * (self.end - self.start)
 
+    def logarithmic_ticks(self):
+        """Powers of ten; 2 and 5 of each, too, where these would be few."""
+        first = math.floor(math.log10(self.low))
+        last = math.floor(math.log10(self.high) + 1e-9)
+        factors = (1,) if last - first > 2 else (1, 2, 5)
+        values = [factor * 10.0 ** i for i in range(first, last + 1)
+                  for factor in factors]
+        return [value for value in values
+                if self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)]
+
     def ticks(self):
         if self.logarithmic:
-            first = math.ceil(math.log10(self.low) - 1e-9)
-            last = math.floor(math.log10(self.high) + 1e-9)
-            return [10.0 ** i for i in range(first, last + 1)]
+            return self.logarithmic_ticks()
         step = 10 ** math.floor(math.log10((self.high - self.low) or 1))
         if (self.high - self.low) / step < 3:
             step /= 2
@@ -83,11 +91,11 @@ def frame(x_axis, y_axis, top):
     for value in x_axis.ticks():
         x = x_axis.place(value)
         yield line([(x, top), (x, bottom)], "#ddd", 1)
-        yield text(x, bottom + 16, f"{value:,g}", size=10)
+        yield text(x, bottom + 16, f"{value:,.10g}", size=10)
     for value in y_axis.ticks():
         y = y_axis.place(value)
         yield line([(LEFT, y), (LEFT + WIDTH, y)], "#ddd", 1)
-        yield text(LEFT - 6, y + 4, f"{value:,g}", "end", 10)
+        yield text(LEFT - 6, y + 4, f"{value:,.10g}", "end", 10)
 
 
 def diagram(top, title, units, lines, logarithmic):
@@ -101,6 +109,8 @@ def diagram(top, title, units, lines, logarithmic):
     for (name, line_points), colour in zip(lines, COLOURS):
         yield line([(x_axis.place(x), y_axis.place(y))
                     for x, y in line_points], colour)
+    if len(lines) == 1:
+        return
     for i, ((name, _), colour) in enumerate(zip(lines, COLOURS)):
         y = top + 18 + 16 * i
         yield line([(LEFT + 10, y - 4), (LEFT + 34, y - 4)], colour, 3)
