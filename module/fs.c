@@ -60,10 +60,13 @@ static const struct inode_operations rs_fs_file_ops;
 
 /* --- Heaps --------------------------------------------------------------- */
 
+/* There may be more already than may be now: a mount can lower the limit. */
 static int rs_fs_reserve(struct rs_fs *fs)
 {
-	return atomic_add_unless(&fs->names, 1, READ_ONCE(fs->max_heaps)) ?
-	       0 : -EDQUOT;
+	if ((u32)atomic_inc_return(&fs->names) <= READ_ONCE(fs->max_heaps))
+		return 0;
+	atomic_dec(&fs->names);
+	return -EDQUOT;
 }
 
 /* A heap for a new inode, which gets the reference. */

@@ -189,7 +189,7 @@ struct rs_generation {
  * @max_objects: a limit of its own, as of its file system, or RS_INDEX_MAX. Set
  *               before anybody has a session
  * @max_bytes: likewise, or U64_MAX
- * @dying: no session is left; set once
+ * @dying: no reference is left; set once
  *
  * @table_lock: protects the fields to @frozen
  * @table: objects by index: an address, or an odd number, see rs_table_link();

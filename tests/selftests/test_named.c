@@ -427,12 +427,19 @@ TEST_F(named, limits)
 TEST_F(named, remount)
 {
 	int flags = MS_REMOUNT;
+	__u64 heap;
 
 	ASSERT_EQ(0, mount_at(OTHER, "max_heaps=2,mode=0700"));
 	ASSERT_EQ(0, mount("none", OTHER, NULL, flags, "max_heaps=4"));
 	EXPECT_EQ(4, count_heaps(10));
 	ASSERT_EQ(0, mount("none", OTHER, NULL, flags, "max_heaps=1,mode=0700"));
 	EXPECT_EQ(1, count_heaps(10));
+	/* Fewer than there are, too */
+	ASSERT_EQ(0, mount("none", OTHER, NULL, flags, "max_heaps=3"));
+	ASSERT_EQ(0, make_heap(OTHER "/a", &heap));
+	ASSERT_EQ(0, make_heap(OTHER "/b", &heap));
+	ASSERT_EQ(0, mount("none", OTHER, NULL, flags, "max_heaps=1"));
+	EXPECT_EQ(-EDQUOT, make_heap(OTHER "/c", &heap));
 	EXPECT_EQ(-1, mount("none", OTHER, NULL, flags, "mode=0755"));
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-1, mount("none", OTHER, NULL, flags, "uid=5"));
