@@ -17,6 +17,8 @@ LOGS=$PROJECT/build/logs
 NO_DELAYED_SCANS=scan_delay_ms=600000
 # "PASSED FAILED SKIPPED" of each stage that has ended.
 RESULTS=$LOGS/results
+# What failed, told again at the end: it stands far up in what has been printed.
+FAILURES=$LOGS/failures
 # The number of the stage that is to be begun next.
 NEXT=$LOGS/next
 
@@ -32,6 +34,11 @@ count() {
 	echo "$((ok - skip)) $not_ok $((skip + whole))"
 }
 
+# The failures in a log, each with what it said of itself before.
+note_failures() {
+	grep -E -B 6 '^ *not ok|kernel complained' "$2" | sed "s/^/$1: /" || true
+}
+
 # stage NAME INDENT COMMAND...: runs a command and notes what it reports.
 stage() {
 	local name=$1 indent=$2 start=$SECONDS log status=0 p f s
@@ -43,10 +50,13 @@ stage() {
 		'not ok|^(# )?--- |# .*pass:|^[a-z.-]+: |complain' || true; } |
 		sed -u "s/^/$name: /" || status=$?
 	read -r p f s < <(count "$indent" "$log")
+	note_failures "$name" "$log" >>"$FAILURES"
 	# A stage that ended badly, or reported nothing, is a failure by itself.
 	if ((status && !f)) || ((!p && !f)); then
-		echo "== $name ended with status $status; the end of $log:"
-		tail -n 30 "$log"
+		{
+			echo "== $name ended with status $status; the end of $log:"
+			tail -n 30 "$log"
+		} | tee -a "$FAILURES"
 		f=$((f + 1))
 	fi
 	echo "$p $f $s" >>"$RESULTS"
@@ -185,6 +195,7 @@ main() {
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	: >"$RESULTS"
+	: >"$FAILURES"
 	echo 0 >"$NEXT"
 	"$VM_DIR/deps.sh" build vm kernels check python model
 	make -s -j2 -C "$PROJECT/userspace"
@@ -195,6 +206,7 @@ main() {
 	# Whatever ends a lane early: the summary misses its stage.
 	lane || true
 	wait "$second" || true
+	cat "$FAILURES"
 	summary "${#STAGES[@]}"
 }
 
