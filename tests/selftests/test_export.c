@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -340,15 +341,19 @@ TEST_F(export, not_exported)
 	EXPECT_TRUE(rs_wait_until(rs_refs(self->fd, self->leaf) == 2, RS_SOON));
 }
 
-/* Closes and opens a descriptor without end. */
-static void *reopen(void *descriptor)
-{
-	const int *fds = descriptor;	/* that one, and a copy */
+struct reopened {
+	int fd, copy;
+	atomic_bool stop;
+};
 
-	for (;;) {
-		close(fds[0]);
-		dup2(fds[1], fds[0]);
-		pthread_testcancel();
+/* Closes a descriptor and opens it again, until it is told to stop. */
+static void *reopen(void *argument)
+{
+	struct reopened *reopened = argument;
+
+	while (!atomic_load(&reopened->stop)) {
+		close(reopened->fd);
+		dup2(reopened->copy, reopened->fd);
 	}
 	return NULL;
 }
@@ -356,17 +361,18 @@ static void *reopen(void *descriptor)
 /* What is imported is there, or the descriptor is not. */
 TEST_F(export, closed_meanwhile)
 {
-	int fds[2], imported = 0, i, ret;
+	struct reopened reopened = {};
+	int imported = 0, i, ret;
 	pthread_t thread;
 	__u64 leaf;
 
-	fds[0] = rs_export(self->fd, self->leaf, REFSTORE_RIGHTS);
-	ASSERT_LE(0, fds[0]);
-	fds[1] = dup(fds[0]);
-	ASSERT_LE(0, fds[1]);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, reopen, fds));
+	reopened.fd = rs_export(self->fd, self->leaf, REFSTORE_RIGHTS);
+	ASSERT_LE(0, reopened.fd);
+	reopened.copy = dup(reopened.fd);
+	ASSERT_LE(0, reopened.copy);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reopen, &reopened));
 	for (i = 0; i < 2000; i++) {
-		ret = rs_import(self->fd, fds[0], &leaf);
+		ret = rs_import(self->fd, reopened.fd, &leaf);
 		EXPECT_TRUE(!ret || ret == -EBADF);
 		if (ret)
 			continue;
@@ -374,12 +380,12 @@ TEST_F(export, closed_meanwhile)
 		EXPECT_TRUE(reads(self->fd, leaf, "data"));
 		EXPECT_EQ(0, rs_release(self->fd, leaf));
 	}
-	ASSERT_EQ(0, pthread_cancel(thread));
+	atomic_store(&reopened.stop, true);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_LT(0, imported);
 	EXPECT_EQ(3, rs_refs(self->fd, self->leaf));
-	EXPECT_EQ(0, close(fds[0]));
-	EXPECT_EQ(0, close(fds[1]));
+	EXPECT_EQ(0, close(reopened.fd));
+	EXPECT_EQ(0, close(reopened.copy));
 	EXPECT_TRUE(rs_wait_until(rs_refs(self->fd, self->leaf) == 2, RS_SOON));
 }
 
