@@ -5,6 +5,21 @@
 #include "call.h"
 #include "reclaim.h"
 
+/*
+ * What the user is told of an error. Where there is no memory, garbage may be
+ * what fills it.
+ */
+int rs_call_failed(struct rs_call *call, int err)
+{
+	u32 limit = rs_refused_by(err);
+
+	if (limit)
+		WRITE_ONCE(call->session->refused_by, limit);
+	if (err == -ENOMEM)
+		rs_trigger_press(call->heap);
+	return rs_errno(err);
+}
+
 /* What an operation before this one made: in this chunk, or by its handle. */
 static struct rs_object *rs_call_earlier(struct rs_call *call, u64 n)
 {
@@ -68,7 +83,7 @@ int rs_call_object_or_null(struct rs_call *call, u64 handle,
  * @ref: the reference, counted or weak; the caller's no more, in any case
  * @handle: where the handle goes
  *
- * Return: 0, -EDQUOT or -ENOMEM.
+ * Return: 0, a refusal, -ENOMEM or -EINTR.
  */
 int rs_call_result(struct rs_call *call, struct rs_object *ref, u64 *handle)
 {

@@ -78,7 +78,7 @@ struct rs_command {
 	bool exported;
 };
 
-#define RS_NR_COMMANDS	(REFSTORE_CMD_OPEN_EXPORT - REFSTORE_CMD_QUERY + 1)
+#define RS_NR_COMMANDS	(REFSTORE_CMD_LIMIT - REFSTORE_CMD_QUERY + 1)
 
 extern const struct rs_command rs_commands[RS_NR_COMMANDS];
 
@@ -96,10 +96,11 @@ static inline bool rs_command_find(u32 number,
 	return true;
 }
 
+int rs_call_failed(struct rs_call *call, int err);
+
 /*
  * Those that run under the session's lock look at its rights under it, so that
- * REFSTORE_RESTRICT can be sure of them. Where there is no memory, garbage may be
- * what fills it.
+ * REFSTORE_RESTRICT can be sure of them.
  */
 static inline int rs_command_run(const struct rs_command *command,
 				 struct rs_call *call, void *body)
@@ -108,9 +109,7 @@ static inline int rs_command_run(const struct rs_command *command,
 
 	if (likely(!err))
 		err = command->run(call, body);
-	if (unlikely(err == -ENOMEM))
-		rs_trigger_press(call->heap);
-	return err;
+	return likely(!err) ? 0 : rs_call_failed(call, err);
 }
 
 /* What every command asks of its struct; 0 or -EINVAL. */
@@ -183,5 +182,6 @@ int rs_restrict(struct rs_call *call, void *body);
 int rs_export(struct rs_call *call, void *body);
 int rs_import(struct rs_call *call, void *body);
 int rs_open_export(struct rs_call *call, void *body);
+int rs_limit(struct rs_call *call, void *body);
 
 #endif /* RS_CALL_H */

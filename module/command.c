@@ -12,6 +12,7 @@
 
 #include "call.h"
 #include "data.h"
+#include "limit.h"
 #include "proc.h"
 #include "reclaim.h"
 #include "scan.h"
@@ -29,8 +30,8 @@ static int rs_cmd_query(struct rs_call *call, void *body)
 	query->max_slots = RS_MAX_SLOTS;
 	query->max_batch = RS_MAX_BATCH;
 	query->max_refs = RS_REF_MAX;
-	query->max_objects = rs_heap_max_objects(call->heap);
-	query->max_bytes = rs_heap_max_bytes(call->heap);
+	query->max_objects = rs_heap_max(call->heap, RS_OBJECTS);
+	query->max_bytes = rs_heap_max(call->heap, RS_BYTES);
 	query->max_handles = rs_handles_max();
 	query->heap = call->heap->number;
 	query->session = call->session->number;
@@ -348,15 +349,14 @@ static int rs_cmd_collect(struct rs_call *call, void *body)
 /* A weak reference to what a handle of either kind stands for. */
 static struct rs_weak *rs_weak_from(struct rs_call *call, u64 handle)
 {
+	const struct rs_payer *payer = &call->session->payer;
 	struct rs_object *ref;
-	struct rs_weak *weak;
 
 	if (rs_call_any(call, handle, &ref))
 		return ERR_PTR(-EBADF);
 	if (!rs_is_weak(ref))
-		return rs_weak_create(call->heap, ref);
-	weak = rs_weak_copy(rs_weak_untag(ref));
-	return weak ? weak : ERR_PTR(-ENOMEM);
+		return rs_weak_create(payer, call->heap, ref);
+	return rs_weak_copy(payer, rs_weak_untag(ref));
 }
 
 static int rs_cmd_weak(struct rs_call *call, void *body)
@@ -366,7 +366,7 @@ static int rs_cmd_weak(struct rs_call *call, void *body)
 
 	if (args->flags & REFSTORE_WEAK_NOTIFY &&
 	    rs_session_notices_full(call->session))
-		return -EDQUOT;
+		return rs_refusal(REFSTORE_LIMIT_SESSION_HANDLES);
 	weak = rs_weak_from(call, args->object);
 	if (IS_ERR(weak))
 		return PTR_ERR(weak);
@@ -615,5 +615,9 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 		RS_RESERVED(refstore_open_export),
 		.exported = true,
 		.out = RS_OUT_ALL(refstore_open_export),
+	},
+	[REFSTORE_CMD_LIMIT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_limit, refstore_limit, max, 0, false),
+		.out = RS_OUT_ALL(refstore_limit),
 	},
 };

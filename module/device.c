@@ -43,6 +43,7 @@ union rs_body {
 	struct refstore_export export;
 	struct refstore_import import;
 	struct refstore_open_export open_export;
+	struct refstore_limit limit;
 };
 
 /* A struct of another size than ours. */
@@ -166,10 +167,16 @@ static long rs_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 	return err == -EINTR ? -ERESTARTSYS : err;
 }
 
-static int rs_open_heap(struct rs_heap *heap, u32 rights, struct inode *inode,
-			struct file *file)
+/* Whoever opens pays; whose file it is decides, not who happens to call. */
+static int rs_open_payer(const struct file *file, struct rs_payer *payer)
 {
-	struct rs_session *session = rs_session_create(heap, rights);
+	return rs_payer_init(payer, file->f_cred->fsuid, rs_payer_exempt());
+}
+
+static int rs_open_heap(struct rs_heap *heap, const struct rs_payer *payer,
+			u32 rights, struct inode *inode, struct file *file)
+{
+	struct rs_session *session = rs_session_create(heap, payer, rights);
 
 	if (!session)
 		return -ENOMEM;
@@ -180,13 +187,20 @@ static int rs_open_heap(struct rs_heap *heap, u32 rights, struct inode *inode,
 /* The device: a heap of one's own. */
 static int rs_open(struct inode *inode, struct file *file)
 {
-	struct rs_heap *heap = rs_heap_create(current_fsuid());
-	int err;
+	struct rs_payer payer;
+	struct rs_heap *heap;
+	int err = rs_open_payer(file, &payer);
 
-	if (!heap)
-		return -ENOMEM;
-	err = rs_open_heap(heap, REFSTORE_RIGHTS, inode, file);
-	rs_heap_put(heap);
+	if (err)
+		return err;
+	heap = rs_heap_create(&payer);
+	if (!IS_ERR(heap)) {
+		err = rs_open_heap(heap, &payer, REFSTORE_RIGHTS, inode, file);
+		rs_heap_put(heap);
+	} else {
+		err = rs_errno(PTR_ERR(heap));
+	}
+	rs_payer_put(&payer);
 	return err;
 }
 
@@ -196,12 +210,19 @@ static int rs_open(struct inode *inode, struct file *file)
  */
 static int rs_open_named(struct inode *inode, struct file *file)
 {
+	u32 rights = file->f_mode & FMODE_WRITE ? REFSTORE_RIGHTS :
+						  REFSTORE_RIGHTS_READ;
+	struct rs_payer payer;
+	int err;
+
 	if (!(file->f_mode & FMODE_READ))
 		return -EACCES;
-	return rs_open_heap(inode->i_private,
-			    file->f_mode & FMODE_WRITE ? REFSTORE_RIGHTS :
-							 REFSTORE_RIGHTS_READ,
-			    inode, file);
+	err = rs_open_payer(file, &payer);
+	if (err)
+		return err;
+	err = rs_open_heap(inode->i_private, &payer, rights, inode, file);
+	rs_payer_put(&payer);
+	return err;
 }
 
 static int rs_release(struct inode *inode, struct file *file)

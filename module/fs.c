@@ -12,8 +12,8 @@
  * mounted in a user namespace other than the first: who may make heaps is decided
  * by who may write to a directory.
  *
- * Locks: none of our own. A heap's owner is written by rs_fs_setattr(), under the
- * inode's lock.
+ * Locks: none of our own. A heap's owner follows that of its inode, under the
+ * inode's lock; who owns it pays for it (account.h), so chown(2) can fail.
  */
 #include <linux/ctype.h>
 #include <linux/fs.h>
@@ -28,6 +28,7 @@
 #include "device.h"
 #include "fs.h"
 #include "heap.h"
+#include "limit.h"
 
 #define RS_FS_MAGIC	0x72656673	/* "refs" */
 #define RS_FS_MODE	0755
@@ -73,12 +74,18 @@ static int rs_fs_reserve(struct rs_fs *fs)
 static int rs_fs_make_heap(struct inode *inode)
 {
 	struct rs_fs *fs = inode->i_sb->s_fs_info;
-	struct rs_heap *heap = rs_heap_create(inode->i_uid);
+	struct rs_payer payer;
+	struct rs_heap *heap;
+	int err = rs_payer_init(&payer, inode->i_uid, rs_payer_exempt());
 
-	if (!heap)
-		return -ENOMEM;
-	heap->max_objects = READ_ONCE(fs->max_objects);
-	heap->max_bytes = READ_ONCE(fs->max_bytes);
+	if (err)
+		return err;
+	heap = rs_heap_create(&payer);
+	rs_payer_put(&payer);
+	if (IS_ERR(heap))
+		return rs_errno(PTR_ERR(heap));
+	heap->max[RS_OBJECTS] = READ_ONCE(fs->max_objects);
+	heap->max[RS_BYTES] = READ_ONCE(fs->max_bytes);
 	inode->i_private = heap;
 	return 0;
 }
@@ -221,10 +228,12 @@ static int rs_fs_setattr(RS_IDMAP *idmap, struct dentry *dentry,
 	err = setattr_prepare(idmap, dentry, attr);
 	if (err)
 		return err;
+	if (attr->ia_valid & ATTR_UID)
+		err = rs_heap_change_owner(inode->i_private, attr->ia_uid);
+	if (err)
+		return rs_errno(err);
 	setattr_copy(idmap, inode, attr);
 	mark_inode_dirty(inode);
-	if (attr->ia_valid & ATTR_UID)
-		rs_heap_set_owner(inode->i_private, inode->i_uid);
 	return 0;
 }
 

@@ -46,8 +46,9 @@ static u64 rs_tag_next(const struct rs_handles *handles, u64 tag)
 	return tag ? tag : handles->stride;
 }
 
-void rs_handles_init(struct rs_handles *handles)
+void rs_handles_init(struct rs_handles *handles, const struct rs_payer *payer)
 {
+	handles->payer = payer;
 	handles->free = RS_HANDLE_NONE;
 	handles->stride = (get_random_u64() & RS_TAG_MASK) | RS_TAG_ONE;
 	handles->first_tag = rs_tag_next(handles, get_random_u64());
@@ -55,7 +56,23 @@ void rs_handles_init(struct rs_handles *handles)
 
 void rs_handles_free(struct rs_handles *handles)
 {
+	rs_payer_uncharge(handles->payer, RS_HANDLES, handles->vec.len);
 	rs_vec_free(&handles->vec, sizeof(struct rs_handle));
+}
+
+/* What a page of entries takes is paid for before it is used. */
+static int rs_handles_grow(struct rs_handles *handles)
+{
+	const u32 per_page = PAGE_SIZE / sizeof(struct rs_handle);
+	int err = rs_payer_charge_patiently(handles->payer, RS_HANDLES,
+					    per_page);
+
+	if (err)
+		return err;
+	err = rs_vec_grow(&handles->vec, sizeof(struct rs_handle));
+	if (err)
+		rs_payer_uncharge(handles->payer, RS_HANDLES, per_page);
+	return err;
 }
 
 static int rs_handle_new(struct rs_handles *handles, u32 *index)
@@ -63,9 +80,9 @@ static int rs_handle_new(struct rs_handles *handles, u32 *index)
 	int err;
 
 	if (handles->used == RS_HANDLE_MAX)
-		return -EDQUOT;
+		return rs_refusal(REFSTORE_LIMIT_SESSION_HANDLES);
 	if (handles->used == handles->vec.len) {
-		err = rs_vec_grow(&handles->vec, sizeof(struct rs_handle));
+		err = rs_handles_grow(handles);
 		if (err)
 			return err;
 	}
@@ -83,7 +100,7 @@ static int rs_handle_new(struct rs_handles *handles, u32 *index)
  *
  * Undo with rs_handle_cancel().
  *
- * Return: 0, -EDQUOT or -ENOMEM.
+ * Return: 0, a refusal, -ENOMEM or -EINTR.
  */
 int rs_handle_reserve(struct rs_handles *handles, u64 *handle)
 {
@@ -92,7 +109,7 @@ int rs_handle_reserve(struct rs_handles *handles, u64 *handle)
 	int err;
 
 	if (unlikely(handles->nr >= rs_handles_max()))
-		return -EDQUOT;
+		return rs_refusal(REFSTORE_LIMIT_SESSION_HANDLES);
 	if (index == RS_HANDLE_NONE) {
 		err = rs_handle_new(handles, &index);
 		if (err)
@@ -160,16 +177,17 @@ void rs_handle_cancel(struct rs_handles *handles, u64 handle)
 }
 
 /* Another reference of the same kind; that of a weak one asks for no notice. */
-static int rs_handle_copy(struct rs_object *ref, struct rs_object **copy)
+static int rs_handle_copy(const struct rs_payer *payer, struct rs_object *ref,
+			  struct rs_object **copy)
 {
 	struct rs_weak *weak;
 
 	*copy = ref;
 	if (!rs_is_weak(ref))
 		return rs_ref_get(&ref->ref);
-	weak = rs_weak_copy(rs_weak_untag(ref));
+	weak = rs_weak_copy(payer, rs_weak_untag(ref));
 	*copy = rs_weak_tag(weak);
-	return weak ? 0 : -ENOMEM;
+	return PTR_ERR_OR_ZERO(weak);
 }
 
 static int rs_handle_clone(struct rs_handles *to, struct rs_handles *from,
@@ -191,7 +209,7 @@ static int rs_handle_clone(struct rs_handles *to, struct rs_handles *from,
 				    (entry->tag & RS_HANDLE_INDEX_MASK);
 		return 0;
 	}
-	err = rs_handle_copy(entry->ref, &ref);
+	err = rs_handle_copy(to->payer, entry->ref, &ref);
 	if (err)
 		return err;
 	WRITE_ONCE(copy->ref, ref);
@@ -206,7 +224,7 @@ static int rs_handle_clone(struct rs_handles *to, struct rs_handles *from,
  * @first: the first entry of the part
  * @count: how many entries
  *
- * Return: 0, -ENOMEM or -EOVERFLOW.
+ * Return: 0, a refusal, -ENOMEM, -EOVERFLOW or -EINTR.
  */
 int rs_handles_clone(struct rs_handles *to, struct rs_handles *from,
 		     u32 first, u32 count)

@@ -7,6 +7,7 @@
 
 #include <linux/nospec.h>
 
+#include "account.h"
 #include "heap.h"
 #include "object.h"
 #include "vec.h"
@@ -33,6 +34,7 @@ static_assert(sizeof(struct rs_handle) == 16);
 
 /**
  * struct rs_handles - a session's table; protected by the session's lock
+ * @payer: who pays for @vec
  * @vec: the entries
  * @used: entries ever used
  * @free: index of the first free entry, or RS_HANDLE_NONE
@@ -41,6 +43,7 @@ static_assert(sizeof(struct rs_handle) == 16);
  * @stride: from one generation of an entry to the next; odd
  */
 struct rs_handles {
+	const struct rs_payer *payer;
 	struct rs_vec vec;
 	u32 used;
 	u32 free;
@@ -49,7 +52,7 @@ struct rs_handles {
 	u64 stride;
 };
 
-void rs_handles_init(struct rs_handles *handles);
+void rs_handles_init(struct rs_handles *handles, const struct rs_payer *payer);
 void rs_handles_free(struct rs_handles *handles);
 u64 rs_handles_max(void);
 int rs_handle_reserve(struct rs_handles *handles, u64 *handle);

@@ -3,13 +3,12 @@
  * Heaps: a table of objects, what is accounted, and the root. See heap.h.
  */
 #include <linux/memcontrol.h>
-#include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include "candidate.h"
 #include "heap.h"
+#include "limit.h"
 #include "proc.h"
 #include "reclaim.h"
 #include "scan.h"
@@ -23,16 +22,6 @@ static_assert(BITS_PER_LONG == 64);
 
 #define RS_TABLE_PAGE	((u32)(PAGE_SIZE / sizeof(unsigned long)))	/* cells */
 
-static unsigned long rs_max_objects;
-module_param_named(max_objects, rs_max_objects, ulong, 0644);
-MODULE_PARM_DESC(max_objects,
-		 "Objects of a heap at most (as many as 128 bytes fit memory)");
-
-static unsigned long rs_max_bytes;
-module_param_named(max_bytes, rs_max_bytes, ulong, 0644);
-MODULE_PARM_DESC(max_bytes,
-		 "Bytes of a heap at most (half of the memory)");
-
 LIST_HEAD(rs_heaps);
 DEFINE_MUTEX(rs_heaps_lock);	/* protects rs_heaps and rs_last_heap */
 
@@ -42,16 +31,6 @@ struct workqueue_struct *rs_queue __ro_after_init;
 struct workqueue_struct *rs_scan_queue __ro_after_init;
 struct workqueue_struct *rs_free_queue __ro_after_init;
 static u64 rs_last_heap;	/* its number */
-
-u64 rs_heap_max_objects(const struct rs_heap *heap)
-{
-	return min_t(u64, READ_ONCE(rs_max_objects), heap->max_objects);
-}
-
-u64 rs_heap_max_bytes(const struct rs_heap *heap)
-{
-	return min_t(u64, READ_ONCE(rs_max_bytes), heap->max_bytes);
-}
 
 /*
  * The cell of an index below table.len; under the table's lock, or at the end.
@@ -234,12 +213,6 @@ static void rs_heap_account(struct rs_heap *heap, struct rs_object *obj,
 		WRITE_ONCE(heap->slotted, heap->slotted + objects);
 }
 
-static bool rs_heap_full(struct rs_heap *heap, u64 objects, u64 bytes)
-{
-	return READ_ONCE(heap->objects) + objects > rs_heap_max_objects(heap) ||
-	       READ_ONCE(heap->bytes) + bytes > rs_heap_max_bytes(heap);
-}
-
 static void rs_table_store(struct rs_heap *heap, struct rs_object *obj)
 {
 	obj->id = heap->next_id++;
@@ -250,14 +223,13 @@ static void rs_table_store(struct rs_heap *heap, struct rs_object *obj)
 static int rs_heap_try_insert(struct rs_heap *heap, struct rs_object *obj)
 {
 	size_t bytes = rs_object_bytes(obj);
-	int err = 0;
+	int err;
 
 	spin_lock(&heap->table_lock);
-	if (unlikely(rs_heap_full(heap, 1, bytes))) {
-		err = -EDQUOT;
-	} else if (unlikely(!rs_heap_room(heap, rs_object_tracked(obj), 1))) {
+	err = rs_heap_reserve(heap, 1, bytes);
+	if (unlikely(!err && !rs_heap_room(heap, rs_object_tracked(obj), 1)))
 		err = -EAGAIN;
-	} else {
+	if (likely(!err)) {
 		rs_table_store(heap, obj);
 		rs_heap_account(heap, obj, 1, bytes);
 	}
@@ -266,22 +238,39 @@ static int rs_heap_try_insert(struct rs_heap *heap, struct rs_object *obj)
 }
 
 /*
- * The next one did not fit: makes room for it. What waits in the backlog is
- * still charged; so before we refuse, we wait for that, once. And garbage may be
- * what fills the heap.
+ * What a call that was refused has waited for, so far.
  */
-static noinline int rs_heap_make_room(struct rs_heap *heap,
-				      struct rs_object *obj, int err,
-				      bool *waited)
+struct rs_room {
+	bool backlog;
+	struct rs_patience patience;
+};
+
+/*
+ * What waits in the backlog, or is being freed elsewhere, is still charged; so
+ * before we refuse, we wait for that. And garbage may be what fills the heap.
+ * Returns 0 to try again.
+ */
+static noinline int rs_heap_refuse(struct rs_heap *heap, int err,
+				   struct rs_room *room)
+{
+	if (!room->backlog) {
+		room->backlog = true;
+		return rs_reap_wait(heap);
+	}
+	err = rs_heap_wait_payer(heap, &room->patience, err);
+	if (err == -EAGAIN)
+		return 0;
+	rs_trigger_press(heap);
+	return err;
+}
+
+/* The next one did not fit: makes room for it. */
+static int rs_heap_make_room(struct rs_heap *heap, struct rs_object *obj,
+			     int err, struct rs_room *room)
 {
 	if (err == -EAGAIN)
 		return rs_heap_grow(heap, rs_object_tracked(obj));
-	if (*waited) {
-		rs_trigger_press(heap);
-		return err;
-	}
-	*waited = true;
-	return rs_reap_wait(heap);
+	return rs_heap_refuse(heap, err, room);
 }
 
 /**
@@ -289,18 +278,18 @@ static noinline int rs_heap_make_room(struct rs_heap *heap,
  * @heap: the heap
  * @obj: complete: whoever looks at the table may see it
  *
- * Return: 0, -EDQUOT, -ENOMEM or -EINTR; then the object is still the caller's.
+ * Return: 0, a refusal, -ENOMEM or -EINTR; then the object is still the caller's.
  */
 int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj)
 {
-	bool waited = false;
+	struct rs_room room = {};
 	int err;
 
 	for (;;) {
 		err = rs_heap_try_insert(heap, obj);
 		if (likely(!err))
 			return 0;
-		err = rs_heap_make_room(heap, obj, err, &waited);
+		err = rs_heap_make_room(heap, obj, err, &room);
 		if (err)
 			return err;
 	}
@@ -313,10 +302,12 @@ static int rs_heap_try_insert_many(struct rs_heap *heap,
 {
 	bool tracked = rs_object_tracked(objs[0]);
 	u32 fit = nr - *done, room, i;
+	int err;
 
 	spin_lock(&heap->table_lock);
-	while (fit && rs_heap_full(heap, fit, fit * bytes))
-		fit--;
+	do
+		err = rs_heap_reserve(heap, fit, fit * bytes);
+	while (err && --fit);
 	room = rs_heap_room(heap, tracked, fit);
 	for (i = 0; i < room && rs_heap_room(heap, false, 1); i++)
 		rs_table_store(heap, objs[*done + i]);
@@ -325,7 +316,7 @@ static int rs_heap_try_insert_many(struct rs_heap *heap,
 	*done += i;
 	if (*done == nr)
 		return 0;
-	return i < fit ? -EAGAIN : -EDQUOT;
+	return i < fit ? -EAGAIN : err;
 }
 
 /**
@@ -343,7 +334,7 @@ int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
 {
 	/* Of one that is published, others can change it */
 	size_t bytes = rs_object_bytes(objs[0]);
-	bool waited = false;
+	struct rs_room room = {};
 	int err;
 
 	*done = 0;
@@ -351,7 +342,7 @@ int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
 		err = rs_heap_try_insert_many(heap, objs, nr, bytes, done);
 		if (likely(!err))
 			return 0;
-		err = rs_heap_make_room(heap, objs[0], err, &waited);
+		err = rs_heap_make_room(heap, objs[0], err, &room);
 		if (err)
 			return err;
 	}
@@ -364,6 +355,7 @@ static __always_inline size_t rs_table_remove(struct rs_heap *heap,
 
 	rs_table_push(heap, obj->index);
 	rs_heap_account(heap, obj, -1, -(s64)bytes);
+	rs_heap_trim(heap);
 	return bytes;
 }
 
@@ -393,31 +385,30 @@ size_t rs_heap_remove(struct rs_heap *heap, struct rs_object *obj)
 static int rs_heap_try_charge(struct rs_heap *heap, struct rs_object *obj,
 			      size_t bytes)
 {
-	int err = 0;
+	int err;
 
 	spin_lock(&heap->table_lock);
-	if (rs_heap_full(heap, 0, bytes))
-		err = -EDQUOT;
-	else
+	err = rs_heap_reserve(heap, 0, bytes);
+	if (!err)
 		rs_heap_account(heap, obj, 0, bytes);
 	spin_unlock(&heap->table_lock);
 	return err;
 }
 
-/* Charges more memory of an object to its heap; 0, -EDQUOT or -EINTR. */
+/* Charges more memory of an object to its heap; 0, a refusal or -EINTR. */
 int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes)
 {
-	int err = rs_heap_try_charge(heap, obj, bytes);
+	struct rs_room room = {};
+	int err;
 
-	if (err != -EDQUOT)
-		return err;
-	err = rs_reap_wait(heap);
-	if (err)
-		return err;
-	err = rs_heap_try_charge(heap, obj, bytes);
-	if (err)
-		rs_trigger_press(heap);
-	return err;
+	for (;;) {
+		err = rs_heap_try_charge(heap, obj, bytes);
+		if (!err)
+			return 0;
+		err = rs_heap_refuse(heap, err, &room);
+		if (err)
+			return err;
+	}
 }
 
 void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
@@ -425,6 +416,7 @@ void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
 {
 	spin_lock(&heap->table_lock);
 	rs_heap_account(heap, obj, 0, -(s64)bytes);
+	rs_heap_trim(heap);
 	spin_unlock(&heap->table_lock);
 }
 
@@ -515,6 +507,7 @@ static void rs_heap_free(struct rs_heap *heap)
 	rs_vec_free(&heap->work, sizeof(unsigned long));
 	rs_types_free(&heap->types);
 	xa_destroy(&heap->sessions);
+	rs_heap_unpay(heap);
 	mem_cgroup_put(heap->memcg);
 	kmem_cache_free(rs_heap_cache, heap);
 }
@@ -588,26 +581,40 @@ static void rs_heap_init_locks(struct rs_heap *heap)
 		spin_lock_init(&heap->slot_lock[i]);
 }
 
+static int rs_heap_begin_life(struct rs_heap *heap,
+			      const struct rs_payer *payer)
+{
+	int err = rs_types_init(&heap->types);
+
+	if (err)
+		return err;
+	err = rs_heap_pay(heap, payer);
+	if (err)
+		rs_types_free(&heap->types);
+	return err;
+}
+
 /**
  * rs_heap_create - an empty heap
- * @owner: whose it is
+ * @payer: whose it is
  *
- * Return: the heap, with one reference, the caller's; or NULL.
+ * Return: the heap, with one reference, the caller's; or a refusal, -ENOMEM or
+ * -EINTR as a pointer.
  */
-struct rs_heap *rs_heap_create(kuid_t owner)
+struct rs_heap *rs_heap_create(const struct rs_payer *payer)
 {
 	struct rs_heap *heap = kmem_cache_zalloc(rs_heap_cache, RS_GFP);
+	int err = heap ? rs_heap_begin_life(heap, payer) : -ENOMEM;
 
-	if (!heap)
-		return NULL;
-	if (rs_types_init(&heap->types)) {
-		kmem_cache_free(rs_heap_cache, heap);
-		return NULL;
+	if (err) {
+		if (heap)
+			kmem_cache_free(rs_heap_cache, heap);
+		return ERR_PTR(err);
 	}
 	refcount_set(&heap->refs, 1);
-	heap->owner = owner;
-	heap->max_objects = RS_INDEX_MAX;
-	heap->max_bytes = U64_MAX;
+	heap->owner = payer->account->uid;
+	heap->max[RS_OBJECTS] = RS_INDEX_MAX;
+	heap->max[RS_BYTES] = U64_MAX;
 	heap->memcg = get_mem_cgroup_from_mm(current->mm);
 	heap->table_free = RS_NO_INDEX;
 	heap->next_id = 1;
@@ -620,13 +627,6 @@ struct rs_heap *rs_heap_create(kuid_t owner)
 	list_add_tail(&heap->node, &rs_heaps);
 	mutex_unlock(&rs_heaps_lock);
 	return heap;
-}
-
-/* It is somebody else's now, who pays for it. */
-void rs_heap_set_owner(struct rs_heap *heap, kuid_t owner)
-{
-	/* Readers of /proc, and a scan that ends, see the old one or the new */
-	WRITE_ONCE(heap->owner.val, owner.val);
 }
 
 void rs_heap_get(struct rs_heap *heap)
@@ -643,22 +643,15 @@ void rs_heap_put(struct rs_heap *heap)
 	WRITE_ONCE(heap->dying, true);
 	spin_unlock(&heap->report_lock);
 	WRITE_ONCE(heap->scan_stop, true);
+	spin_lock(&heap->backlog_lock);
+	rs_heap_begin(heap);
+	spin_unlock(&heap->backlog_lock);
 	queue_work(rs_free_queue, &heap->free_work);
-}
-
-/* Limits that nobody has set go with the size of the machine. */
-static void __init rs_heap_init_limits(void)
-{
-	if (!rs_max_objects)
-		rs_max_objects = min(totalram_pages() * (PAGE_SIZE / 128),
-				     RS_INDEX_MAX);
-	if (!rs_max_bytes)
-		rs_max_bytes = totalram_pages() * (PAGE_SIZE / 2);
 }
 
 int __init rs_heap_init(void)
 {
-	rs_heap_init_limits();
+	rs_limit_init();
 	rs_heap_cache = KMEM_CACHE(rs_heap, SLAB_ACCOUNT);
 	if (!rs_heap_cache)
 		return -ENOMEM;

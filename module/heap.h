@@ -44,7 +44,8 @@
  *           heap->queue_lock candidates
  *             heap->report_lock  figures of the scans, who waits for one, and
  *                            when the next one runs
- *       heap->backlog_lock   dying objects and sessions that wait for the queue
+ *           heap->backlog_lock   dying objects and sessions that wait for the
+ *                            queue
  *       heap->deferred_lock  memory that waits for the end of a scan
  *       heap->root_lock      the root
  *
@@ -110,6 +111,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "account.h"
 #include "object.h"
 #include "type.h"
 #include "vec.h"
@@ -183,12 +185,11 @@ struct rs_generation {
  * @readers: of /proc, which look at it without the lock, and keep it in the list;
  *           rs_heaps_lock
  * @number: never reused
- * @owner: who opened it, or whose file it is; written under the lock of its inode
+ * @owner: who opened it, or whose file it is: @payer, for those who have no lock
  * @memcg: whose memory the scanner takes for the heap's arrays: the opener's; a
  *         reference
- * @max_objects: a limit of its own, as of its file system, or RS_INDEX_MAX. Set
- *               before anybody has a session
- * @max_bytes: likewise, or U64_MAX
+ * @max: limits of its own, as those of its file system. Set before anybody has a
+ *       session
  * @dying: no reference is left; set once
  *
  * @table_lock: protects the fields to @frozen
@@ -202,6 +203,9 @@ struct rs_generation {
  * @bytes: memory of them
  * @created: objects ever made
  * @types: types and their counters; see type.h
+ * @payer: who pays for it; written under @backlog_lock, too
+ * @charged: what that one is charged for, see limit.h
+ * @ceiling: how far the heap can go without asking
  * @types_lock: serializes registrations
  * @frozen: objects with an id up to this one are frozen; 0: none. Written under
  *          @queue_lock, too
@@ -246,12 +250,13 @@ struct rs_generation {
  * @most_bytes: and its memory
  * @waiters: for the end of a scan, or of the backlog
  *
- * @backlog_lock: protects the next five
+ * @backlog_lock: protects the next six
  * @backlog: objects with count zero whose slots are not all dropped
  * @unsent: weak references' blocks with notices that are not sent
  * @closing: sessions that are closed and whose handles are not all dropped
  * @backlog_in: how many of all these have ever come
  * @backlog_out: how many of these, the first ones, are done with
+ * @pending: how many of @reap_work and @free_work will end, see rs_heap_begin()
  * @reap_work: works the backlog off
  *
  * @root_lock: protects @root
@@ -274,8 +279,7 @@ struct rs_heap {
 	u64 number;
 	kuid_t owner;
 	struct mem_cgroup *memcg;
-	u64 max_objects;
-	u64 max_bytes;
+	u64 max[RS_HEAP_ITEMS];
 	bool dying;
 
 	spinlock_t table_lock;	/* @table to @frozen */
@@ -287,6 +291,9 @@ struct rs_heap {
 	u64 slotted;
 	u64 bytes;
 	u64 created;
+	u64 charged[RS_HEAP_ITEMS];
+	u64 ceiling[RS_HEAP_ITEMS];
+	struct rs_payer payer;
 	struct rs_types types;
 	u64 frozen;
 	struct xarray weak;
@@ -327,12 +334,13 @@ struct rs_heap {
 	u64 most_bytes;
 	wait_queue_head_t waiters;
 
-	spinlock_t backlog_lock;	/* @backlog to @backlog_out */
+	spinlock_t backlog_lock;	/* @backlog to @pending */
 	struct rs_object *backlog;
 	struct list_head unsent;
 	struct list_head closing;
 	u64 backlog_in;
 	u64 backlog_out;
+	u32 pending;
 	struct work_struct reap_work;
 
 	spinlock_t root_lock;	/* @root */
@@ -359,13 +367,10 @@ extern struct mutex rs_heaps_lock;
 int rs_heap_init(void);
 void rs_heap_exit(void);
 
-struct rs_heap *rs_heap_create(kuid_t owner);
+struct rs_heap *rs_heap_create(const struct rs_payer *payer);
 void rs_heap_get(struct rs_heap *heap);
 void rs_heap_put(struct rs_heap *heap);
 void rs_heap_unpin(struct rs_heap *heap);
-u64 rs_heap_max_objects(const struct rs_heap *heap);
-u64 rs_heap_max_bytes(const struct rs_heap *heap);
-void rs_heap_set_owner(struct rs_heap *heap, kuid_t owner);
 
 int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj);
 int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,

@@ -12,6 +12,7 @@
 #include "object.h"
 #include "proc.h"
 #include "trigger.h"
+#include "weak.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -23,9 +24,12 @@ static int __init rs_init(void)
 	err = rs_object_init_caches();
 	if (err)
 		return err;
-	err = rs_heap_init();
+	err = rs_weak_init();
 	if (err)
 		goto caches;
+	err = rs_heap_init();
+	if (err)
+		goto weak;
 	err = rs_proc_init();
 	if (err)
 		goto heap;
@@ -49,6 +53,8 @@ proc:
 	rs_proc_exit();
 heap:
 	rs_heap_exit();
+weak:
+	rs_weak_exit();
 caches:
 	rs_object_destroy_caches();
 	return err;
@@ -61,6 +67,7 @@ static void __exit rs_exit(void)
 	rs_trigger_exit();
 	rs_proc_exit();
 	rs_heap_exit();
+	rs_weak_exit();
 	rs_object_destroy_caches();
 }
 

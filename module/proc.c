@@ -17,6 +17,7 @@
 #include <linux/timekeeping.h>
 
 #include "candidate.h"
+#include "limit.h"
 #include "proc.h"
 #include "reclaim.h"
 #include "scan.h"
@@ -379,6 +380,27 @@ static int rs_scans_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/* What users are charged for, and how much it may be. */
+static int rs_users_show(struct seq_file *m, void *v)
+{
+	const struct rs_account *account = rs_accounts_at(v);
+	u32 item;
+
+	if (!account) {
+		seq_puts(m, "refstore-users 1\n");
+		seq_puts(m, "# uid objects max_objects bytes max_bytes handles max_handles weak max_weak heaps max_heaps\n");
+		return 0;
+	}
+	if (!rs_may_see(m, account->uid))
+		return 0;
+	seq_printf(m, "%u", from_kuid_munged(seq_user_ns(m), account->uid));
+	for (item = 0; item < RS_ITEMS; item++)
+		seq_printf(m, " %lld %llu", atomic64_read(&account->used[item]),
+			   rs_user_max(item));
+	seq_putc(m, '\n');
+	return 0;
+}
+
 static const struct seq_operations rs_heaps_ops = {
 	.start = rs_heaps_start,
 	.next = rs_heaps_next,
@@ -400,6 +422,13 @@ static const struct seq_operations rs_scans_ops = {
 	.show = rs_scans_show,
 };
 
+static const struct seq_operations rs_users_ops = {
+	.start = rs_accounts_start,
+	.next = rs_accounts_next,
+	.stop = rs_accounts_stop,
+	.show = rs_users_show,
+};
+
 int __init rs_proc_init(void)
 {
 	struct proc_dir_entry *dir = proc_mkdir("refstore", NULL);
@@ -409,7 +438,8 @@ int __init rs_proc_init(void)
 	if (proc_create_single("stats", 0444, dir, rs_stats_show) &&
 	    proc_create_seq("heaps", 0444, dir, &rs_heaps_ops) &&
 	    proc_create_seq("types", 0444, dir, &rs_types_ops) &&
-	    proc_create_seq("scans", 0444, dir, &rs_scans_ops))
+	    proc_create_seq("scans", 0444, dir, &rs_scans_ops) &&
+	    proc_create_seq("users", 0444, dir, &rs_users_ops))
 		return 0;
 	proc_remove(dir);
 	return -ENOMEM;

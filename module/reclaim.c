@@ -39,6 +39,7 @@
 
 #include "candidate.h"
 #include "compat.h"
+#include "limit.h"
 #include "object.h"
 #include "reclaim.h"
 #include "scan.h"
@@ -182,6 +183,13 @@ void rs_reap_deferred(struct rs_heap *heap)
 	rs_reap_free_slots(slots);
 }
 
+/* There is something in the backlog. */
+static void rs_reap_queue(struct rs_heap *heap)
+{
+	if (queue_work(rs_queue, &heap->reap_work))
+		rs_heap_begin(heap);
+}
+
 /* Its weak references die first; then who asked for it is told. */
 static noinline void rs_reap_weak(struct rs_heap *heap, struct rs_object *obj)
 {
@@ -193,8 +201,8 @@ static noinline void rs_reap_weak(struct rs_heap *heap, struct rs_object *obj)
 	spin_lock(&heap->backlog_lock);
 	list_splice_tail(&dead, &heap->unsent);
 	heap->backlog_in++;
+	rs_reap_queue(heap);
 	spin_unlock(&heap->backlog_lock);
-	queue_work(rs_queue, &heap->reap_work);
 }
 
 /* The count of @obj is zero: takes it out of everything but the table. */
@@ -317,8 +325,8 @@ static void rs_reap_leave(struct rs_reap *reap)
 	reap->last->next = heap->backlog;
 	heap->backlog = reap->first;
 	heap->backlog_in += reap->count;
+	rs_reap_queue(heap);
 	spin_unlock(&heap->backlog_lock);
-	queue_work(rs_queue, &heap->reap_work);
 }
 
 /*
@@ -334,7 +342,7 @@ void rs_reap_leave_session(struct rs_session *session)
 	spin_lock(&heap->backlog_lock);
 	list_add_tail(&session->node, &heap->closing);
 	heap->backlog_in++;
-	queue_work(rs_queue, &heap->reap_work);
+	rs_reap_queue(heap);
 	spin_unlock(&heap->backlog_lock);
 }
 
@@ -500,6 +508,7 @@ void rs_reap_work(struct work_struct *work)
 	/* The last one may take the heap along, when this work has ended */
 	list_for_each_entry_safe(session, next, &backlog.sessions, node)
 		rs_session_free(session);
+	rs_heap_end(heap);
 }
 
 /* What waits for heap->reap_work, or is in its hands: objects and sessions. */

@@ -42,6 +42,7 @@
 #include "candidate.h"
 #include "compat.h"
 #include "event.h"
+#include "limit.h"
 #include "object.h"
 #include "proc.h"
 #include "reclaim.h"
@@ -239,7 +240,7 @@ static void rs_scan_set_slack(struct rs_scan *scan)
 static void rs_scan_set_limit(struct rs_scan *scan)
 {
 	struct rs_heap *heap = scan->heap;
-	u64 most = rs_heap_max_bytes(heap) / 4;
+	u64 most = rs_heap_max(heap, RS_BYTES) / 4;
 
 	spin_lock(&heap->deferred_lock);
 	heap->deferred_limit = scan->figures.stopped ?

@@ -23,6 +23,7 @@ void rs_session_free(struct rs_session *session)
 	xa_erase(&heap->sessions, session->number);
 	rs_events_end(&session->events);
 	rs_handles_free(&session->handles);
+	rs_payer_put(&session->payer);
 	kfree(session);
 	rs_heap_put(heap);
 }
@@ -90,11 +91,13 @@ void rs_session_close(struct rs_session *session)
  * rs_session_create - a session without handles
  * @heap: its heap, on which the caller holds a reference; the session takes one
  *        of its own
+ * @payer: who pays for it
  * @rights: REFSTORE_RIGHT_*
  *
  * Return: the session, or NULL. Undo with rs_session_close().
  */
-struct rs_session *rs_session_create(struct rs_heap *heap, u32 rights)
+struct rs_session *rs_session_create(struct rs_heap *heap,
+				     const struct rs_payer *payer, u32 rights)
 {
 	struct rs_session *session;
 
@@ -104,12 +107,14 @@ struct rs_session *rs_session_create(struct rs_heap *heap, u32 rights)
 	session->heap = heap;
 	session->denied = REFSTORE_RIGHTS & ~rights;
 	mutex_init(&session->lock);
-	rs_handles_init(&session->handles);
+	rs_payer_copy(&session->payer, payer);
+	rs_handles_init(&session->handles, &session->payer);
 	rs_events_init(&session->events);
 	/* From here on /proc and walks see it */
 	if (xa_alloc_cyclic(&heap->sessions, &session->number, session,
 			    XA_LIMIT(1, U32_MAX), &heap->next_session,
 			    RS_GFP) < 0) {
+		rs_payer_put(&session->payer);
 		kfree(session);
 		return NULL;
 	}
@@ -136,13 +141,14 @@ static int rs_session_copy(struct rs_session *to, struct rs_session *from)
  * rs_session_clone - a session with the same handles, each counted anew
  * @session: the session
  *
- * Return: the clone, or -ENOMEM, -EOVERFLOW, -EINTR as a pointer.
+ * Return: the clone; or a refusal, -ENOMEM, -EOVERFLOW or -EINTR as a pointer.
  */
 struct rs_session *rs_session_clone(struct rs_session *session)
 {
-	struct rs_session *clone = rs_session_create(session->heap, 0);
+	struct rs_session *clone;
 	int err;
 
+	clone = rs_session_create(session->heap, &session->payer, 0);
 	if (!clone)
 		return ERR_PTR(-ENOMEM);
 	if (mutex_lock_interruptible(&session->lock)) {
@@ -161,20 +167,21 @@ struct rs_session *rs_session_clone(struct rs_session *session)
 
 /**
  * rs_session_export - a session that holds an exported object, and does no more
- * @heap: the object's heap
+ * @exporter: a session of the object's heap
  * @obj: the object; the caller's reference is the session's on success
  * @rights: of the sessions that get at it
  *
  * So an export is counted, found by walks, and ends as any session does.
  *
- * Return: the session, or -ENOMEM as a pointer.
+ * Return: the session; or a refusal, -ENOMEM or -EINTR as a pointer.
  */
-struct rs_session *rs_session_export(struct rs_heap *heap,
+struct rs_session *rs_session_export(struct rs_session *exporter,
 				     struct rs_object *obj, u32 rights)
 {
-	struct rs_session *session = rs_session_create(heap, rights);
+	struct rs_session *session;
 	int err;
 
+	session = rs_session_create(exporter->heap, &exporter->payer, rights);
 	if (!session)
 		return ERR_PTR(-ENOMEM);
 	err = rs_handle_reserve(&session->handles, &session->exported);

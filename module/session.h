@@ -7,6 +7,7 @@
 
 #include <linux/mutex.h>
 
+#include "account.h"
 #include "event.h"
 #include "handle.h"
 #include "heap.h"
@@ -16,9 +17,11 @@ struct rs_reap;
 /**
  * struct rs_session - a session
  * @heap: its heap, on which it holds a reference
+ * @payer: who pays for what is only its own
  * @lock: protects @handles; held over a chunk of a batch
  * @handles: its handles
  * @events: what it is told; its own lock
+ * @refused_by: REFSTORE_LIMIT_*: the last one that refused something; or 0
  * @number: in heap->sessions; reused after 2^32 sessions
  * @denied: REFSTORE_RIGHT_* that it has not got; only ever more, under @lock
  * @exported: its only handle, if it is that of an exported object, which no call
@@ -28,9 +31,11 @@ struct rs_reap;
  */
 struct rs_session {
 	struct rs_heap *heap;
+	struct rs_payer payer;
 	struct mutex lock;	/* @handles */
 	struct rs_handles handles;
 	struct rs_events events;
+	u32 refused_by;
 	u32 number;
 	u32 denied;
 	u64 exported;
@@ -38,9 +43,10 @@ struct rs_session {
 	u32 closed;
 };
 
-struct rs_session *rs_session_create(struct rs_heap *heap, u32 rights);
+struct rs_session *rs_session_create(struct rs_heap *heap,
+				     const struct rs_payer *payer, u32 rights);
 struct rs_session *rs_session_clone(struct rs_session *session);
-struct rs_session *rs_session_export(struct rs_heap *heap,
+struct rs_session *rs_session_export(struct rs_session *session,
 				     struct rs_object *obj, u32 rights);
 void rs_session_close(struct rs_session *session);
 bool rs_session_drop(struct rs_session *session, struct rs_reap *reap,

@@ -60,7 +60,7 @@ int rs_session_new(struct rs_call *call, void *body)
 	if (new->flags & REFSTORE_SESSION_CLONE)
 		session = rs_session_clone(call->session);
 	else
-		session = rs_session_create(call->heap,
+		session = rs_session_create(call->heap, &call->session->payer,
 					    rs_session_rights(call->session)) ?:
 			  ERR_PTR(-ENOMEM);
 	return rs_call_descriptor(call, session, &new->fd);
@@ -115,7 +115,7 @@ int rs_export(struct rs_call *call, void *body)
 	err = rs_export_get(call, args->object, args->rights, &obj);
 	if (err)
 		return err;
-	session = rs_session_export(call->heap, obj, args->rights);
+	session = rs_session_export(call->session, obj, args->rights);
 	if (IS_ERR(session))
 		rs_put(call->heap, obj);
 	return rs_call_descriptor(call, session, &args->fd);

@@ -448,7 +448,7 @@ static int rs_slots_resize_array(struct rs_heap *heap, struct rs_object *obj,
  * Resizes of a heap's objects come one after the other, so that shape changes
  * under the eyes of one only. The references that were cut off are dropped.
  *
- * Return: 0, -EOPNOTSUPP, -E2BIG, -EPERM, -EDQUOT, -ENOMEM or -EINTR.
+ * Return: 0, -EOPNOTSUPP, -E2BIG, -EPERM, a refusal, -ENOMEM or -EINTR.
  */
 int rs_slots_resize(struct rs_heap *heap, struct rs_object *obj, u32 nr)
 {

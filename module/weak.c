@@ -39,9 +39,24 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "account.h"
 #include "heap.h"
 #include "object.h"
 #include "weak.h"
+
+/* Of the general caches, none comes near their size */
+static struct kmem_cache *rs_weak_cache __ro_after_init;
+
+int __init rs_weak_init(void)
+{
+	rs_weak_cache = KMEM_CACHE(rs_weak, SLAB_ACCOUNT);
+	return rs_weak_cache ? 0 : -ENOMEM;
+}
+
+void rs_weak_exit(void)
+{
+	kmem_cache_destroy(rs_weak_cache);
+}
 
 static spinlock_t *rs_weak_lock(struct rs_heap *heap,
 				const struct rs_weak_block *block)
@@ -96,12 +111,20 @@ static struct rs_weak_block *rs_weak_attach(struct rs_heap *heap,
 	return xa_is_err(old) ? ERR_PTR(xa_err(old)) : old;
 }
 
-static struct rs_weak *rs_weak_alloc(struct rs_weak_block *block)
+static struct rs_weak *rs_weak_alloc(const struct rs_payer *payer,
+				     struct rs_weak_block *block)
 {
-	struct rs_weak *weak = kzalloc(sizeof(*weak), RS_GFP);
+	int err = rs_payer_charge_patiently(payer, RS_WEAK, 1);
+	struct rs_weak *weak;
 
-	if (!weak)
-		return NULL;
+	if (err)
+		return ERR_PTR(err);
+	weak = kmem_cache_zalloc(rs_weak_cache, RS_GFP);
+	if (!weak) {
+		rs_payer_uncharge(payer, RS_WEAK, 1);
+		return ERR_PTR(-ENOMEM);
+	}
+	weak->payer = payer;
 	weak->event.kind = REFSTORE_EVENT_DEATH;
 	weak->block = block;
 	refcount_inc(&block->refs);
@@ -110,36 +133,38 @@ static struct rs_weak *rs_weak_alloc(struct rs_weak_block *block)
 
 /**
  * rs_weak_create - a weak reference
+ * @payer: who pays for it, as long as it is there
  * @heap: the heap
  * @obj: the object, on which the caller has a reference
  *
- * Return: the weak reference, or -ENOMEM, -EDQUOT, -EINTR as a pointer. Undo
+ * Return: the weak reference, or a refusal, -ENOMEM or -EINTR as a pointer. Undo
  * with rs_weak_release().
  */
-struct rs_weak *rs_weak_create(struct rs_heap *heap, struct rs_object *obj)
+struct rs_weak *rs_weak_create(const struct rs_payer *payer,
+			       struct rs_heap *heap, struct rs_object *obj)
 {
 	struct rs_weak_block *block = xa_load(&heap->weak, obj->index);
-	struct rs_weak *weak;
 
 	if (!block)
 		block = rs_weak_attach(heap, obj);
 	if (IS_ERR(block))
 		return ERR_CAST(block);
-	weak = rs_weak_alloc(block);
-	return weak ? weak : ERR_PTR(-ENOMEM);
+	return rs_weak_alloc(payer, block);
 }
 
-/* Another one to the same object, dead or alive; without a notice. Or NULL. */
-struct rs_weak *rs_weak_copy(const struct rs_weak *weak)
+/* Another one to the same object, dead or alive; without a notice. Likewise. */
+struct rs_weak *rs_weak_copy(const struct rs_payer *payer,
+			     const struct rs_weak *weak)
 {
-	return rs_weak_alloc(weak->block);
+	return rs_weak_alloc(payer, weak->block);
 }
 
 /* Nobody refers to it: no handle, no list. */
 void rs_weak_free(struct rs_weak *weak)
 {
+	rs_payer_uncharge(weak->payer, RS_WEAK, 1);
 	rs_weak_block_put(weak->block);
-	kfree(weak);
+	kmem_cache_free(rs_weak_cache, weak);
 }
 
 /* Whether a notice is on its way, which whoever reads it frees. */

@@ -14,6 +14,7 @@
 
 struct rs_heap;
 struct rs_object;
+struct rs_payer;
 
 /**
  * struct rs_weak_block - an object to which there are, or were, weak references
@@ -40,6 +41,7 @@ static_assert(sizeof(struct rs_weak_block) == 56);
  * struct rs_weak - a weak handle
  * @event: its notice; in block->watchers while the object lives
  * @block: what it refers to; holds a reference on it
+ * @payer: who pays for it: its session's, which is there as long as it is
  * @events: where the notice goes; NULL if none was asked for
  * @cookie: the caller's
  * @watching: in block->watchers; under the slot lock
@@ -48,6 +50,7 @@ static_assert(sizeof(struct rs_weak_block) == 56);
 struct rs_weak {
 	struct rs_event event;
 	struct rs_weak_block *block;
+	const struct rs_payer *payer;
 	struct rs_events *events;
 	u64 cookie;
 	bool watching;
@@ -75,8 +78,16 @@ static inline struct rs_object *rs_weak_tag(struct rs_weak *weak)
 	return (struct rs_object *)((unsigned long)weak | RS_WEAK_TAG);
 }
 
-struct rs_weak *rs_weak_create(struct rs_heap *heap, struct rs_object *obj);
-struct rs_weak *rs_weak_copy(const struct rs_weak *weak);
+/* What the header says that it costs, with its handle */
+static_assert(sizeof(struct rs_weak) == 72);
+
+int rs_weak_init(void);
+void rs_weak_exit(void);
+
+struct rs_weak *rs_weak_create(const struct rs_payer *payer,
+			       struct rs_heap *heap, struct rs_object *obj);
+struct rs_weak *rs_weak_copy(const struct rs_payer *payer,
+			     const struct rs_weak *weak);
 void rs_weak_release(struct rs_heap *heap, struct rs_weak *weak);
 void rs_weak_free(struct rs_weak *weak);
 void rs_weak_watch(struct rs_weak *weak, struct rs_events *events, u64 cookie);

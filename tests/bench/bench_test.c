@@ -406,9 +406,14 @@ static u64 chain_release(void)
 
 static int bench_init(struct kunit *test)
 {
-	heap = rs_heap_create(GLOBAL_ROOT_UID);
-	session = rs_session_create(heap, REFSTORE_RIGHTS);
+	struct rs_payer payer;
+
+	if (rs_payer_init(&payer, GLOBAL_ROOT_UID, true))
+		return -ENOMEM;
+	heap = rs_heap_create(&payer);
+	session = rs_session_create(heap, &payer, REFSTORE_RIGHTS);
 	rs_heap_put(heap);
+	rs_payer_put(&payer);
 	/* A scan runs when it is measured, not when it likes */
 	heap->automatic = false;
 	nodes = vmalloc_array(MANY, sizeof(*nodes));

@@ -215,7 +215,7 @@ static void rst_pauses_hook(struct rst_graph *g, enum rs_scan_step step)
 static void rst_watch(struct rst_graph *g, struct rst_pauses *p, u32 i,
 		      struct rs_object *obj)
 {
-	p->watch[i] = rs_weak_create(g->heap, obj);
+	p->watch[i] = rs_weak_create(&g->heap->payer, g->heap, obj);
 	KUNIT_ASSERT_FALSE(g->test, IS_ERR(p->watch[i]));
 	rs_weak_watch(p->watch[i], &p->events, i);
 	rs_weak_arm(g->heap, p->watch[i]);
@@ -276,7 +276,7 @@ static void rst_pauses_begin(struct rst_graph *g, struct rst_pauses *p)
 	rst_release(g, obj);
 	g->heap->save = shape->mode & RST_SAVE;
 	p->parent = rst_new(g, 1);
-	p->weak = rs_weak_create(g->heap, p->parent);
+	p->weak = rs_weak_create(&g->heap->payer, g->heap, p->parent);
 	KUNIT_ASSERT_FALSE(g->test, IS_ERR(p->weak));
 }
 

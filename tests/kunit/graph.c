@@ -61,6 +61,19 @@ static void rst_graph_free(void *data)
 	kfree(g);
 }
 
+/* It pays by itself. */
+static struct rs_heap *rst_heap(struct kunit *test)
+{
+	struct rs_payer payer;
+	struct rs_heap *heap;
+
+	KUNIT_ASSERT_EQ(test, rs_payer_init(&payer, GLOBAL_ROOT_UID, true), 0);
+	heap = rs_heap_create(&payer);
+	rs_payer_put(&payer);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, heap);
+	return heap;
+}
+
 /**
  * rst_graph - an empty graph, on a heap of its own
  * @test: the test, at whose end it goes
@@ -75,8 +88,7 @@ struct rst_graph *rst_graph(struct kunit *test)
 	g->test = test;
 	g->held = kvcalloc(RST_MAX_HELD, sizeof(g->held[0]), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, g->held);
-	g->heap = rs_heap_create(GLOBAL_ROOT_UID);
-	KUNIT_ASSERT_NOT_NULL(test, g->heap);
+	g->heap = rst_heap(test);
 	g->heap->hook_data = g;
 	g->heap->hook = rst_hook;
 	/* Scans run when a test asks for one, and take as long as it wants */

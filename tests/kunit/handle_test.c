@@ -13,21 +13,32 @@
 #define RST_REUSES	RST_COUNT(5000, 500)
 #define RST_TAG_MASK	GENMASK_ULL(62, RS_HANDLE_INDEX_BITS)
 
-static void rst_handles_free(void *handles)
+/* A table, and who pays for it. */
+struct rst_handles {
+	struct rs_handles handles;
+	struct rs_payer payer;
+};
+
+static void rst_handles_free(void *data)
 {
-	rs_handles_free(handles);
+	struct rst_handles *table = data;
+
+	rs_handles_free(&table->handles);
+	rs_payer_put(&table->payer);
 }
 
 static struct rs_handles *rst_handles(struct kunit *test)
 {
-	struct rs_handles *handles;
+	struct rst_handles *table;
 
-	handles = kunit_kzalloc(test, sizeof(*handles), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, handles);
-	rs_handles_init(handles);
-	KUNIT_ASSERT_EQ(test, kunit_add_action(test, rst_handles_free,
-					       handles), 0);
-	return handles;
+	table = kunit_kzalloc(test, sizeof(*table), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	KUNIT_ASSERT_EQ(test, rs_payer_init(&table->payer, GLOBAL_ROOT_UID,
+					    true), 0);
+	rs_handles_init(&table->handles, &table->payer);
+	KUNIT_ASSERT_EQ(test, kunit_add_action(test, rst_handles_free, table),
+			0);
+	return &table->handles;
 }
 
 /* A handle of @obj, whose reference it takes over. */
@@ -243,7 +254,7 @@ static void handle_stride(struct kunit *test)
 	for (i = 0; i < 100; i++) {
 		struct rs_handles handles = {};
 
-		rs_handles_init(&handles);
+		rs_handles_init(&handles, NULL);
 		KUNIT_EXPECT_TRUE(test, handles.stride &
 				  BIT_ULL(RS_HANDLE_INDEX_BITS));
 		KUNIT_EXPECT_EQ(test, handles.stride & ~RST_TAG_MASK, 0);
@@ -259,11 +270,13 @@ static void handle_limit(struct kunit *test)
 	u64 handle = rst_handle(test, handles, rst_new(g, 0)), more = 0;
 
 	handles->nr = rs_handles_max();
-	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &more), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &more),
+			rs_refusal(REFSTORE_LIMIT_SESSION_HANDLES));
 	KUNIT_EXPECT_EQ(test, handles->nr, rs_handles_max());
 	rs_handle_take(handles, handle);
 	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &more), 0);
-	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &handle), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &handle),
+			rs_refusal(REFSTORE_LIMIT_SESSION_HANDLES));
 }
 
 /* Entries that are used up count no more as handles, but have their indexes. */
@@ -281,7 +294,8 @@ static void handle_indexes_run_out(struct kunit *test)
 	RCU_INIT_POINTER(handles->vec.dir, dir);
 	handles->vec.len = (pages + 1) * (PAGE_SIZE / sizeof(struct rs_handle));
 	handles->used = RS_HANDLE_MAX;
-	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &handle), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, rs_handle_reserve(handles, &handle),
+			rs_refusal(REFSTORE_LIMIT_SESSION_HANDLES));
 	KUNIT_EXPECT_EQ(test, handles->used, RS_HANDLE_MAX);
 	RCU_INIT_POINTER(handles->vec.dir, NULL);
 	handles->vec.len = 0;
@@ -413,11 +427,16 @@ static void handle_clone_overflow(struct kunit *test)
 	atomic64_set(&obj->ref.word, word);
 }
 
+static struct rs_session *rst_session(struct rst_graph *g)
+{
+	return rs_session_create(g->heap, &g->heap->payer, REFSTORE_RIGHTS);
+}
+
 /* A session that ends gives back what it held, however much that is. */
 static void session_close(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
-	struct rs_session *session = rs_session_create(g->heap, REFSTORE_RIGHTS);
+	struct rs_session *session = rst_session(g);
 	struct rs_object *obj = rst_new(g, 0);
 	u32 i;
 
@@ -437,7 +456,7 @@ static void session_close(struct kunit *test)
 static void session_clone(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
-	struct rs_session *session = rs_session_create(g->heap, REFSTORE_RIGHTS), *clone;
+	struct rs_session *session = rst_session(g), *clone;
 	struct rs_object *ring = rst_ring(g, 10);
 	u64 handle;
 

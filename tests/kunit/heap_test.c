@@ -8,6 +8,7 @@
 
 #include "data.h"
 #include "graph.h"
+#include "limit.h"
 #include "reclaim.h"
 #include "slot.h"
 
@@ -140,15 +141,17 @@ static void heap_limits(struct kunit *test)
 	u64 room;
 
 	rst_leaf(g);
-	room = rs_heap_max_objects(heap) - heap->objects;
+	room = rs_heap_max(heap, RS_OBJECTS) - heap->objects;
 	heap->objects += room;
-	KUNIT_EXPECT_EQ(test, rst_try_insert(g), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, rst_try_insert(g),
+			rs_refusal(REFSTORE_LIMIT_HEAP_OBJECTS));
 	heap->objects--;
 	KUNIT_EXPECT_EQ(test, rst_try_insert(g), 0);
 	heap->objects -= room - 1;
-	room = rs_heap_max_bytes(heap) - heap->bytes;
+	room = rs_heap_max(heap, RS_BYTES) - heap->bytes;
 	heap->bytes += room;
-	KUNIT_EXPECT_EQ(test, rst_try_insert(g), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, rst_try_insert(g),
+			rs_refusal(REFSTORE_LIMIT_HEAP_BYTES));
 	heap->bytes -= room;
 	KUNIT_EXPECT_EQ(test, rst_try_insert(g), 0);
 	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 3);
@@ -159,12 +162,13 @@ static void heap_charge(struct kunit *test)
 	struct rst_graph *g = rst_graph(test);
 	struct rs_object *obj = rst_new(g, 0);
 	struct rs_heap *heap = g->heap;
-	u64 before = heap->bytes, room = rs_heap_max_bytes(heap) - before;
+	u64 before = heap->bytes, room = rs_heap_max(heap, RS_BYTES) - before;
 
 	KUNIT_EXPECT_EQ(test, rs_heap_charge(heap, obj, room), 0);
-	KUNIT_EXPECT_EQ(test, heap->bytes, rs_heap_max_bytes(heap));
-	KUNIT_EXPECT_EQ(test, rs_heap_charge(heap, obj, 1), -EDQUOT);
-	KUNIT_EXPECT_EQ(test, heap->bytes, rs_heap_max_bytes(heap));
+	KUNIT_EXPECT_EQ(test, heap->bytes, rs_heap_max(heap, RS_BYTES));
+	KUNIT_EXPECT_EQ(test, rs_heap_charge(heap, obj, 1),
+			rs_refusal(REFSTORE_LIMIT_HEAP_BYTES));
+	KUNIT_EXPECT_EQ(test, heap->bytes, rs_heap_max(heap, RS_BYTES));
 	rs_heap_uncharge(heap, obj, room);
 	KUNIT_EXPECT_EQ(test, heap->bytes, before);
 	rst_audit(g);

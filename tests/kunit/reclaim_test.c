@@ -7,6 +7,7 @@
 #include "candidate.h"
 #include "data.h"
 #include "graph.h"
+#include "limit.h"
 #include "reclaim.h"
 #include "slot.h"
 
@@ -253,9 +254,10 @@ static void reclaim_before_edquot(struct kunit *test)
 	u64 room;
 
 	rst_chain(g, 10000);
-	room = rs_heap_max_bytes(heap) - heap->bytes;
+	room = rs_heap_max(heap, RS_BYTES) - heap->bytes;
 	heap->bytes += room;
-	KUNIT_EXPECT_EQ(test, rst_try_leaf(g), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, rst_try_leaf(g),
+			rs_refusal(REFSTORE_LIMIT_HEAP_BYTES));
 	rst_release_all(g);
 	KUNIT_EXPECT_EQ(test, rst_try_leaf(g), 0);
 	KUNIT_EXPECT_EQ(test, heap->objects, 1);
@@ -273,9 +275,10 @@ static void reclaim_before_edquot_of_slots(struct kunit *test)
 	u64 room;
 
 	rst_chain(g, 10000);
-	room = rs_heap_max_bytes(heap) - heap->bytes;
+	room = rs_heap_max(heap, RS_BYTES) - heap->bytes;
 	heap->bytes += room;
-	KUNIT_EXPECT_EQ(test, rs_slots_resize(heap, obj, 10000), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, rs_slots_resize(heap, obj, 10000),
+			rs_refusal(REFSTORE_LIMIT_HEAP_BYTES));
 	rst_release(g, g->held[1]);
 	KUNIT_EXPECT_EQ(test, rs_slots_resize(heap, obj, 10000), 0);
 	KUNIT_EXPECT_EQ(test, heap->objects, 1);

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "graph.h"
+#include "limit.h"
 #include "reclaim.h"
 #include "slot.h"
 
@@ -283,11 +284,12 @@ static void slot_resize_quota(struct kunit *test)
 {
 	struct rst_graph *g = rst_graph(test);
 	struct rs_object *obj = rst_new(g, 40), **values;
-	u64 room = rs_heap_max_bytes(g->heap) - g->heap->bytes;
+	u64 room = rs_heap_max(g->heap, RS_BYTES) - g->heap->bytes;
 
 	values = rst_fill(g, obj, 0, 40);
 	g->heap->bytes += room;
-	KUNIT_EXPECT_EQ(test, rs_slots_resize(g->heap, obj, 4000), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, rs_slots_resize(g->heap, obj, 4000),
+			rs_refusal(REFSTORE_LIMIT_HEAP_BYTES));
 	g->heap->bytes -= room;
 	rst_expect_slots(g, obj, values, 40);
 	rst_audit(g);

@@ -38,10 +38,16 @@ struct rst_watch {
 
 static struct rs_weak *rst_weak(struct rst_graph *g, struct rs_object *obj)
 {
-	struct rs_weak *weak = rs_weak_create(g->heap, obj);
+	struct rs_weak *weak = rs_weak_create(&g->heap->payer, g->heap, obj);
 
 	KUNIT_ASSERT_FALSE(g->test, IS_ERR_OR_NULL(weak));
 	return weak;
+}
+
+static struct rs_weak *rst_weak_copy(struct rst_graph *g,
+				     const struct rs_weak *weak)
+{
+	return rs_weak_copy(&g->heap->payer, weak);
 }
 
 static struct rs_object *rst_weak_get(struct rst_graph *g, struct rs_weak *weak)
@@ -116,7 +122,7 @@ static void weak_upgrade(struct kunit *test)
 	struct rs_object *obj = rst_new(g, 1), *leaf = rst_leaf(g);
 	struct rs_weak *weak = rst_weak(g, obj), *other = rst_weak(g, leaf);
 	u64 bytes = g->heap->bytes;
-	struct rs_weak *again = rst_weak(g, obj), *copy = rs_weak_copy(weak);
+	struct rs_weak *again = rst_weak(g, obj), *copy = rst_weak_copy(g, weak);
 
 	KUNIT_EXPECT_EQ(test, g->heap->bytes, bytes);
 	KUNIT_EXPECT_PTR_EQ(test, again->block, weak->block);
@@ -183,12 +189,12 @@ static void weak_release(struct kunit *test)
 	rs_weak_release(g->heap, w.weak[1]);
 	KUNIT_EXPECT_EQ(test, rst_notices(&w), RST_WEAK - 1);
 	/* On one that is dead: at once */
-	w.weak[0] = rs_weak_copy(w.weak[2]);
+	w.weak[0] = rst_weak_copy(w.g, w.weak[2]);
 	rs_weak_watch(w.weak[0], &w.events, 0);
 	KUNIT_EXPECT_EQ(test, rst_notices(&w), RST_WEAK - 1);
 	rs_weak_arm(g->heap, w.weak[0]);
 	KUNIT_EXPECT_EQ(test, rst_notices(&w), RST_WEAK);
-	w.weak[1] = rs_weak_copy(w.weak[2]);
+	w.weak[1] = rst_weak_copy(w.g, w.weak[2]);
 	rst_watch_end(&w);
 }
 
@@ -223,7 +229,7 @@ static void weak_release_while_dying(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, w.tried);
 		KUNIT_EXPECT_EQ(test, w.told, i);
 		KUNIT_EXPECT_EQ(test, rst_notices(&w), RST_WEAK - 1 + i);
-		w.weak[1] = rs_weak_copy(w.weak[2]);
+		w.weak[1] = rst_weak_copy(w.g, w.weak[2]);
 		rst_watch_end(&w);
 	}
 }

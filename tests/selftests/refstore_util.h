@@ -336,6 +336,14 @@ static inline int rs_open_export(int export, __u64 *object)
 	return ret ? ret : args.fd;
 }
 
+static inline int rs_limit(int fd, __u32 number, struct refstore_limit *limit)
+{
+	limit->size = sizeof(*limit);
+	limit->flags = 0;
+	limit->limit = number;
+	return rs_call(fd, REFSTORE_LIMIT, limit);
+}
+
 static inline int rs_type_register(int fd, const char *name, __u32 *type)
 {
 	struct refstore_type reg = { .size = sizeof(reg) };
@@ -1030,6 +1038,53 @@ static inline __u64 rs_milliseconds(void)
 		usleep(2000);						\
 	__holds;							\
 })
+
+/* Replaces what is in a file. */
+static inline int rs_write_file(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* The first @size - 1 bytes of a file, at most, and a zero. */
+static inline int rs_read_file(const char *path, char *value, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0)
+		return -errno;
+	length = read(fd, value, size - 1);
+	close(fd);
+	if (length < 0)
+		return -errno;
+	value[length] = 0;
+	return 0;
+}
+
+#define RS_PARAMETERS "/sys/module/refstore/parameters/"
+
+static inline int rs_write_parameter(const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), RS_PARAMETERS "%s", name);
+	return rs_write_file(path, value);
+}
+
+static inline int rs_read_parameter(const char *name, char *value, size_t size)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), RS_PARAMETERS "%s", name);
+	return rs_read_file(path, value, size);
+}
 
 /* Long enough for whatever is done by a queue, on any machine. */
 #define RS_SOON 60

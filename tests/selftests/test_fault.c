@@ -14,6 +14,7 @@
  */
 #include <dirent.h>
 #include <sched.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -30,6 +31,9 @@
 /* Where heaps with names are. */
 #define PLACE "/tmp/refstore-fault"
 #define NAMED PLACE "/heap"
+
+/* A user who has nothing else of refstore. */
+#define ANOTHER 12347
 
 static void write_file(const char *directory, const char *file,
 		       const char *value)
@@ -499,6 +503,42 @@ CALL(create_named)
 	return self->opened < 0 ? -errno : 0;
 }
 
+/* Somebody who has no account yet. */
+CALL(open_as_another)
+{
+	setfsuid(ANOTHER);
+	self->opened = rs_open();
+	setfsuid(0);
+	return self->opened < 0 ? self->opened : 0;
+}
+
+CALL(prepare_open_as_another)
+{
+	(void)self;
+	return chmod(RS_DEVICE, 0666) ? -errno : 0;
+}
+
+CALL(chown)
+{
+	(void)self;
+	return chown(NAMED, ANOTHER, -1) ? -errno : 0;
+}
+
+CALL(prepare_chown)
+{
+	int ret = call_prepare_named(self);
+
+	unlink(NAMED);
+	return ret ? ret : call_create_named(self);
+}
+
+CALL(limit)
+{
+	struct refstore_limit limit;
+
+	return rs_limit(self->fd, REFSTORE_LIMIT_USER_OBJECTS, &limit);
+}
+
 CALL(mount)
 {
 	(void)self;
@@ -561,6 +601,9 @@ VARIANT(export);
 VARIANT(import, .prepare = call_prepare_export);
 VARIANT(open_export, .prepare = call_prepare_export);
 VARIANT(create_named, .prepare = call_prepare_named);
+VARIANT(chown, .prepare = call_prepare_chown);
+VARIANT(open_as_another, .prepare = call_prepare_open_as_another);
+VARIANT(limit);
 VARIANT(mount, .prepare = call_prepare_named);
 
 FIXTURE_SETUP(fault)

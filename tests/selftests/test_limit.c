@@ -9,51 +9,6 @@
 
 #include "refstore_heap.h"
 
-#define PARAMETERS "/sys/module/refstore/parameters/"
-
-static int write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-static int write_parameter(const char *name, const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	return write_file(path, value);
-}
-
-static int read_file(const char *path, char *value, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length;
-
-	if (fd < 0)
-		return -errno;
-	length = read(fd, value, size - 1);
-	close(fd);
-	if (length < 0)
-		return -errno;
-	value[length] = 0;
-	return 0;
-}
-
-static int read_parameter(const char *name, char *value, size_t size)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	return read_file(path, value, size);
-}
-
 FIXTURE(limit)
 {
 	int fd;
@@ -89,14 +44,14 @@ FIXTURE_SETUP(limit)
 	ASSERT_EQ(0, rs_node(self->fd, 2, (__u64[]){ self->leaf, 0 },
 			     &self->node));
 	ASSERT_EQ(0, rs_set_root(self->fd, self->node));
-	ASSERT_EQ(0, read_parameter(variant->name, self->old,
+	ASSERT_EQ(0, rs_read_parameter(variant->name, self->old,
 				    sizeof(self->old)));
 }
 
 FIXTURE_TEARDOWN(limit)
 {
 	if (self->set)
-		EXPECT_EQ(0, write_parameter(variant->name, self->old));
+		EXPECT_EQ(0, rs_write_parameter(variant->name, self->old));
 	rs_before_free(&self->before);
 	EXPECT_EQ(0, close(self->fd));
 }
@@ -110,7 +65,7 @@ static bool set_limit(struct __test_metadata *_metadata,
 	int ret;
 
 	snprintf(text, sizeof(text), "%llu", limit);
-	ret = write_parameter(variant->name, text);
+	ret = rs_write_parameter(variant->name, text);
 	if (ret == -EACCES || ret == -EROFS)
 		return false;
 	ASSERT_EQ(0, ret);
@@ -365,7 +320,7 @@ static bool have_memory_cgroups(void)
 {
 	char names[512];
 
-	return !read_file(CGROUPS "cgroup.controllers", names, sizeof(names)) &&
+	return !rs_read_file(CGROUPS "cgroup.controllers", names, sizeof(names)) &&
 	       strstr(names, "memory");
 }
 
@@ -380,7 +335,7 @@ static void fill_cgroup(__u32 length, __u32 nr_slots)
 
 	/* What it touches itself must not need memory at the end. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) ||
-	    write_file(CGROUP "cgroup.procs", "0"))
+	    rs_write_file(CGROUP "cgroup.procs", "0"))
 		_exit(255);
 	do {
 		ret = rs_create(fd, &create);
@@ -394,7 +349,7 @@ static long kernel_memory(void)
 	char stat[8192];
 	const char *line;
 
-	if (read_file(CGROUP "memory.stat", stat, sizeof(stat)))
+	if (rs_read_file(CGROUP "memory.stat", stat, sizeof(stat)))
 		return -1;
 	line = strstr(stat, "\nkernel ");
 	return line ? atol(line + strlen("\nkernel ")) : -1;
@@ -433,7 +388,7 @@ static int grow_old(void)
 	int fd, turn;
 	long before;
 
-	if (write_file(CGROUP "cgroup.procs", "0"))
+	if (rs_write_file(CGROUP "cgroup.procs", "0"))
 		return 1;
 	fd = rs_open();
 	if (fd < 0 || rs_manual(fd) ||
@@ -456,7 +411,7 @@ TEST(scanner_memory)
 
 	if (!have_memory_cgroups())
 		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(0, write_file(CGROUPS "cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, rs_write_file(CGROUPS "cgroup.subtree_control", "+memory"));
 	ASSERT_EQ(0, mkdir(CGROUP, 0755));
 	child = fork();
 	if (!child)
@@ -480,16 +435,16 @@ TEST(memory_cgroup)
 
 	if (!have_memory_cgroups())
 		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(0, write_file(CGROUPS "cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, rs_write_file(CGROUPS "cgroup.subtree_control", "+memory"));
 	ASSERT_EQ(0, mkdir(CGROUP, 0755));
-	ASSERT_EQ(0, write_file(CGROUP "memory.max", "16M"));
+	ASSERT_EQ(0, rs_write_file(CGROUP "memory.max", "16M"));
 	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
 		child = fork();
 		if (!child)
 			fill_cgroup(shapes[i].length, shapes[i].nr_slots);
 		EXPECT_EQ(ENOMEM, rs_wait_child(child));
 	}
-	EXPECT_EQ(0, read_file(CGROUP "memory.events", events,
+	EXPECT_EQ(0, rs_read_file(CGROUP "memory.events", events,
 			       sizeof(events)));
 	EXPECT_NE(NULL, strstr(events, "oom_kill 0"));
 	EXPECT_TRUE(rs_wait_until(!rmdir(CGROUP), RS_SOON));

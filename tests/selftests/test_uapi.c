@@ -23,10 +23,11 @@ _Static_assert(REFSTORE_TYPE_NAME == 0xbc56, "command has a new number");
 _Static_assert(REFSTORE_DROP_SAVED == 0xbc5c, "command has a new number");
 _Static_assert(REFSTORE_RELEASE_MANY == 0xbc5e, "command has a new number");
 _Static_assert(REFSTORE_OPEN_EXPORT == 0xbc62, "command has a new number");
+_Static_assert(REFSTORE_LIMIT == 0xbc63, "command has a new number");
 
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
-#define LAST REFSTORE_CMD_OPEN_EXPORT
+#define LAST REFSTORE_CMD_LIMIT
 #define LARGEST 4096	/* bytes of any struct: a page */
 
 union argument {
@@ -62,6 +63,7 @@ union argument {
 	struct refstore_export export;
 	struct refstore_import import;
 	struct refstore_open_export open_export;
+	struct refstore_limit limit;
 	char bytes[LARGEST + 8];
 };
 
@@ -415,6 +417,12 @@ FILL(open_export)
 	self->arg.open_export.reserved = 0;
 }
 
+FILL(limit)
+{
+	self->arg.limit.flags = 0;
+	self->arg.limit.limit = REFSTORE_LIMIT_HEAP_OBJECTS;
+}
+
 #define RESERVED(struct_type, field)					\
 	.reserved = offsetof(struct struct_type, field),		\
 	.reserved_bytes = sizeof(((struct struct_type *)0)->field)
@@ -620,6 +628,11 @@ FIXTURE_VARIANT_ADD(uapi, open_export)
 	.command = REFSTORE_CMD_OPEN_EXPORT, .first = 24,
 	.fill = fill_open_export,
 	RESERVED(refstore_open_export, reserved), .answers = UNDONE,
+};
+FIXTURE_VARIANT_ADD(uapi, limit)
+{
+	.command = REFSTORE_CMD_LIMIT, .first = 32, .fill = fill_limit,
+	.answers = UNDONE,
 };
 
 FIXTURE_SETUP(uapi)

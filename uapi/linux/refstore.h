@@ -9,7 +9,7 @@
  *
  * A heap is a set of objects that may refer to each other.
  * open("/dev/refstore") makes a private heap and a *session* on it (or fails
- * with ENOMEM); REFSTORE_SESSION_NEW mints further sessions, to be passed to
+ * with EDQUOT, EINTR or ENOMEM); REFSTORE_SESSION_NEW mints further sessions, to be passed to
  * other processes. A session ends with its last descriptor, and then gives back
  * whatever it held.
  *
@@ -50,8 +50,8 @@
  * Threads may use a session at the same time; its calls run one after the other,
  * those of different sessions beside each other. REFSTORE_CREATE,
  * REFSTORE_CREATE_MANY, REFSTORE_RESIZE_SLOTS and REFSTORE_WEAK wait for what the
- * heap is freeing before they fail with EDQUOT, and calls of the same session
- * wait with them.
+ * heap, or another one of the same user, is freeing before they fail with EDQUOT,
+ * and calls of the same session wait with them.
  *
  *   EACCES      The session has not got the right for that: REFSTORE_RIGHT_*.
  *   EAGAIN      A compare-and-set found something else than expected.
@@ -63,10 +63,11 @@
  *               is not zero, or it is larger than a page (in a batch, than
  *               64 bytes); or data, slots, a batch or a count are larger than
  *               the limits that REFSTORE_QUERY tells.
- *   EDQUOT      The heap's limit on objects or bytes, or the session's on
- *               handles, is reached. Dead cycles count until a scan has taken
- *               them: REFSTORE_COLLECT, and call again. Where scans come by
- *               themselves, ENOMEM and a full heap have one come soon.
+ *   EDQUOT      A limit is reached, of the heap, the session, or the user who
+ *               pays: REFSTORE_LIMIT tells which one. Dead cycles count until a
+ *               scan has taken them: REFSTORE_COLLECT, and call again. Where
+ *               scans come by themselves, ENOMEM and a full heap have one come
+ *               soon.
  *   EFAULT      A pointer does not point to memory of the caller.
  *   EINTR       A signal with a handler came before anything was done: call
  *               again (with SA_RESTART, the system does so by itself).
@@ -144,6 +145,7 @@ enum {
 	REFSTORE_CMD_EXPORT,
 	REFSTORE_CMD_IMPORT,
 	REFSTORE_CMD_OPEN_EXPORT,
+	REFSTORE_CMD_LIMIT,
 };
 
 /*
@@ -213,7 +215,7 @@ enum {
  * @max_refs: out: references to an object
  * @max_objects: out: objects of this heap
  * @max_bytes: out: bytes of this heap: of its objects, not of what the kernel
- *             needs to find them (up to 56 bytes an object, 16 a handle, 80 a
+ *             needs to find them (up to 56 bytes an object, 16 a handle, 88 a
  *             weak handle), nor of those that died and wait for the end of a
  *             scan
  * @max_handles: out: handles of this session
@@ -1235,5 +1237,51 @@ struct refstore_batch {
 };
 
 #define REFSTORE_BATCH _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_BATCH)
+
+/*
+ * Limits. Those of a heap and of a session are the same for all, or what the file
+ * system says that a heap is in; those of a user count whatever it pays for, over
+ * all heaps. A heap, its objects and their bytes are its owner's to pay for: of a
+ * private heap, who opened the device; of a named one, the file's owner. Handles
+ * and weak handles are paid for by who opened the session, or that which it was
+ * minted from, directly or not. Who opened it (of a named heap, made it) with
+ * CAP_SYS_RESOURCE in the initial user namespace may go beyond a user's limits; a
+ * heap that was given to somebody else with chown(2) may not.
+ */
+enum {
+	REFSTORE_LIMIT_HEAP_OBJECTS = 1,
+	REFSTORE_LIMIT_HEAP_BYTES,
+	REFSTORE_LIMIT_SESSION_HANDLES,
+	REFSTORE_LIMIT_USER_OBJECTS,	/* of all heaps, see below */
+	REFSTORE_LIMIT_USER_BYTES,
+	REFSTORE_LIMIT_USER_HANDLES,	/* in tables, 256 at a time */
+	REFSTORE_LIMIT_USER_WEAK,	/* weak handles, and notices not yet read */
+	REFSTORE_LIMIT_USER_HEAPS,
+};
+
+/**
+ * struct refstore_limit - ioctl(REFSTORE_LIMIT)
+ * @size: sizeof(struct refstore_limit)
+ * @flags: must be 0
+ * @limit: REFSTORE_LIMIT_*; 0: the one for which a call of this session failed
+ *         with EDQUOT last. Out: which one it is; 0 if none failed
+ * @uid: out: the user who pays, as the caller's user namespace calls it
+ * @used: out: how much is used
+ * @max: out: how much may be
+ *
+ * A heap takes up to 256 objects and 64 KiB ahead, but no more than a 64th of what
+ * a user may have; @used of a user counts these.
+ * EINVAL (@limit).
+ */
+struct refstore_limit {
+	__u32 size;
+	__u32 flags;
+	__u32 limit;
+	__u32 uid;
+	__aligned_u64 used;
+	__aligned_u64 max;
+};
+
+#define REFSTORE_LIMIT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_LIMIT)
 
 #endif /* _LINUX_REFSTORE_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What a heap has one of: a root, and a table of types.
+ * What a heap has one of: a root, a table of types, limits.
  */
 #include <string.h>
 
@@ -64,4 +64,11 @@ int refstore_type_name(struct refstore *store, uint32_t type, char *name)
 	if (!ret)
 		memcpy(name, args.name, sizeof(args.name));
 	return ret;
+}
+
+int refstore_limit(struct refstore *store, struct refstore_limit *limit)
+{
+	limit->size = sizeof(*limit);
+	limit->flags = 0;
+	return refstore_call(store, REFSTORE_LIMIT, limit);
 }

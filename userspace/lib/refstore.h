@@ -227,6 +227,17 @@ int refstore_recv_fd(int socket);
  */
 int refstore_query(struct refstore *store, struct refstore_query *query);
 
+/**
+ * refstore_limit() - what a limit is, and how much of it is used
+ * @store: the session
+ * @limit: in: @limit says which one, REFSTORE_LIMIT_*; 0: the one for which a
+ *         call of this session failed with -EDQUOT last. Out: all of it; @limit
+ *         is 0 if none failed
+ *
+ * Errors: -EINVAL (no such limit).
+ */
+int refstore_limit(struct refstore *store, struct refstore_limit *limit);
+
 /*
  * Sharing
  *

@@ -69,6 +69,7 @@ struct command {
 extern const struct command command_stat;
 extern const struct command command_types;
 extern const struct command command_scans;
+extern const struct command command_users;
 extern const struct command command_collect;
 extern const struct command command_gc;
 extern const struct command command_ls;

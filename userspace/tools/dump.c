@@ -13,6 +13,7 @@
 #include "command.h"
 #include "graph.h"
 #include "idmap.h"
+#include "limit.h"
 #include "target.h"
 
 /**
@@ -243,17 +244,15 @@ static int write_dump(struct dump *dump)
 	return ret;
 }
 
-static const char *describe(int error)
+static const char *describe(struct refstore *store, int error)
 {
 	switch (error) {
 	case -ESTALE:
 		return "the heap changed meanwhile";
-	case -EDQUOT:
-		return "the session's limit of handles (max_handles)";
 	case -EOVERFLOW:
 		return "an object has as many references as it can have";
 	default:
-		return strerror(-error);
+		return limit_describe(store, error);
 	}
 }
 
@@ -266,7 +265,7 @@ static int run_dump(const struct arguments *arguments)
 		return STATUS_FAILED;
 	ret = write_dump(&dump);
 	if (ret)
-		warnx("the dump is incomplete: %s", describe(ret));
+		warnx("the dump is incomplete: %s", describe(dump.store, ret));
 	refstore_close(dump.store);
 	free(dump.edges);
 	free(dump.slots);

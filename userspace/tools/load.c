@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "limit.h"
 #include "module.h"
 #include "out.h"
 #include "restore.h"
@@ -41,14 +42,6 @@ static int read_file(const char *name, const struct refstore_query *query,
 	return ret;
 }
 
-static const char *describe(int error)
-{
-	if (error == -EDQUOT)
-		return "a limit of refstore (max_objects, max_bytes or "
-		       "max_handles)";
-	return strerror(-error);
-}
-
 static int restore(const char *name, struct refstore *store,
 		   const struct graph *graph)
 {
@@ -58,11 +51,13 @@ static int restore(const char *name, struct refstore *store,
 	if (!ret)
 		return 0;
 	if (error.object == GRAPH_NONE)
-		warnx("%s: cannot %s: %s", name, error.what, describe(ret));
+		warnx("%s: cannot %s: %s", name, error.what,
+		      limit_describe(store, ret));
 	else
 		warnx("%s:%" PRIu64 ": cannot %s object %" PRIu64 ": %s", name,
 		      error.object + 2, error.what,
-		      graph->objects[error.object].id, describe(ret));
+		      graph->objects[error.object].id,
+		      limit_describe(store, ret));
 	return -1;
 }
 

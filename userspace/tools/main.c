@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
 	&command_stat,
 	&command_types,
 	&command_scans,
+	&command_users,
 	&command_collect,
 	&command_gc,
 	&command_ls,

@@ -50,6 +50,12 @@ static int run_scans(const struct arguments *arguments)
 	return run_table("scans");
 }
 
+static int run_users(const struct arguments *arguments)
+{
+	(void)arguments;
+	return run_table("users");
+}
+
 const struct command command_stat = {
 	.name = "stat",
 	.usage = "",
@@ -65,6 +71,18 @@ const struct command command_types = {
 	.summary = "Show how many objects and bytes each heap has of each type",
 	.help = "A line for each type of each heap that has objects of it.\n",
 	.run = run_types,
+};
+
+const struct command command_users = {
+	.name = "users",
+	.usage = "",
+	.summary = "Show what users hold, and how much they may",
+	.help = "A line for each user who has something. 'objects' and\n"
+		"'bytes' are those of the heaps that belong to the user, and\n"
+		"what these have taken ahead; 'handles' is room in the tables\n"
+		"of the sessions that the user opened. Each is followed by\n"
+		"its limit, which is set in /sys/module/refstore/parameters.\n",
+	.run = run_users,
 };
 
 const struct command command_scans = {
