@@ -3,6 +3,7 @@
  * Accounts: what users hold, over all heaps, and how much they may. See
  * account.h.
  */
+#include <linux/cred.h>
 #include <linux/hashtable.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
@@ -29,7 +30,7 @@ static struct rs_account *rs_account_find(kuid_t uid)
 	return NULL;
 }
 
-static struct rs_account *rs_account_make(kuid_t uid)
+static struct rs_account *rs_account_alloc(kuid_t uid)
 {
 	struct rs_account *account = kzalloc(sizeof(*account), RS_GFP);
 
@@ -37,9 +38,42 @@ static struct rs_account *rs_account_make(kuid_t uid)
 		return NULL;
 	refcount_set(&account->refs, 1);
 	account->uid = uid;
+	spin_lock_init(&account->lock);
+	INIT_LIST_HEAD(&account->freeing);
 	init_waitqueue_head(&account->waiters);
-	hash_add(rs_accounts, &account->node, __kuid_val(uid));
-	list_add_tail(&account->list, &rs_account_list);
+	return account;
+}
+
+/* The account of a user, if there is one, with a reference. */
+static struct rs_account *rs_account_get(kuid_t uid)
+{
+	struct rs_account *account;
+
+	mutex_lock(&rs_accounts_lock);
+	account = rs_account_find(uid);
+	if (account)
+		refcount_inc(&account->refs);
+	mutex_unlock(&rs_accounts_lock);
+	return account;
+}
+
+/* Makes a new account the user's, unless there is another one by now. */
+static struct rs_account *rs_account_add(struct rs_account *new)
+{
+	struct rs_account *account;
+
+	mutex_lock(&rs_accounts_lock);
+	account = rs_account_find(new->uid);
+	if (account) {
+		refcount_inc(&account->refs);
+	} else {
+		hash_add(rs_accounts, &new->node, __kuid_val(new->uid));
+		list_add_tail(&new->list, &rs_account_list);
+	}
+	mutex_unlock(&rs_accounts_lock);
+	if (!account)
+		return new;
+	kfree(new);
 	return account;
 }
 
@@ -55,15 +89,23 @@ static struct rs_account *rs_account_make(kuid_t uid)
  */
 int rs_payer_init(struct rs_payer *payer, kuid_t uid, bool exempt)
 {
-	mutex_lock(&rs_accounts_lock);
-	payer->account = rs_account_find(uid);
-	if (payer->account)
-		refcount_inc(&payer->account->refs);
-	else
-		payer->account = rs_account_make(uid);
-	mutex_unlock(&rs_accounts_lock);
+	struct rs_account *account = rs_account_get(uid);
+
+	if (!account) {
+		account = rs_account_alloc(uid);
+		if (!account)
+			return -ENOMEM;
+		account = rs_account_add(account);
+	}
+	payer->account = account;
 	payer->exempt = exempt;
-	return payer->account ? 0 : -ENOMEM;
+	return 0;
+}
+
+/* The same for whoever opens or makes something now. */
+int rs_payer_init_current(struct rs_payer *payer)
+{
+	return rs_payer_init(payer, current_fsuid(), rs_payer_exempt());
 }
 
 /* Makes @to the same payer as @from. Undo with rs_payer_put(). */
@@ -101,7 +143,7 @@ int rs_payer_charge(const struct rs_payer *payer, enum rs_item item, u64 n)
 	s64 old = atomic64_read(used);
 
 	do {
-		if (old + n > max)
+		if (n && old + n > max)
 			return rs_refusal(REFSTORE_LIMIT_USER_OBJECTS + item);
 	} while (!atomic64_try_cmpxchg(used, &old, old + n));
 	return 0;
@@ -127,18 +169,69 @@ int rs_payer_charge_patiently(const struct rs_payer *payer, enum rs_item item,
 	return err;
 }
 
-/* The kernel begins to free what a payer is charged for: @n times. */
-void rs_payer_begin(const struct rs_payer *payer, u64 n)
+/* The kernel begins to free something that a payer is charged for. */
+void rs_payer_begin(const struct rs_payer *payer, struct rs_freeing *freeing)
 {
-	atomic64_add(n, &payer->account->begun);
+	struct rs_account *account = payer->account;
+
+	spin_lock(&account->lock);
+	freeing->number = ++account->begun;
+	list_add_tail(&freeing->node, &account->freeing);
+	spin_unlock(&account->lock);
 }
 
-/* It has ended, and what came of it is no longer charged. */
-void rs_payer_end(const struct rs_payer *payer, u64 n)
+/* It is freed, and uncharged. To be followed by rs_payer_wake(). */
+void rs_payer_end(const struct rs_payer *payer, struct rs_freeing *freeing)
 {
-	/* Whoever sees it finds that uncharged: pairs with rs_payer_wait() */
-	atomic64_add_return_release(n, &payer->account->ended);
+	struct rs_account *account = payer->account;
+
+	spin_lock(&account->lock);
+	list_del_init(&freeing->node);
+	/* Whoever sees it sees what was uncharged: pairs with rs_payer_ended() */
+	smp_store_release(&account->ended, account->ended + 1);
+	spin_unlock(&account->lock);
+}
+
+void rs_payer_wake(const struct rs_payer *payer)
+{
 	wake_up_all(&payer->account->waiters);
+}
+
+static u64 rs_payer_ended(const struct rs_payer *payer)
+{
+	/* Pairs with the release in rs_payer_end() */
+	return smp_load_acquire(&payer->account->ended);
+}
+
+/* To be waited for: what is being freed now. */
+static void rs_patience_begin(struct rs_patience *patience,
+			      const struct rs_payer *payer)
+{
+	struct rs_account *account = payer->account;
+
+	spin_lock(&account->lock);
+	patience->asked = true;
+	patience->uid = account->uid;
+	patience->until = account->begun;
+	patience->seen = account->ended;
+	spin_unlock(&account->lock);
+}
+
+/* Whether any of that is left. */
+static bool rs_patience_hopes(const struct rs_patience *patience,
+			      const struct rs_payer *payer)
+{
+	struct rs_account *account = payer->account;
+	struct rs_freeing *oldest;
+	bool hopes;
+
+	spin_lock(&account->lock);
+	oldest = list_first_entry_or_null(&account->freeing, struct rs_freeing,
+					  node);
+	hopes = account->ended != patience->seen ||
+		(oldest && oldest->number <= patience->until);
+	spin_unlock(&account->lock);
+	return hopes;
 }
 
 /**
@@ -147,50 +240,54 @@ void rs_payer_end(const struct rs_payer *payer, u64 n)
  * @patience: zero at first
  * @err: the refusal
  *
- * Waits until something ends that is being freed for this user. Not for longer
- * than for as many as had begun when we first came here, since others can always
- * begin more.
+ * Waits until something ends that is being freed for this user: as long as
+ * anything is left of what was being freed when we first came here.
  *
  * Return: -EAGAIN: try again; @err: there is no hope; -EINTR.
  */
 int rs_payer_wait(const struct rs_payer *payer, struct rs_patience *patience,
 		  int err)
 {
-	struct rs_account *account = payer->account;
-	/* Pairs with the release in rs_payer_end() */
-	s64 ended = atomic64_read_acquire(&account->ended);
-
-	if (!patience->asked) {
-		patience->asked = true;
-		patience->until = atomic64_read(&account->begun);
-		/* It may have ended since we were refused */
+	if (!patience->asked || !uid_eq(patience->uid, payer->account->uid)) {
+		rs_patience_begin(patience, payer);
+		/* Some may have ended since we were refused */
 		return -EAGAIN;
 	}
-	if (ended >= patience->until)
+	if (!rs_patience_hopes(patience, payer))
 		return err;
-	if (wait_event_interruptible(account->waiters,
-				     atomic64_read_acquire(&account->ended) !=
-				     ended))
+	if (wait_event_interruptible(payer->account->waiters,
+				     rs_payer_ended(payer) != patience->seen))
 		return -EINTR;
+	patience->seen = rs_payer_ended(payer);
 	return -EAGAIN;
 }
 
 /*
- * For /proc: the list, after its head, which is shown first; under the lock from
- * start to stop.
+ * For /proc: the list, after its head, which is shown first; or of that the
+ * account of @uid alone, if it is a user. Under the lock from start to stop.
  */
-void *rs_accounts_start(struct seq_file *m, loff_t *pos)
+void *rs_accounts_start(loff_t pos, kuid_t uid)
 {
+	struct rs_account *account;
+
 	mutex_lock(&rs_accounts_lock);
-	return seq_list_start_head(&rs_account_list, *pos);
+	if (!pos || !uid_valid(uid))
+		return seq_list_start_head(&rs_account_list, pos);
+	account = pos == 1 ? rs_account_find(uid) : NULL;
+	return account ? &account->list : NULL;
 }
 
-void *rs_accounts_next(struct seq_file *m, void *v, loff_t *pos)
+void *rs_accounts_next(void *v, loff_t *pos, kuid_t uid)
 {
-	return seq_list_next(v, &rs_account_list, pos);
+	struct rs_account *account;
+
+	if (!uid_valid(uid))
+		return seq_list_next(v, &rs_account_list, pos);
+	account = ++*pos == 1 ? rs_account_find(uid) : NULL;
+	return account ? &account->list : NULL;
 }
 
-void rs_accounts_stop(struct seq_file *m, void *v)
+void rs_accounts_stop(void)
 {
 	mutex_unlock(&rs_accounts_lock);
 }

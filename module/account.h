@@ -7,9 +7,10 @@
  *
  *   objects, bytes, heaps    a heap's owner: the opener of a private heap, the
  *                            owner of a named one's inode
- *   handles, weak handles    who opened the session; of one that was minted, who
- *                            opened that which it was minted from. So it does not
- *                            matter who uses it
+ *   handles, weak handles    who opened the session, or had it minted: whoever
+ *                            made its file (f_cred). So it does not matter who
+ *                            uses it, and nobody else is charged for the sessions
+ *                            that come of one that was passed on
  *
  * Who asks for more than the limit is refused, but where the opener was capable
  * of CAP_SYS_RESOURCE in the initial namespace: that one is charged all the same.
@@ -19,8 +20,13 @@
  * objects and bytes ahead of what it needs (limit.h), so that what most calls
  * touch is theirs alone.
  *
- * Before anything is refused, we wait for what the same user let go of and the
- * kernel has not freed yet, see rs_payer_wait().
+ * Before a call on a session is refused, it waits for what the same user let go of
+ * and the kernel has not freed yet, see rs_payer_wait(). Nobody waits who opens or
+ * makes a file, or changes its owner: the kernel holds locks of everybody's there.
+ * So a heap is no longer charged for as such when nobody has it any more.
+ *
+ * Locks: rs_accounts_lock, a mutex under any other lock that one can sleep under;
+ * account->lock, under all spinlocks.
  *
  * A refusal is an error of its own for each limit, rs_refusal(), from where it is
  * found to where the call ends; there it is noted in the session, for
@@ -35,12 +41,11 @@
 #include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/refstore.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
 #include <linux/user_namespace.h>
 #include <linux/wait.h>
-
-struct seq_file;
 
 /* What is charged. The order is that of REFSTORE_LIMIT_USER_OBJECTS and on. */
 enum rs_item {
@@ -60,9 +65,10 @@ enum rs_item {
  * @refs: payers; the last one goes under rs_accounts_lock
  * @uid: the user
  * @used: what it is charged for, by item
- * @begun: how often something began to be freed: a heap, or what waits in a
- *         heap's backlog
- * @ended: how often that ended
+ * @lock: protects the next three
+ * @freeing: what is being freed, in the order in which that began
+ * @begun: number of the last of these
+ * @ended: how many of them have ended; read without the lock
  * @waiters: for @ended
  */
 struct rs_account {
@@ -71,8 +77,10 @@ struct rs_account {
 	refcount_t refs;
 	kuid_t uid;
 	atomic64_t used[RS_ITEMS];
-	atomic64_t begun;
-	atomic64_t ended;
+	spinlock_t lock;	/* @freeing to @ended */
+	struct list_head freeing;
+	u64 begun;
+	u64 ended;
 	wait_queue_head_t waiters;
 };
 
@@ -87,30 +95,47 @@ struct rs_payer {
 };
 
 /**
+ * struct rs_freeing - something that an account is charged for and that is being
+ * freed
+ * @node: in account->freeing, or empty
+ * @number: in the order of the account's
+ */
+struct rs_freeing {
+	struct list_head node;
+	u64 number;
+};
+
+/**
  * struct rs_patience - how long to wait before something is refused
- * @asked: @until is set
- * @until: the value of account->ended to wait for
+ * @asked: the next ones are set
+ * @uid: whose account is waited for
+ * @until: number of the last thing whose freeing is waited for
+ * @seen: how many had ended when a charge was last tried
  */
 struct rs_patience {
 	bool asked;
-	s64 until;
+	kuid_t uid;
+	u64 until;
+	u64 seen;
 };
 
 int rs_payer_init(struct rs_payer *payer, kuid_t uid, bool exempt);
+int rs_payer_init_current(struct rs_payer *payer);
 void rs_payer_copy(struct rs_payer *to, const struct rs_payer *from);
 void rs_payer_put(struct rs_payer *payer);
 int rs_payer_charge(const struct rs_payer *payer, enum rs_item item, u64 n);
 int rs_payer_charge_patiently(const struct rs_payer *payer, enum rs_item item,
 			      u64 n);
 void rs_payer_uncharge(const struct rs_payer *payer, enum rs_item item, u64 n);
-void rs_payer_begin(const struct rs_payer *payer, u64 n);
-void rs_payer_end(const struct rs_payer *payer, u64 n);
+void rs_payer_begin(const struct rs_payer *payer, struct rs_freeing *freeing);
+void rs_payer_end(const struct rs_payer *payer, struct rs_freeing *freeing);
+void rs_payer_wake(const struct rs_payer *payer);
 int rs_payer_wait(const struct rs_payer *payer, struct rs_patience *patience,
 		  int err);
 
-void *rs_accounts_start(struct seq_file *m, loff_t *pos);
-void *rs_accounts_next(struct seq_file *m, void *v, loff_t *pos);
-void rs_accounts_stop(struct seq_file *m, void *v);
+void *rs_accounts_start(loff_t pos, kuid_t uid);
+void *rs_accounts_next(void *v, loff_t *pos, kuid_t uid);
+void rs_accounts_stop(void);
 const struct rs_account *rs_accounts_at(void *v);
 
 /* Whether limits are not for whoever opens or makes something now. */

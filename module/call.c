@@ -27,7 +27,7 @@ static struct rs_object *rs_call_earlier(struct rs_call *call, u64 n)
 		return NULL;
 	if (n >= call->base) {
 		n = array_index_nospec(n - call->base, call->pos);
-		return call->results[n].ref;
+		return rs_immortal_untag(call->results[n].ref);
 	}
 	n = array_index_nospec(n, call->base);
 	return rs_handle_lookup(&call->session->handles, call->earlier[n]);
@@ -80,7 +80,8 @@ int rs_call_object_or_null(struct rs_call *call, u64 handle,
 /**
  * rs_call_result - reserve a handle for what an operation made
  * @call: the call
- * @ref: the reference, counted or weak; the caller's no more, in any case
+ * @ref: the reference, counted or weak, or rs_immortal_tag() of a counted one; the
+ *       caller's no more, in any case
  * @handle: where the handle goes
  *
  * Return: 0, a refusal, -ENOMEM or -EINTR.
@@ -92,7 +93,7 @@ int rs_call_result(struct rs_call *call, struct rs_object *ref, u64 *handle)
 
 	if (err) {
 		*handle = 0;
-		rs_handle_drop(call->heap, ref);
+		rs_handle_drop(call->heap, rs_immortal_untag(ref));
 		return err;
 	}
 	result->handle = *handle;
@@ -104,7 +105,7 @@ int rs_call_result(struct rs_call *call, struct rs_object *ref, u64 *handle)
 static struct rs_object *rs_call_revoke(struct rs_call *call,
 					struct rs_result *result)
 {
-	struct rs_object *ref = result->ref;
+	struct rs_object *ref = rs_immortal_untag(result->ref);
 
 	rs_handle_cancel(&call->session->handles, result->handle);
 	result->ref = NULL;
@@ -123,6 +124,19 @@ struct rs_object *rs_call_take_earlier(struct rs_call *call, u64 n)
 	}
 	n = array_index_nospec(n, call->base);
 	return rs_handle_take(&call->session->handles, call->earlier[n]);
+}
+
+/* The same as rs_result_install(), for what is weak or shall be immortal. */
+void rs_result_install_special(struct rs_call *call,
+			       const struct rs_result *result)
+{
+	struct rs_object *ref = rs_immortal_untag(result->ref);
+
+	rs_handle_install(&call->session->handles, result->handle, ref);
+	if (rs_is_weak(ref))
+		rs_weak_arm(call->heap, rs_weak_untag(ref));
+	else
+		rs_object_immortalize(call->heap, ref);
 }
 
 /* The answers of the chunk's first @count operations are out: now it counts. */

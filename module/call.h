@@ -22,12 +22,25 @@
 /**
  * struct rs_result - a handle that is not installed yet
  * @handle: reserved in the session; 0 for none
- * @ref: what it will name, counted or weak; ours until it is installed
+ * @ref: what it will name, counted or weak; ours until it is installed. Bit 1
+ *       says that it shall be immortal then
  */
 struct rs_result {
 	u64 handle;
 	struct rs_object *ref;
 };
+
+#define RS_IMMORTAL_TAG	2UL
+
+static inline struct rs_object *rs_immortal_tag(struct rs_object *obj)
+{
+	return (struct rs_object *)((unsigned long)obj | RS_IMMORTAL_TAG);
+}
+
+static inline struct rs_object *rs_immortal_untag(struct rs_object *ref)
+{
+	return (struct rs_object *)((unsigned long)ref & ~RS_IMMORTAL_TAG);
+}
 
 /**
  * struct rs_call - operations that run under one hold of the session's lock
@@ -156,15 +169,21 @@ static inline struct rs_object *rs_call_take(struct rs_call *call, u64 handle)
 	return rs_handle_take(&call->session->handles, handle);
 }
 
+void rs_result_install_special(struct rs_call *call,
+			       const struct rs_result *result);
+
 /* The answer is out: what an operation made gets its handle. */
 static inline void rs_result_install(struct rs_call *call,
 				     const struct rs_result *result)
 {
 	if (!result->ref)
 		return;
-	rs_handle_install(&call->session->handles, result->handle, result->ref);
-	if (unlikely(rs_is_weak(result->ref)))
-		rs_weak_arm(call->heap, rs_weak_untag(result->ref));
+	if (unlikely((unsigned long)result->ref &
+		     (RS_WEAK_TAG | RS_IMMORTAL_TAG)))
+		rs_result_install_special(call, result);
+	else
+		rs_handle_install(&call->session->handles, result->handle,
+				  result->ref);
 }
 
 int rs_batch(struct rs_call *call, void *body);

@@ -95,6 +95,44 @@ static void rs_create_undo(struct rs_heap *heap, struct rs_object *obj)
 	rs_object_free(obj);
 }
 
+/* Whether such an object can be interned; 0, -E2BIG or -EINVAL. */
+static int rs_create_check_intern(struct rs_spec *spec)
+{
+	if (spec->slotted)
+		return -EINVAL;
+	spec->seals = RS_SEALED_DATA | RS_INTERNED;
+	return spec->data_len > RS_MAX_INTERNED ? -E2BIG : 0;
+}
+
+/*
+ * Publishes a new object; or drops it, if there is an equal one among the interned,
+ * which *@obj is then.
+ */
+static int rs_create_publish(struct rs_heap *heap, struct rs_object **obj)
+{
+	struct rs_object *new = *obj;
+	int err;
+
+	if (likely(!(new->flags & RS_INTERNED)))
+		err = rs_heap_insert(heap, new);
+	else
+		err = rs_intern(heap, new, obj);
+	if (unlikely(err || *obj != new))
+		rs_create_undo(heap, new);
+	else
+		trace_refstore_create(heap, new);
+	return err;
+}
+
+/* Whether it shall live as long as the heap, from when its handle is there. */
+static bool rs_create_for_ever(const struct refstore_create *create,
+			       const struct rs_object *obj)
+{
+	return create->flags & REFSTORE_CREATE_IMMORTAL ||
+	       (create->flags & REFSTORE_CREATE_INTERN &&
+		rs_intern_lives_for_ever(obj));
+}
+
 static int rs_cmd_create(struct rs_call *call, void *body)
 {
 	struct refstore_create *create = body;
@@ -110,20 +148,23 @@ static int rs_cmd_create(struct rs_call *call, void *body)
 	struct rs_object *obj;
 	int err = rs_spec_check(&spec);
 
+	if (unlikely(create->flags & REFSTORE_CREATE_INTERN))
+		err = err ?: rs_create_check_intern(&spec);
 	if (err)
 		return err;
 	obj = rs_object_create(&spec, u64_to_user_ptr(create->data), &err);
 	if (!obj)
 		return err;
 	err = rs_create_slots(call, obj, create);
-	if (!err)
-		err = rs_heap_insert(call->heap, obj);
-	if (err) {
+	if (err)
 		rs_create_undo(call->heap, obj);
+	else
+		err = rs_create_publish(call->heap, &obj);
+	if (err)
 		return err;
-	}
 	create->id = obj->id;
-	trace_refstore_create(call->heap, obj);
+	if (unlikely(rs_create_for_ever(create, obj)))
+		obj = rs_immortal_tag(obj);
 	return rs_call_result(call, obj, &create->result);
 }
 
@@ -417,7 +458,8 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_CREATE - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_create, refstore_create, id,
 			   REFSTORE_SEAL_DATA | REFSTORE_SEAL_SLOTS |
-			   REFSTORE_CREATE_SLOTTED, true),
+			   REFSTORE_CREATE_SLOTTED | REFSTORE_CREATE_INTERN |
+			   REFSTORE_CREATE_IMMORTAL, true),
 		.rights = REFSTORE_RIGHT_CREATE,
 		RS_RESERVED(refstore_create),
 		.out = RS_OUT(refstore_create, result) |
@@ -618,6 +660,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	},
 	[REFSTORE_CMD_LIMIT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_limit, refstore_limit, max, 0, false),
+		.exported = true,
 		.out = RS_OUT_ALL(refstore_limit),
 	},
 };

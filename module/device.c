@@ -167,12 +167,6 @@ static long rs_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 	return err == -EINTR ? -ERESTARTSYS : err;
 }
 
-/* Whoever opens pays; whose file it is decides, not who happens to call. */
-static int rs_open_payer(const struct file *file, struct rs_payer *payer)
-{
-	return rs_payer_init(payer, file->f_cred->fsuid, rs_payer_exempt());
-}
-
 static int rs_open_heap(struct rs_heap *heap, const struct rs_payer *payer,
 			u32 rights, struct inode *inode, struct file *file)
 {
@@ -189,7 +183,7 @@ static int rs_open(struct inode *inode, struct file *file)
 {
 	struct rs_payer payer;
 	struct rs_heap *heap;
-	int err = rs_open_payer(file, &payer);
+	int err = rs_payer_init_current(&payer);
 
 	if (err)
 		return err;
@@ -217,7 +211,7 @@ static int rs_open_named(struct inode *inode, struct file *file)
 
 	if (!(file->f_mode & FMODE_READ))
 		return -EACCES;
-	err = rs_open_payer(file, &payer);
+	err = rs_payer_init_current(&payer);
 	if (err)
 		return err;
 	err = rs_open_heap(inode->i_private, &payer, rights, inode, file);

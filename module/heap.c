@@ -220,30 +220,36 @@ static void rs_table_store(struct rs_heap *heap, struct rs_object *obj)
 	heap->created++;
 }
 
-static int rs_heap_try_insert(struct rs_heap *heap, struct rs_object *obj)
+static __always_inline int rs_table_insert(struct rs_heap *heap,
+					   struct rs_object *obj)
 {
 	size_t bytes = rs_object_bytes(obj);
+	int err = rs_heap_reserve(heap, 1, bytes);
+
+	if (unlikely(err))
+		return err;
+	if (unlikely(!rs_heap_room(heap, rs_object_tracked(obj), 1)))
+		return -EAGAIN;
+	rs_table_store(heap, obj);
+	rs_heap_account(heap, obj, 1, bytes);
+	return 0;
+}
+
+/* As rs_heap_insert(), under table_lock; -EAGAIN if the arrays have no room. */
+int rs_heap_insert_locked(struct rs_heap *heap, struct rs_object *obj)
+{
+	return rs_table_insert(heap, obj);
+}
+
+static int rs_heap_try_insert(struct rs_heap *heap, struct rs_object *obj)
+{
 	int err;
 
 	spin_lock(&heap->table_lock);
-	err = rs_heap_reserve(heap, 1, bytes);
-	if (unlikely(!err && !rs_heap_room(heap, rs_object_tracked(obj), 1)))
-		err = -EAGAIN;
-	if (likely(!err)) {
-		rs_table_store(heap, obj);
-		rs_heap_account(heap, obj, 1, bytes);
-	}
+	err = rs_table_insert(heap, obj);
 	spin_unlock(&heap->table_lock);
 	return err;
 }
-
-/*
- * What a call that was refused has waited for, so far.
- */
-struct rs_room {
-	bool backlog;
-	struct rs_patience patience;
-};
 
 /*
  * What waits in the backlog, or is being freed elsewhere, is still charged; so
@@ -260,13 +266,14 @@ static noinline int rs_heap_refuse(struct rs_heap *heap, int err,
 	err = rs_heap_wait_payer(heap, &room->patience, err);
 	if (err == -EAGAIN)
 		return 0;
-	rs_trigger_press(heap);
+	if (rs_refused_by(err))
+		rs_trigger_press(heap);
 	return err;
 }
 
-/* The next one did not fit: makes room for it. */
-static int rs_heap_make_room(struct rs_heap *heap, struct rs_object *obj,
-			     int err, struct rs_room *room)
+/* The next one did not fit, or was refused: makes room for it. 0: try again. */
+int rs_heap_make_room(struct rs_heap *heap, struct rs_object *obj, int err,
+		      struct rs_room *room)
 {
 	if (err == -EAGAIN)
 		return rs_heap_grow(heap, rs_object_tracked(obj));
@@ -302,12 +309,16 @@ static int rs_heap_try_insert_many(struct rs_heap *heap,
 {
 	bool tracked = rs_object_tracked(objs[0]);
 	u32 fit = nr - *done, room, i;
-	int err;
+	int err = 0, refusal;
 
 	spin_lock(&heap->table_lock);
-	do
-		err = rs_heap_reserve(heap, fit, fit * bytes);
-	while (err && --fit);
+	while (fit) {
+		refusal = rs_heap_reserve(heap, fit, fit * bytes);
+		if (!refusal)
+			break;
+		err = refusal;
+		fit--;
+	}
 	room = rs_heap_room(heap, tracked, fit);
 	for (i = 0; i < room && rs_heap_room(heap, false, 1); i++)
 		rs_table_store(heap, objs[*done + i]);
@@ -353,6 +364,8 @@ static __always_inline size_t rs_table_remove(struct rs_heap *heap,
 {
 	size_t bytes = rs_object_bytes(obj);
 
+	if (unlikely(obj->flags & RS_INTERNED))
+		rs_intern_forget(heap, obj);
 	rs_table_push(heap, obj->index);
 	rs_heap_account(heap, obj, -1, -(s64)bytes);
 	rs_heap_trim(heap);
@@ -501,13 +514,14 @@ static void rs_heap_free(struct rs_heap *heap)
 	u32 age;
 
 	rs_weak_forget(heap);
+	rs_intern_end(heap);
 	rs_vec_free(&heap->table, sizeof(unsigned long));
 	for (age = 0; age < RS_GENERATIONS; age++)
 		rs_vec_free(&heap->queue[age].vec, sizeof(unsigned long));
 	rs_vec_free(&heap->work, sizeof(unsigned long));
 	rs_types_free(&heap->types);
 	xa_destroy(&heap->sessions);
-	rs_heap_unpay(heap);
+	rs_heap_settle(heap);
 	mem_cgroup_put(heap->memcg);
 	kmem_cache_free(rs_heap_cache, heap);
 }
@@ -598,8 +612,8 @@ static int rs_heap_begin_life(struct rs_heap *heap,
  * rs_heap_create - an empty heap
  * @payer: whose it is
  *
- * Return: the heap, with one reference, the caller's; or a refusal, -ENOMEM or
- * -EINTR as a pointer.
+ * Return: the heap, with one reference, the caller's; or a refusal or -ENOMEM as a
+ * pointer.
  */
 struct rs_heap *rs_heap_create(const struct rs_payer *payer)
 {
@@ -643,9 +657,7 @@ void rs_heap_put(struct rs_heap *heap)
 	WRITE_ONCE(heap->dying, true);
 	spin_unlock(&heap->report_lock);
 	WRITE_ONCE(heap->scan_stop, true);
-	spin_lock(&heap->backlog_lock);
-	rs_heap_begin(heap);
-	spin_unlock(&heap->backlog_lock);
+	rs_heap_unpay(heap);
 	queue_work(rs_free_queue, &heap->free_work);
 }
 

@@ -49,6 +49,9 @@
  *       heap->deferred_lock  memory that waits for the end of a scan
  *       heap->root_lock      the root
  *
+ * Under all of them: an account's lock (account.h), and its mutex rs_accounts_lock
+ * under all that one can sleep under.
+ *
  * Elsewhere: events->read_lock, a mutex that readers of a session's events hold
  * around events->lock; the locks of heap->weak and of the ring of last scans,
  * under which nothing else is taken.
@@ -112,6 +115,7 @@
 #include <linux/xarray.h>
 
 #include "account.h"
+#include "intern.h"
 #include "object.h"
 #include "type.h"
 #include "vec.h"
@@ -206,9 +210,12 @@ struct rs_generation {
  * @payer: who pays for it; written under @backlog_lock, too
  * @charged: what that one is charged for, see limit.h
  * @ceiling: how far the heap can go without asking
+ * @ahead: what was taken ahead
  * @types_lock: serializes registrations
  * @frozen: objects with an id up to this one are frozen; 0: none. Written under
  *          @queue_lock, too
+ * @interns: @interned is there. Written under @types_lock, read without
+ * @interned: interned objects, see intern.c
  * @weak: blocks of weakly referenced objects, by the object's index; its own
  *        lock
  * @grow_lock: protects the growth of @table, @queue[0] and @work
@@ -250,13 +257,16 @@ struct rs_generation {
  * @most_bytes: and its memory
  * @waiters: for the end of a scan, or of the backlog
  *
- * @backlog_lock: protects the next six
+ * @backlog_lock: protects the next nine
  * @backlog: objects with count zero whose slots are not all dropped
  * @unsent: weak references' blocks with notices that are not sent
  * @closing: sessions that are closed and whose handles are not all dropped
  * @backlog_in: how many of all these have ever come
  * @backlog_out: how many of these, the first ones, are done with
- * @pending: how many of @reap_work and @free_work will end, see rs_heap_begin()
+ * @reaping: that @reap_work is queued, or runs; for who waits, see account.h
+ * @reaps_begun: how often it was queued
+ * @reaps_ended: how often it ended
+ * @ending: that the heap is being freed
  * @reap_work: works the backlog off
  *
  * @root_lock: protects @root
@@ -293,9 +303,12 @@ struct rs_heap {
 	u64 created;
 	u64 charged[RS_HEAP_ITEMS];
 	u64 ceiling[RS_HEAP_ITEMS];
+	u64 ahead[RS_HEAP_ITEMS];
 	struct rs_payer payer;
 	struct rs_types types;
 	u64 frozen;
+	bool interns;
+	struct rhashtable interned;
 	struct xarray weak;
 	struct mutex types_lock;	/* registrations */
 	struct mutex grow_lock;		/* growth of arrays */
@@ -334,13 +347,16 @@ struct rs_heap {
 	u64 most_bytes;
 	wait_queue_head_t waiters;
 
-	spinlock_t backlog_lock;	/* @backlog to @pending */
+	spinlock_t backlog_lock;	/* @backlog to @ending */
 	struct rs_object *backlog;
 	struct list_head unsent;
 	struct list_head closing;
 	u64 backlog_in;
 	u64 backlog_out;
-	u32 pending;
+	struct rs_freeing reaping[2];
+	u32 reaps_begun;
+	u32 reaps_ended;
+	struct rs_freeing ending;
 	struct work_struct reap_work;
 
 	spinlock_t root_lock;	/* @root */
@@ -367,11 +383,24 @@ extern struct mutex rs_heaps_lock;
 int rs_heap_init(void);
 void rs_heap_exit(void);
 
+/**
+ * struct rs_room - what a call has waited for, before it is refused
+ * @backlog: for the heap's backlog
+ * @patience: for what else is being freed
+ */
+struct rs_room {
+	bool backlog;
+	struct rs_patience patience;
+};
+
 struct rs_heap *rs_heap_create(const struct rs_payer *payer);
 void rs_heap_get(struct rs_heap *heap);
 void rs_heap_put(struct rs_heap *heap);
 void rs_heap_unpin(struct rs_heap *heap);
 
+int rs_heap_insert_locked(struct rs_heap *heap, struct rs_object *obj);
+int rs_heap_make_room(struct rs_heap *heap, struct rs_object *obj, int err,
+		      struct rs_room *room);
 int rs_heap_insert(struct rs_heap *heap, struct rs_object *obj);
 int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
 			u32 *done);

@@ -19,8 +19,6 @@ static const u32 rs_most_ahead[RS_HEAP_ITEMS] = {
 	[RS_BYTES] = SZ_64K,
 };
 
-u64 rs_ahead[RS_HEAP_ITEMS] __read_mostly;
-
 u64 rs_user_max(enum rs_item item)
 {
 	return READ_ONCE(rs_user_limit[item]);
@@ -48,38 +46,61 @@ static void rs_heap_give_back_item(struct rs_heap *heap, enum rs_item item,
 	heap->ceiling[item] = min(heap->ceiling[item], keep);
 }
 
-/* Uncharges what a heap took ahead and does not use, but for a usual amount. */
+/* Uncharges what a heap took ahead and does not use, but for some of it. */
 void rs_heap_give_back(struct rs_heap *heap)
 {
 	u32 item;
 
 	for (item = 0; item < RS_HEAP_ITEMS; item++)
-		rs_heap_give_back_item(heap, item, READ_ONCE(rs_ahead[item]));
+		rs_heap_give_back_item(heap, item, heap->ahead[item] / 2);
+}
+
+/*
+ * How much to take ahead. Nothing when more than half of what there may be is
+ * charged: so at least half is there for who really needs it.
+ */
+static u64 rs_heap_ahead(const struct rs_heap *heap, enum rs_item item,
+			 u64 most)
+{
+	u64 max = rs_user_max(item);
+	u64 ahead = min3((u64)rs_most_ahead[item], max / 64, most);
+
+	return rs_payer_used(&heap->payer, item) + ahead <= max / 2 ? ahead : 0;
+}
+
+static int rs_heap_raise_charge(struct rs_heap *heap, enum rs_item item,
+				u64 want, u64 max)
+{
+	u64 more = want - heap->charged[item];
+	u64 ahead = rs_heap_ahead(heap, item, max - want);
+	int err = rs_payer_charge(&heap->payer, item, more + ahead);
+
+	if (err && ahead) {
+		ahead = 0;
+		err = rs_payer_charge(&heap->payer, item, more);
+	}
+	if (err)
+		return err;
+	heap->ahead[item] = ahead;
+	heap->charged[item] = want + ahead;
+	return 0;
 }
 
 static int rs_heap_raise_item(struct rs_heap *heap, enum rs_item item, u64 more)
 {
 	u64 want = rs_heap_holds(heap, item) + more;
-	u64 max = rs_heap_max(heap, item), ahead;
+	u64 max = rs_heap_max(heap, item);
 	int err = 0;
 
 	if (!more || want <= heap->ceiling[item])
 		return 0;
 	if (want > max)
 		return rs_refusal(REFSTORE_LIMIT_HEAP_OBJECTS + item);
-	if (want > heap->charged[item]) {
-		more = want - heap->charged[item];
-		ahead = min(READ_ONCE(rs_ahead[item]), max - want);
-		if (!rs_payer_charge(&heap->payer, item, more + ahead))
-			more += ahead;
-		else
-			err = rs_payer_charge(&heap->payer, item, more);
-		if (err)
-			return err;
-		heap->charged[item] += more;
-	}
-	heap->ceiling[item] = min(heap->charged[item], max);
-	return 0;
+	if (want > heap->charged[item])
+		err = rs_heap_raise_charge(heap, item, want, max);
+	if (!err)
+		heap->ceiling[item] = min(heap->charged[item], max);
+	return err;
 }
 
 /* As rs_heap_reserve(), for what is above the ceiling. */
@@ -88,7 +109,12 @@ int rs_heap_raise(struct rs_heap *heap, u64 objects, u64 bytes)
 	int err = rs_heap_raise_item(heap, RS_OBJECTS, objects);
 
 	lockdep_assert_held(&heap->table_lock);
-	return err ? err : rs_heap_raise_item(heap, RS_BYTES, bytes);
+	if (!err)
+		err = rs_heap_raise_item(heap, RS_BYTES, bytes);
+	/* The first may have gone well */
+	if (err)
+		rs_heap_give_back(heap);
+	return err;
 }
 
 /* Whatever was taken ahead is asked for again, under the limits as they are. */
@@ -100,6 +126,7 @@ static void rs_heap_lower(struct rs_heap *heap)
 	for (item = 0; item < RS_HEAP_ITEMS; item++) {
 		rs_heap_give_back_item(heap, item, 0);
 		heap->ceiling[item] = 0;
+		heap->ahead[item] = 0;
 	}
 	spin_unlock(&heap->table_lock);
 }
@@ -109,55 +136,61 @@ static void rs_heap_lower(struct rs_heap *heap)
  * @heap: a new heap, empty
  * @payer: who shall
  *
- * Undo with rs_heap_unpay().
+ * Undo with rs_heap_unpay() and then rs_heap_settle().
  *
- * Return: 0, a refusal, or -EINTR.
+ * Return: 0 or a refusal.
  */
 int rs_heap_pay(struct rs_heap *heap, const struct rs_payer *payer)
 {
-	int err = rs_payer_charge_patiently(payer, RS_HEAPS, 1);
+	int err = rs_payer_charge(payer, RS_HEAPS, 1);
 
 	if (!err)
 		rs_payer_copy(&heap->payer, payer);
 	return err;
 }
 
-static void rs_payer_uncharge_heap(const struct rs_payer *payer,
-				   const struct rs_heap *heap)
-{
-	rs_payer_uncharge(payer, RS_OBJECTS, heap->charged[RS_OBJECTS]);
-	rs_payer_uncharge(payer, RS_BYTES, heap->charged[RS_BYTES]);
-	rs_payer_uncharge(payer, RS_HEAPS, 1);
-}
-
-/* Nobody uses the heap any more, and what it held is freed. */
+/* Nobody has the heap any more: who pays can have another one. */
 void rs_heap_unpay(struct rs_heap *heap)
 {
-	rs_payer_uncharge_heap(&heap->payer, heap);
-	rs_payer_end(&heap->payer, heap->pending);
+	spin_lock(&heap->backlog_lock);
+	rs_payer_begin(&heap->payer, &heap->ending);
+	spin_unlock(&heap->backlog_lock);
+	rs_payer_uncharge(&heap->payer, RS_HEAPS, 1);
+}
+
+/* What it held is freed. */
+void rs_heap_settle(struct rs_heap *heap)
+{
+	rs_payer_uncharge(&heap->payer, RS_OBJECTS, heap->charged[RS_OBJECTS]);
+	rs_payer_uncharge(&heap->payer, RS_BYTES, heap->charged[RS_BYTES]);
+	rs_payer_end(&heap->payer, &heap->ending);
+	rs_payer_wake(&heap->payer);
 	rs_payer_put(&heap->payer);
 }
 
 /**
- * rs_heap_begin - something of a heap is queued to be freed
+ * rs_heap_begin_reap - heap->reap_work is queued
  * @heap: the heap, whose backlog_lock the caller holds
  *
- * Who would be refused waits for it, see rs_payer_wait(). rs_heap_end() says that
- * it has come to its end.
+ * Who would be refused waits for it, see rs_payer_wait(). It can be queued again
+ * while it runs, but no more than that; each time rs_heap_end_reap() follows.
  */
-void rs_heap_begin(struct rs_heap *heap)
+void rs_heap_begin_reap(struct rs_heap *heap)
 {
 	lockdep_assert_held(&heap->backlog_lock);
-	heap->pending++;
-	rs_payer_begin(&heap->payer, 1);
+	rs_payer_begin(&heap->payer, &heap->reaping[heap->reaps_begun++ % 2]);
 }
 
-void rs_heap_end(struct rs_heap *heap)
+void rs_heap_end_reap(struct rs_heap *heap)
 {
+	struct rs_payer payer;
+
 	spin_lock(&heap->backlog_lock);
-	heap->pending--;
-	rs_payer_end(&heap->payer, 1);
+	rs_payer_end(&heap->payer, &heap->reaping[heap->reaps_ended++ % 2]);
+	rs_payer_copy(&payer, &heap->payer);
 	spin_unlock(&heap->backlog_lock);
+	rs_payer_wake(&payer);
+	rs_payer_put(&payer);
 }
 
 static int rs_payer_charge_heap(const struct rs_payer *payer,
@@ -182,13 +215,27 @@ heaps:
 	return err;
 }
 
+static void rs_payer_uncharge_heap(const struct rs_payer *payer,
+				   const struct rs_heap *heap)
+{
+	rs_payer_uncharge(payer, RS_BYTES, heap->charged[RS_BYTES]);
+	rs_payer_uncharge(payer, RS_OBJECTS, heap->charged[RS_OBJECTS]);
+	rs_payer_uncharge(payer, RS_HEAPS, 1);
+}
+
 /* What is being freed is the new one's to wait for. */
 static void rs_heap_swap_payer(struct rs_heap *heap, struct rs_payer *payer)
 {
+	struct rs_freeing *freeing;
+	u32 i;
+
 	spin_lock(&heap->backlog_lock);
-	rs_payer_begin(payer, heap->pending);
 	rs_payer_uncharge_heap(&heap->payer, heap);
-	rs_payer_end(&heap->payer, heap->pending);
+	for (i = heap->reaps_ended; i != heap->reaps_begun; i++) {
+		freeing = &heap->reaping[i % 2];
+		rs_payer_end(&heap->payer, freeing);
+		rs_payer_begin(payer, freeing);
+	}
 	swap(heap->payer, *payer);
 	spin_unlock(&heap->backlog_lock);
 	/* Readers of /proc, and a scan that ends, see the old one or the new */
@@ -199,6 +246,8 @@ static void rs_heap_swap_payer(struct rs_heap *heap, struct rs_payer *payer)
  * rs_heap_change_owner - let a heap be somebody else's, who pays for it
  * @heap: the heap
  * @uid: the user, to whom limits apply
+ *
+ * Nothing is waited for: the inode is locked.
  *
  * Return: 0, -ENOMEM, or a refusal: then nothing has changed.
  */
@@ -219,6 +268,7 @@ int rs_heap_change_owner(struct rs_heap *heap, kuid_t uid)
 	if (!err)
 		rs_heap_swap_payer(heap, &payer);
 	spin_unlock(&heap->table_lock);
+	rs_payer_wake(&payer);
 	rs_payer_put(&payer);
 	return err;
 }
@@ -271,7 +321,8 @@ static void rs_limit_of_session(const struct rs_session *session,
 	u32 user = args->limit - REFSTORE_LIMIT_USER_OBJECTS;
 
 	if (args->limit == REFSTORE_LIMIT_SESSION_HANDLES) {
-		args->used = READ_ONCE(session->handles.nr);
+		args->used = (u64)READ_ONCE(session->handles.nr) +
+			     READ_ONCE(session->events.unread);
 		args->max = rs_handles_max();
 	} else {
 		args->used = rs_payer_used(&session->payer, user);
@@ -309,16 +360,6 @@ int rs_limit(struct rs_call *call, void *body)
 
 /* --- Parameters ---------------------------------------------------------- */
 
-static void rs_limit_update(void)
-{
-	u32 item;
-
-	for (item = 0; item < RS_HEAP_ITEMS; item++)
-		WRITE_ONCE(rs_ahead[item],
-			   min_t(u64, rs_most_ahead[item],
-				 rs_user_limit[item] / 64));
-}
-
 static int rs_limit_set(const char *value, const struct kernel_param *param)
 {
 	int err = param_set_ulong(value, param);
@@ -326,7 +367,6 @@ static int rs_limit_set(const char *value, const struct kernel_param *param)
 
 	if (err)
 		return err;
-	rs_limit_update();
 	mutex_lock(&rs_heaps_lock);
 	list_for_each_entry(heap, &rs_heaps, node)
 		rs_heap_lower(heap);
@@ -381,5 +421,4 @@ void __init rs_limit_init(void)
 		if (item < RS_HEAP_ITEMS && !rs_heap_limit[item])
 			rs_heap_limit[item] = memory / share[item];
 	}
-	rs_limit_update();
 }

@@ -3,13 +3,12 @@
  * Limits: what a heap may hold, by its own and by those of who pays for it.
  *
  * heap->charged is what the payer is charged for: what the heap holds, and some
- * more, so that most calls need not ask. No more ahead than rs_ahead[] says,
- * which is a 64th of the user's limit at most; what is left over beyond twice as
- * much is given back. heap->ceiling is how far the heap can go without asking:
- * heap->charged, or less where a limit was lowered. So nearly every call compares
- * numbers of its own heap, and nothing goes beyond any limit; but of a user with
- * many heaps, the last objects may be for other heaps to make than the one that
- * asks.
+ * more, so that most calls need not ask. heap->ahead is how much more was taken at
+ * the last time; what is left over beyond that is given back. It is a 64th of the
+ * user's limit at most, and nothing when more than half of that is charged: what
+ * idle heaps keep is never more than half. heap->ceiling is how far the heap can
+ * go without asking: heap->charged, or less where a limit was lowered. So nearly
+ * every call compares numbers of its own heap, and nothing goes beyond any limit.
  *
  * All that is under table_lock.
  */
@@ -19,16 +18,15 @@
 #include "account.h"
 #include "heap.h"
 
-extern u64 rs_ahead[RS_HEAP_ITEMS];
-
 u64 rs_user_max(enum rs_item item);
 u64 rs_heap_max(const struct rs_heap *heap, enum rs_item item);
 int rs_heap_raise(struct rs_heap *heap, u64 objects, u64 bytes);
 void rs_heap_give_back(struct rs_heap *heap);
 int rs_heap_pay(struct rs_heap *heap, const struct rs_payer *payer);
 void rs_heap_unpay(struct rs_heap *heap);
-void rs_heap_begin(struct rs_heap *heap);
-void rs_heap_end(struct rs_heap *heap);
+void rs_heap_settle(struct rs_heap *heap);
+void rs_heap_begin_reap(struct rs_heap *heap);
+void rs_heap_end_reap(struct rs_heap *heap);
 int rs_heap_change_owner(struct rs_heap *heap, kuid_t uid);
 int rs_heap_wait_payer(struct rs_heap *heap, struct rs_patience *patience,
 		       int err);
@@ -57,8 +55,8 @@ static inline void rs_heap_trim(struct rs_heap *heap)
 	u64 objects = heap->charged[RS_OBJECTS] - heap->objects;
 	u64 bytes = heap->charged[RS_BYTES] - heap->bytes;
 
-	if (unlikely(objects > 2 * READ_ONCE(rs_ahead[RS_OBJECTS]) ||
-		     bytes > 2 * READ_ONCE(rs_ahead[RS_BYTES])))
+	if (unlikely(objects > heap->ahead[RS_OBJECTS] ||
+		     bytes > heap->ahead[RS_BYTES]))
 		rs_heap_give_back(heap);
 }
 

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "fs.h"
 #include "heap.h"
+#include "intern.h"
 #include "object.h"
 #include "proc.h"
 #include "trigger.h"
@@ -24,6 +25,7 @@ static int __init rs_init(void)
 	err = rs_object_init_caches();
 	if (err)
 		return err;
+	rs_intern_init();
 	err = rs_weak_init();
 	if (err)
 		goto caches;

@@ -9,6 +9,7 @@
 #include <linux/string.h>
 
 #include "heap.h"
+#include "intern.h"
 #include "object.h"
 #include "slot.h"
 #include "scan.h"
@@ -94,6 +95,7 @@ int __init rs_object_init_caches(void)
 	u32 class;
 
 	BUILD_BUG_ON(RS_CLASSES > U8_MAX);
+	BUILD_BUG_ON(RS_MAX_INTERNED > RS_MAX_LEAF_DATA);
 	rs_object_init_classes();
 	rs_object_init_bytes();
 	for (class = 0; class < RS_CLASSES; class++) {
@@ -149,7 +151,10 @@ u32 rs_object_state(const struct rs_heap *heap, const struct rs_object *obj)
 	if (word & RS_REF_WEAK)
 		state |= REFSTORE_STATE_WEAK;
 	if (rs_word_count(word) == RS_REF_SATURATED)
-		state |= REFSTORE_STATE_SATURATED;
+		state |= flags & RS_IMMORTAL ? REFSTORE_STATE_IMMORTAL :
+					       REFSTORE_STATE_SATURATED;
+	if (flags & RS_INTERNED)
+		state |= REFSTORE_STATE_INTERNED;
 	if (flags & RS_SAVED)
 		state |= REFSTORE_STATE_SAVED;
 	if (frozen && obj->id <= frozen)
@@ -173,6 +178,8 @@ size_t rs_object_bytes_apart(struct rs_object *obj)
 
 	if (READ_ONCE(obj->flags) & RS_BLOCK_DATA)
 		bytes += rs_object_data_len(obj);
+	if (READ_ONCE(obj->flags) & RS_INTERNED)
+		bytes += sizeof(struct rs_intern);
 	if (rs_ref_read(&obj->ref) & RS_REF_WEAK)
 		bytes += sizeof(struct rs_weak_block);
 	if (rs_object_tracked(obj) && READ_ONCE(obj->shape) & RS_SHAPE_ARRAY)
@@ -438,6 +445,8 @@ int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj)
 			return -ENOENT;
 		if (word & RS_REF_SUSPECT && !rs_suspect_alive(heap, obj, word))
 			return -ENOENT;
+		if (rs_word_count(word) == RS_REF_SATURATED)
+			return 0;
 		if (rs_word_count(word) >= RS_REF_MAX)
 			return -EOVERFLOW;
 	} while (!rs_ref_cmpxchg(&obj->ref, &word,
@@ -486,4 +495,20 @@ void rs_object_expose(struct rs_object *obj)
 	epoch = READ_ONCE(slotted->epoch);
 	if ((epoch & RS_EPOCH_STATE) == RS_EPOCH_BORN)
 		cmpxchg(&slotted->epoch, epoch, 0);
+}
+
+/**
+ * rs_object_immortalize - let an object live as long as its heap
+ * @heap: its heap
+ * @obj: the object; the caller holds a reference
+ *
+ * From then on its word does not change any more when references come and go. To
+ * a scan it is one that others hold.
+ */
+void rs_object_immortalize(struct rs_heap *heap, struct rs_object *obj)
+{
+	spin_lock(rs_slot_lock(heap, obj));
+	WRITE_ONCE(obj->flags, obj->flags | RS_IMMORTAL);
+	spin_unlock(rs_slot_lock(heap, obj));
+	atomic64_or(RS_REF_COUNT_MASK, &obj->ref.word);
 }

@@ -45,6 +45,7 @@ struct rs_heap;
 
 #define RS_MAX_DATA	(64U << 10)
 #define RS_MAX_SLOTS	BIT(20)
+#define RS_MAX_INTERNED	REFSTORE_MAX_INTERNED	/* fits the largest leaf cache */
 #define RS_MAX_TAIL	26	/* words of a slotted object's tail */
 #define RS_BIN_SIZE	8	/* objects freed at a time */
 
@@ -53,6 +54,8 @@ struct rs_heap;
 #define RS_SEALED_SLOTS	REFSTORE_SEAL_SLOTS
 #define RS_BLOCK_DATA	0x10	/* data is a block of its own */
 #define RS_SAVED	0x20	/* a scan took a reference, for the heap */
+#define RS_INTERNED	0x40	/* see intern.c; never changes */
+#define RS_IMMORTAL	0x80	/* the word is saturated, and shall be */
 
 /* shape: the number of slots, and where they are */
 #define RS_SHAPE_NR	0x00ffffffU
@@ -161,7 +164,7 @@ static inline struct rs_object *rs_slot_object(unsigned long slot)
  * @nr_slots: number of slots
  * @data_len: bytes of data
  * @slotted: whether it has, or may get, slots
- * @seals: REFSTORE_SEAL_*
+ * @seals: REFSTORE_SEAL_*, and RS_INTERNED
  */
 struct rs_spec {
 	struct rs_heap *heap;
@@ -213,13 +216,14 @@ size_t rs_object_bytes_apart(struct rs_object *obj);
 int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj);
 bool rs_object_dead(struct rs_heap *heap, struct rs_object *obj);
 void rs_object_expose(struct rs_object *obj);
+void rs_object_immortalize(struct rs_heap *heap, struct rs_object *obj);
 
 /* Memory of an object, in bytes; the caller holds the object or its lock. */
 static inline size_t rs_object_bytes(struct rs_object *obj)
 {
 	u64 word = rs_ref_read(&obj->ref);
 
-	if (unlikely(READ_ONCE(obj->flags) & RS_BLOCK_DATA ||
+	if (unlikely(READ_ONCE(obj->flags) & (RS_BLOCK_DATA | RS_INTERNED) ||
 		     word & RS_REF_WEAK ||
 		     (word & RS_REF_TRACKED &&
 		      READ_ONCE(obj->shape) & RS_SHAPE_ARRAY)))

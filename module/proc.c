@@ -380,6 +380,29 @@ static int rs_scans_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/* Whose account a reader may see; none is valid if that is all. */
+static kuid_t rs_users_seen(struct seq_file *m)
+{
+	if (file_ns_capable(m->file, &init_user_ns, CAP_SYS_PTRACE))
+		return INVALID_UID;
+	return m->file->f_cred->fsuid;
+}
+
+static void *rs_users_start(struct seq_file *m, loff_t *pos)
+{
+	return rs_accounts_start(*pos, rs_users_seen(m));
+}
+
+static void *rs_users_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	return rs_accounts_next(v, pos, rs_users_seen(m));
+}
+
+static void rs_users_stop(struct seq_file *m, void *v)
+{
+	rs_accounts_stop();
+}
+
 /* What users are charged for, and how much it may be. */
 static int rs_users_show(struct seq_file *m, void *v)
 {
@@ -391,8 +414,6 @@ static int rs_users_show(struct seq_file *m, void *v)
 		seq_puts(m, "# uid objects max_objects bytes max_bytes handles max_handles weak max_weak heaps max_heaps\n");
 		return 0;
 	}
-	if (!rs_may_see(m, account->uid))
-		return 0;
 	seq_printf(m, "%u", from_kuid_munged(seq_user_ns(m), account->uid));
 	for (item = 0; item < RS_ITEMS; item++)
 		seq_printf(m, " %lld %llu", atomic64_read(&account->used[item]),
@@ -423,9 +444,9 @@ static const struct seq_operations rs_scans_ops = {
 };
 
 static const struct seq_operations rs_users_ops = {
-	.start = rs_accounts_start,
-	.next = rs_accounts_next,
-	.stop = rs_accounts_stop,
+	.start = rs_users_start,
+	.next = rs_users_next,
+	.stop = rs_users_stop,
 	.show = rs_users_show,
 };
 

@@ -187,7 +187,7 @@ void rs_reap_deferred(struct rs_heap *heap)
 static void rs_reap_queue(struct rs_heap *heap)
 {
 	if (queue_work(rs_queue, &heap->reap_work))
-		rs_heap_begin(heap);
+		rs_heap_begin_reap(heap);
 }
 
 /* Its weak references die first; then who asked for it is told. */
@@ -342,6 +342,7 @@ void rs_reap_leave_session(struct rs_session *session)
 	spin_lock(&heap->backlog_lock);
 	list_add_tail(&session->node, &heap->closing);
 	heap->backlog_in++;
+	rs_payer_begin(&session->payer, &session->freeing);
 	rs_reap_queue(heap);
 	spin_unlock(&heap->backlog_lock);
 }
@@ -508,7 +509,7 @@ void rs_reap_work(struct work_struct *work)
 	/* The last one may take the heap along, when this work has ended */
 	list_for_each_entry_safe(session, next, &backlog.sessions, node)
 		rs_session_free(session);
-	rs_heap_end(heap);
+	rs_heap_end_reap(heap);
 }
 
 /* What waits for heap->reap_work, or is in its hands: objects and sessions. */

@@ -23,6 +23,10 @@ void rs_session_free(struct rs_session *session)
 	xa_erase(&heap->sessions, session->number);
 	rs_events_end(&session->events);
 	rs_handles_free(&session->handles);
+	if (!list_empty(&session->freeing.node)) {
+		rs_payer_end(&session->payer, &session->freeing);
+		rs_payer_wake(&session->payer);
+	}
 	rs_payer_put(&session->payer);
 	kfree(session);
 	rs_heap_put(heap);
@@ -108,6 +112,7 @@ struct rs_session *rs_session_create(struct rs_heap *heap,
 	session->denied = REFSTORE_RIGHTS & ~rights;
 	mutex_init(&session->lock);
 	rs_payer_copy(&session->payer, payer);
+	INIT_LIST_HEAD(&session->freeing.node);
 	rs_handles_init(&session->handles, &session->payer);
 	rs_events_init(&session->events);
 	/* From here on /proc and walks see it */
@@ -140,15 +145,17 @@ static int rs_session_copy(struct rs_session *to, struct rs_session *from)
 /**
  * rs_session_clone - a session with the same handles, each counted anew
  * @session: the session
+ * @payer: who pays for the clone
  *
  * Return: the clone; or a refusal, -ENOMEM, -EOVERFLOW or -EINTR as a pointer.
  */
-struct rs_session *rs_session_clone(struct rs_session *session)
+struct rs_session *rs_session_clone(struct rs_session *session,
+				    const struct rs_payer *payer)
 {
 	struct rs_session *clone;
 	int err;
 
-	clone = rs_session_create(session->heap, &session->payer, 0);
+	clone = rs_session_create(session->heap, payer, 0);
 	if (!clone)
 		return ERR_PTR(-ENOMEM);
 	if (mutex_lock_interruptible(&session->lock)) {
@@ -167,7 +174,8 @@ struct rs_session *rs_session_clone(struct rs_session *session)
 
 /**
  * rs_session_export - a session that holds an exported object, and does no more
- * @exporter: a session of the object's heap
+ * @heap: the object's heap
+ * @payer: who pays for it
  * @obj: the object; the caller's reference is the session's on success
  * @rights: of the sessions that get at it
  *
@@ -175,13 +183,13 @@ struct rs_session *rs_session_clone(struct rs_session *session)
  *
  * Return: the session; or a refusal, -ENOMEM or -EINTR as a pointer.
  */
-struct rs_session *rs_session_export(struct rs_session *exporter,
+struct rs_session *rs_session_export(struct rs_heap *heap,
+				     const struct rs_payer *payer,
 				     struct rs_object *obj, u32 rights)
 {
-	struct rs_session *session;
+	struct rs_session *session = rs_session_create(heap, payer, rights);
 	int err;
 
-	session = rs_session_create(exporter->heap, &exporter->payer, rights);
 	if (!session)
 		return ERR_PTR(-ENOMEM);
 	err = rs_handle_reserve(&session->handles, &session->exported);

@@ -28,6 +28,7 @@ struct rs_reap;
  *            but REFSTORE_OPEN_EXPORT is made on; or 0
  * @node: in heap->closing, when many handles are left to be dropped
  * @closed: how many entries were dropped so far
+ * @freeing: and that the rest is being dropped; for who waits, see account.h
  */
 struct rs_session {
 	struct rs_heap *heap;
@@ -41,12 +42,15 @@ struct rs_session {
 	u64 exported;
 	struct list_head node;
 	u32 closed;
+	struct rs_freeing freeing;
 };
 
 struct rs_session *rs_session_create(struct rs_heap *heap,
 				     const struct rs_payer *payer, u32 rights);
-struct rs_session *rs_session_clone(struct rs_session *session);
-struct rs_session *rs_session_export(struct rs_session *session,
+struct rs_session *rs_session_clone(struct rs_session *session,
+				    const struct rs_payer *payer);
+struct rs_session *rs_session_export(struct rs_heap *heap,
+				     const struct rs_payer *payer,
 				     struct rs_object *obj, u32 rights);
 void rs_session_close(struct rs_session *session);
 bool rs_session_drop(struct rs_session *session, struct rs_reap *reap,

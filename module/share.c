@@ -56,13 +56,18 @@ int rs_session_new(struct rs_call *call, void *body)
 {
 	struct refstore_session_new *new = body;
 	struct rs_session *session;
+	struct rs_payer payer;
+	int err = rs_payer_init_current(&payer);
 
+	if (err)
+		return err;
 	if (new->flags & REFSTORE_SESSION_CLONE)
-		session = rs_session_clone(call->session);
+		session = rs_session_clone(call->session, &payer);
 	else
-		session = rs_session_create(call->heap, &call->session->payer,
+		session = rs_session_create(call->heap, &payer,
 					    rs_session_rights(call->session)) ?:
 			  ERR_PTR(-ENOMEM);
+	rs_payer_put(&payer);
 	return rs_call_descriptor(call, session, &new->fd);
 }
 
@@ -107,18 +112,25 @@ int rs_export(struct rs_call *call, void *body)
 {
 	struct refstore_export *args = body;
 	struct rs_session *session;
+	struct rs_payer payer;
 	struct rs_object *obj;
 	int err;
 
 	if (args->rights & ~(u64)REFSTORE_RIGHTS)
 		return -EINVAL;
-	err = rs_export_get(call, args->object, args->rights, &obj);
+	err = rs_payer_init_current(&payer);
 	if (err)
 		return err;
-	session = rs_session_export(call->session, obj, args->rights);
+	err = rs_export_get(call, args->object, args->rights, &obj);
+	if (err)
+		goto put_payer;
+	session = rs_session_export(call->heap, &payer, obj, args->rights);
 	if (IS_ERR(session))
 		rs_put(call->heap, obj);
-	return rs_call_descriptor(call, session, &args->fd);
+	err = rs_call_descriptor(call, session, &args->fd);
+put_payer:
+	rs_payer_put(&payer);
+	return err;
 }
 
 /* The object's handle keeps it: nobody takes that out while the file stays. */
@@ -158,10 +170,17 @@ int rs_import(struct rs_call *call, void *body)
 int rs_open_export(struct rs_call *call, void *body)
 {
 	struct refstore_open_export *args = body;
+	struct rs_session *session;
+	struct rs_payer payer;
+	int err;
 
 	if (!call->session->exported)
 		return -ENOTTY;
+	err = rs_payer_init_current(&payer);
+	if (err)
+		return err;
 	args->object = call->session->exported;
-	return rs_call_descriptor(call, rs_session_clone(call->session),
-				  &args->fd);
+	session = rs_session_clone(call->session, &payer);
+	rs_payer_put(&payer);
+	return rs_call_descriptor(call, session, &args->fd);
 }

@@ -463,7 +463,7 @@ static void session_clone(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, session);
 	handle = rst_counted_handle(g, &session->handles, ring);
 	rst_release(g, ring);
-	clone = rs_session_clone(session);
+	clone = rs_session_clone(session, &g->heap->payer);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(clone));
 	KUNIT_EXPECT_NE(test, clone->number, session->number);
 	rs_session_close(session);

@@ -348,7 +348,8 @@ static inline bool rs_heap_sound(struct rs_heap *heap)
 	for (i = 0; i < heap->nr_objects; i++) {
 		object = &heap->objects[i];
 		counts[i] += !!(object->state & REFSTORE_STATE_SAVED);
-		if (counts[i] == object->refs)
+		if (counts[i] == object->refs ||
+		    object->state & REFSTORE_STATE_IMMORTAL)
 			continue;
 		ksft_print_msg("object %llu: %u references found, says %u\n",
 			       object->id, counts[i], object->refs);

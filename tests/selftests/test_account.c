@@ -448,7 +448,7 @@ TEST_F(account, namespace_is_no_way_out)
 static int use_a_session(void)
 {
 	int own = rs_open(), fd = inherited, minted, export;
-	__u64 leaf, handle, made[256];
+	__u64 leaf, handle, made[1000];
 
 	minted = rs_session_new(fd, 0);
 	NEED(own >= 0 && minted >= 0);
@@ -456,11 +456,21 @@ static int use_a_session(void)
 	NEED(!rs_leaf(minted, "x", 1, &handle));
 	export = rs_export(fd, leaf, REFSTORE_RIGHTS);
 	NEED(export >= 0);
-	NEED(rs_repeat(minted, op_create(0, NULL), 256, made) == -EDQUOT);
-	NEED(refused(minted, REFSTORE_LIMIT_USER_HANDLES, ALICE, 768, 1000));
-	NEED(used_now(own, REFSTORE_LIMIT_USER_HANDLES) == 0);
+	NEED(rs_repeat(fd, op_create(0, NULL), 1000, made) == -EDQUOT);
+	NEED(refused(fd, REFSTORE_LIMIT_USER_HANDLES, ALICE, 768, 1000));
+	/* What one makes of it oneself is one's own. */
+	NEED(used_now(own, REFSTORE_LIMIT_USER_HANDLES) == 512);
 	NEED(used_now(own, REFSTORE_LIMIT_USER_OBJECTS) == 0);
 	NEED(used_now(own, REFSTORE_LIMIT_USER_HEAPS) == 1);
+	return 0;
+}
+
+static int use_it_again(void)
+{
+	__u64 leaf;
+
+	NEED(rs_leaf(inherited, "x", 1, &leaf) == -EDQUOT);
+	NEED(refused(inherited, REFSTORE_LIMIT_USER_HANDLES, ALICE, 768, 1000));
 	return 0;
 }
 
@@ -491,11 +501,19 @@ TEST_F(account, who_opened_it)
 	ASSERT_EQ(1, write(sockets[0], "", 1));
 	EXPECT_EQ(0, rs_wait_child(child));
 	/* And so it is when whoever opened it is gone. */
-	EXPECT_EQ(0, run_as(BOB, use_a_session));
+	EXPECT_EQ(0, run_as(BOB, use_it_again));
 	EXPECT_EQ(0, close(fd));
 }
 
 /* --- A named heap's owner pays ---------------------------------------- */
+
+static void mount_heaps(struct __test_metadata *_metadata)
+{
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_TRUE(!mkdir(PLACE, 0755) || errno == EEXIST);
+	ASSERT_EQ(0, mount("none", PLACE, "refstore", 0, NULL));
+}
 
 /* A user's line in /proc/refstore/users: objects, bytes, heaps; or false. */
 static bool users_line(uid_t uid, __u64 *objects, __u64 *bytes, __u64 *heaps)
@@ -521,10 +539,7 @@ TEST_F(account, chown)
 	struct stat file;
 	int fd, i;
 
-	ASSERT_EQ(0, unshare(CLONE_NEWNS));
-	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-	ASSERT_TRUE(!mkdir(PLACE, 0755) || errno == EEXIST);
-	ASSERT_EQ(0, mount("none", PLACE, "refstore", 0, NULL));
+	mount_heaps(_metadata);
 	ASSERT_EQ(0, rs_write_parameter("max_user_objects", "100"));
 	fd = open(PLACE "/heap", O_RDWR | O_CREAT, 0666);
 	ASSERT_LE(0, fd);
@@ -556,6 +571,63 @@ TEST_F(account, chown)
 	ASSERT_EQ(0, umount(PLACE));
 	EXPECT_TRUE(rs_wait_until(!users_line(ALICE, &objects, &bytes, &heaps),
 				  RS_SOON));
+}
+
+/* Sessions that end, on a heap that is not their user's. */
+static int close_sessions_of_another(void)
+{
+	const size_t count = 20 * 256;
+	__u64 *made = calloc(count, sizeof(*made));
+	int fd, turn;
+
+	NEED(made);
+	for (turn = 0; turn < 20; turn++) {
+		fd = open(PLACE "/heap", O_RDWR);
+		NEED(fd >= 0);
+		NEED(!rs_repeat(fd, op_create(0, NULL), count, made));
+		NEED(!close(fd));
+	}
+	return 0;
+}
+
+TEST_F(account, heap_of_another)
+{
+	int fd;
+
+	mount_heaps(_metadata);
+	ASSERT_EQ(0, rs_write_parameter("max_user_handles", "5400"));
+	fd = open(PLACE "/heap", O_RDWR | O_CREAT, 0666);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fchmod(fd, 0666));
+	EXPECT_EQ(0, run_as(BOB, close_sessions_of_another));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(0, umount(PLACE));
+}
+
+/*
+ * What idle heaps have taken ahead keeps nobody from half of what there may be. As
+ * many objects as a heap takes ahead come and go in each.
+ */
+static int idle_heaps(void)
+{
+	__u64 made[200];
+	int fd, i, error;
+
+	for (i = 0; i < 100; i++) {
+		fd = rs_open();
+		NEED(fd >= 0);
+		NEED(!rs_repeat(fd, op_create(0, NULL), 200, made));
+		NEED(!rs_release_all(fd, made, 200));
+	}
+	NEED(fill(fd, &error) >= 3200);
+	NEED(error == -EDQUOT);
+	return 0;
+}
+
+TEST_F(account, idle_heaps)
+{
+	ASSERT_EQ(0, rs_write_parameter("max_user_objects", "6400"));
+	EXPECT_EQ(0, run_as(ALICE, idle_heaps));
 }
 
 /* Nobody sees what others have. */

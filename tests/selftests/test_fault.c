@@ -532,6 +532,30 @@ CALL(prepare_chown)
 	return ret ? ret : call_create_named(self);
 }
 
+CALL(intern)
+{
+	struct refstore_create create = {
+		.flags = REFSTORE_CREATE_INTERN,
+		.type = REFSTORE_TYPE_NONE,
+	};
+	int ret = rs_create(self->fd, &create);
+
+	self->slots[0] = create.result;
+	return ret;
+}
+
+CALL(immortal)
+{
+	struct refstore_create create = {
+		.flags = REFSTORE_CREATE_IMMORTAL,
+		.nr_slots = 40,
+	};
+	int ret = rs_create(self->fd, &create);
+
+	self->slots[0] = create.result;
+	return ret;
+}
+
 CALL(limit)
 {
 	struct refstore_limit limit;
@@ -604,6 +628,8 @@ VARIANT(create_named, .prepare = call_prepare_named);
 VARIANT(chown, .prepare = call_prepare_chown);
 VARIANT(open_as_another, .prepare = call_prepare_open_as_another);
 VARIANT(limit);
+VARIANT(intern);
+VARIANT(immortal);
 VARIANT(mount, .prepare = call_prepare_named);
 
 FIXTURE_SETUP(fault)

@@ -9,12 +9,13 @@
  *
  * A heap is a set of objects that may refer to each other.
  * open("/dev/refstore") makes a private heap and a *session* on it (or fails
- * with EDQUOT, EINTR or ENOMEM); REFSTORE_SESSION_NEW mints further sessions, to be passed to
+ * with EDQUOT or ENOMEM); REFSTORE_SESSION_NEW mints further sessions, to be passed to
  * other processes. A session ends with its last descriptor, and then gives back
  * whatever it held.
  *
  * In a file system of type "refstore" each file is a heap. Making the file makes
- * the heap (EDQUOT: there are as many names as there may be), opening it with
+ * the heap (EDQUOT: there are as many names, or heaps of a user, as there may be;
+ * it does not wait), opening it with
  * O_RDWR or O_RDONLY a session (EACCES: with O_WRONLY; EPERM: with O_TRUNC; ENOMEM),
  * as all commands are the same. A heap lives while it has a session, an exported
  * object, or a name.
@@ -48,10 +49,9 @@
  * errno. A call that failed changed nothing, but where it says otherwise.
  *
  * Threads may use a session at the same time; its calls run one after the other,
- * those of different sessions beside each other. REFSTORE_CREATE,
- * REFSTORE_CREATE_MANY, REFSTORE_RESIZE_SLOTS and REFSTORE_WEAK wait for what the
- * heap, or another one of the same user, is freeing before they fail with EDQUOT,
- * and calls of the same session wait with them.
+ * those of different sessions beside each other. A call that would fail with
+ * EDQUOT waits first for what the kernel is freeing already, in this heap and of
+ * what the same user pays for; calls of the same session wait with it.
  *
  *   EACCES      The session has not got the right for that: REFSTORE_RIGHT_*.
  *   EAGAIN      A compare-and-set found something else than expected.
@@ -250,12 +250,19 @@ struct refstore_query {
 #define REFSTORE_SEAL_SLOTS	0x2 /* nor do slots, nor their number */
 /* For REFSTORE_CREATE: no leaf, though it has no slots yet (an empty list). */
 #define REFSTORE_CREATE_SLOTTED	0x4
+/* The one object of this type and data that is interned in the heap. */
+#define REFSTORE_CREATE_INTERN	0x8
+/* It lives as long as its heap, whoever refers to it. */
+#define REFSTORE_CREATE_IMMORTAL 0x10
+
+/* The longest data of an interned object, in bytes. */
+#define REFSTORE_MAX_INTERNED	4064
 
 /**
  * struct refstore_create - ioctl(REFSTORE_CREATE)
  * @size: sizeof(struct refstore_create)
- * @flags: REFSTORE_CREATE_SLOTTED; REFSTORE_SEAL_DATA and REFSTORE_SEAL_SLOTS
- *         seal the object from its birth
+ * @flags: REFSTORE_CREATE_*; REFSTORE_SEAL_DATA and REFSTORE_SEAL_SLOTS seal the
+ *         object from its birth
  * @data: pointer to @data_len bytes; 0: the data is zeroes
  * @result: out: a handle of the new object
  * @type: a type of the heap
@@ -268,8 +275,21 @@ struct refstore_query {
  *
  * The length of the data is for good; the number of slots can be changed by
  * REFSTORE_RESIZE_SLOTS, unless the object is a leaf.
- * E2BIG, EDQUOT, EINVAL (type), EBADF (a handle in @slots), EFAULT, EOVERFLOW,
- * ENOMEM.
+ *
+ * With REFSTORE_CREATE_INTERN the object is a leaf, sealed, with no more data than
+ * REFSTORE_MAX_INTERNED (E2BIG). If the heap has an interned object of the same
+ * type and data, that is the result, and nothing is made. An interned object costs
+ * the heap 40 bytes more, and is freed with its last reference, as any other; but
+ * these are immortal from then on: REFSTORE_TYPE_NONE, REFSTORE_TYPE_BOOL and
+ * REFSTORE_TYPE_INT with at most one byte, the empty REFSTORE_TYPE_STR,
+ * REFSTORE_TYPE_BYTES and REFSTORE_TYPE_TUPLE.
+ *
+ * With REFSTORE_CREATE_IMMORTAL the object stays as long as its heap, and what its
+ * slots refer to as long as they do. It counts against the limits all the time;
+ * references to it do not count. If the call fails with EFAULT, the object is not
+ * immortal.
+ * E2BIG, EDQUOT, EINVAL (type; REFSTORE_CREATE_INTERN with slots), EBADF (a handle
+ * in @slots), EFAULT, EOVERFLOW, ENOMEM.
  */
 struct refstore_create {
 	__u32 size;
@@ -330,7 +350,8 @@ struct refstore_release {
 /**
  * struct refstore_create_many - ioctl(REFSTORE_CREATE_MANY)
  * @size: sizeof(struct refstore_create_many)
- * @flags: as in struct refstore_create
+ * @flags: as in struct refstore_create, but for REFSTORE_CREATE_INTERN and
+ *         REFSTORE_CREATE_IMMORTAL
  * @data: pointer to @count times @data_len bytes, one object's behind the
  *        other's; 0: all data is zeroes
  * @handles: pointer to @count handles (__u64), written: of the new objects
@@ -572,6 +593,8 @@ struct refstore_seal {
 #define REFSTORE_STATE_WEAK		0x20 /* has, or had, weak handles */
 #define REFSTORE_STATE_FROZEN		0x40 /* the scanner does not look at it */
 #define REFSTORE_STATE_SAVED		0x80 /* garbage, kept by the heap */
+#define REFSTORE_STATE_INTERNED		0x100
+#define REFSTORE_STATE_IMMORTAL		0x200
 
 /**
  * struct refstore_stat - ioctl(REFSTORE_STAT)
@@ -584,7 +607,7 @@ struct refstore_seal {
  * @nr_slots: out
  * @data_len: out: bytes of data
  * @refs: out: references to it, the handle's own included; of no meaning with
- *        REFSTORE_STATE_SATURATED
+ *        REFSTORE_STATE_SATURATED or REFSTORE_STATE_IMMORTAL
  * @reserved: must be 0
  * @bytes: out: memory that it takes, in bytes, as charged to the heap
  *
@@ -657,7 +680,7 @@ struct refstore_set_root {
  * @reserved: must be 0
  *
  * Cloning takes time in proportion to the number of handles.
- * EINTR, EMFILE, ENFILE, ENOMEM, EOVERFLOW (cloning).
+ * EDQUOT (cloning), EINTR, EMFILE, ENFILE, ENOMEM, EOVERFLOW (cloning).
  */
 struct refstore_session_new {
 	__u32 size;
@@ -702,11 +725,12 @@ struct refstore_restrict {
  * Makes a descriptor that stands for the object, to be sent over a UNIX socket or
  * inherited. Until it is closed, in flight, too, and whatever becomes of the
  * sender, it holds a reference, and keeps the heap. It is no session: it takes
- * REFSTORE_QUERY and REFSTORE_OPEN_EXPORT alone (ENOTTY), and is what
- * REFSTORE_IMPORT takes. In walks it is a session with one handle.
+ * REFSTORE_QUERY, REFSTORE_OPEN_EXPORT and REFSTORE_LIMIT alone (ENOTTY), and is
+ * what REFSTORE_IMPORT takes. In walks it is a session with one handle.
  *
  * EACCES (REFSTORE_RIGHT_EXPORT; @rights that the session has not got), EBADF,
- * EINTR, EINVAL (a bit that is no right), EMFILE, ENFILE, ENOMEM, EOVERFLOW.
+ * EDQUOT, EINTR, EINVAL (a bit that is no right), EMFILE, ENFILE, ENOMEM,
+ * EOVERFLOW.
  */
 struct refstore_export {
 	__u32 size;
@@ -753,7 +777,7 @@ struct refstore_import {
  *
  * Makes a session on the object's heap, with the export's rights.
  *
- * ENOTTY (the descriptor is no export's), EINTR, EMFILE, ENFILE, ENOMEM,
+ * ENOTTY (the descriptor is no export's), EDQUOT, EINTR, EMFILE, ENFILE, ENOMEM,
  * EOVERFLOW.
  */
 struct refstore_open_export {
@@ -1087,7 +1111,7 @@ enum {
  * @nr_slots: number of slots
  * @data_len: bytes of data
  * @refs: references to it, @handle's included; 0 if it is just going; of no
- *        meaning with REFSTORE_STATE_SATURATED
+ *        meaning with REFSTORE_STATE_SATURATED or REFSTORE_STATE_IMMORTAL
  * @generation: its age, if it has slots: 0 to REFSTORE_GENERATIONS - 1
  */
 struct refstore_walk_object {
@@ -1243,10 +1267,10 @@ struct refstore_batch {
  * system says that a heap is in; those of a user count whatever it pays for, over
  * all heaps. A heap, its objects and their bytes are its owner's to pay for: of a
  * private heap, who opened the device; of a named one, the file's owner. Handles
- * and weak handles are paid for by who opened the session, or that which it was
- * minted from, directly or not. Who opened it (of a named heap, made it) with
- * CAP_SYS_RESOURCE in the initial user namespace may go beyond a user's limits; a
- * heap that was given to somebody else with chown(2) may not.
+ * and weak handles are paid for by who opened the session, minted it, or exported
+ * the object. Who did so (of a named heap, made it) with CAP_SYS_RESOURCE in the
+ * initial user namespace may go beyond a user's limits; a heap that was given to
+ * somebody else with chown(2) may not.
  */
 enum {
 	REFSTORE_LIMIT_HEAP_OBJECTS = 1,
@@ -1254,7 +1278,7 @@ enum {
 	REFSTORE_LIMIT_SESSION_HANDLES,
 	REFSTORE_LIMIT_USER_OBJECTS,	/* of all heaps, see below */
 	REFSTORE_LIMIT_USER_BYTES,
-	REFSTORE_LIMIT_USER_HANDLES,	/* in tables, 256 at a time */
+	REFSTORE_LIMIT_USER_HANDLES,	/* in tables, a page (256) at a time */
 	REFSTORE_LIMIT_USER_WEAK,	/* weak handles, and notices not yet read */
 	REFSTORE_LIMIT_USER_HEAPS,
 };
@@ -1270,7 +1294,8 @@ enum {
  * @max: out: how much may be
  *
  * A heap takes up to 256 objects and 64 KiB ahead, but no more than a 64th of what
- * a user may have; @used of a user counts these.
+ * a user may have, and nothing when the user has half of it; @used of a user counts
+ * these. So whoever has a session on a heap sees how much its owner has in all.
  * EINVAL (@limit).
  */
 struct refstore_limit {

@@ -301,7 +301,8 @@ int refstore_open_export(int fd, struct refstore **store, uint64_t *object);
 /**
  * struct refstore_spec - what a new object shall be
  * @type: REFSTORE_TYPE_*, or what refstore_type_register() gave
- * @flags: REFSTORE_CREATE_SLOTTED, REFSTORE_SEAL_DATA, REFSTORE_SEAL_SLOTS
+ * @flags: REFSTORE_CREATE_SLOTTED, REFSTORE_SEAL_DATA, REFSTORE_SEAL_SLOTS; to be
+ *         made one by one, also REFSTORE_CREATE_INTERN, REFSTORE_CREATE_IMMORTAL
  * @data: @data_len bytes; NULL: zeroes
  * @data_len: bytes of data, for good
  * @slots: @nr_slots handles, each may be 0; NULL: empty slots

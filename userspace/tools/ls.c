@@ -47,6 +47,8 @@ static const struct {
 	{ REFSTORE_STATE_SAVED, "saved" },
 	{ REFSTORE_STATE_WEAK, "weak" },
 	{ REFSTORE_STATE_SATURATED, "saturated" },
+	{ REFSTORE_STATE_IMMORTAL, "immortal" },
+	{ REFSTORE_STATE_INTERNED, "interned" },
 	{ REFSTORE_STATE_SEALED_DATA, "sealed-data" },
 	{ REFSTORE_STATE_SEALED_SLOTS, "sealed-slots" },
 };
@@ -151,8 +153,11 @@ const struct command command_ls = {
 		"data, the bytes that it takes, its type, and words for its\n"
 		"state: 'tracked' (it is no leaf), 'candidate' (a scan of its\n"
 		"age begins at it), 'frozen', 'saved' (garbage that was kept),\n"
-		"'weak' (it has, or had, weak handles), 'saturated' (never\n"
-		"freed), 'sealed-data', 'sealed-slots'.\n",
+		"'weak' (it has, or had, weak handles), 'saturated' (its\n"
+		"count was wrong, and it is never freed), 'immortal' (never\n"
+		"freed, as was asked for), 'interned' (of its type and data\n"
+		"there is no other), 'sealed-data', 'sealed-slots'. The\n"
+		"references to one that is never freed are not counted.\n",
 	.session = true,
 	.options = options,
 	.options_help =

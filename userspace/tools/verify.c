@@ -28,6 +28,7 @@
  * @counted: references that were met
  * @nr_slots: number of its slots
  * @saturated: its count has been given up
+ * @immortal: it has none
  */
 struct found {
 	uint64_t id;
@@ -35,6 +36,7 @@ struct found {
 	uint32_t counted;
 	uint32_t nr_slots;
 	bool saturated;
+	bool immortal;
 };
 
 /**
@@ -200,6 +202,7 @@ static int add_object(struct verify *verify,
 		.counted = !!(object->state & REFSTORE_STATE_SAVED),
 		.nr_slots = object->nr_slots,
 		.saturated = object->state & REFSTORE_STATE_SATURATED,
+		.immortal = object->state & REFSTORE_STATE_IMMORTAL,
 	};
 	verify->saved += !!(object->state & REFSTORE_STATE_SAVED);
 	add_total(&verify->total, object->bytes);
@@ -314,7 +317,7 @@ static void check_references(struct verify *verify)
 
 		if (found->saturated)
 			verify->saturated++;
-		else if (found->stated != found->counted)
+		else if (!found->immortal && found->stated != found->counted)
 			object_disagrees(verify, found->id, "references",
 					 found->stated, found->counted);
 	}
