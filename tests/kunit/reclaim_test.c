@@ -76,7 +76,10 @@ static void rst_backlog_stop(struct rst_graph *g)
 static void rst_backlog_go(struct rst_graph *g)
 {
 	enable_work(&g->heap->reap_work);
-	queue_work(rs_queue, &g->heap->reap_work);
+	spin_lock(&g->heap->backlog_lock);
+	if (queue_work(rs_queue, &g->heap->reap_work))
+		rs_heap_begin_reap(g->heap);
+	spin_unlock(&g->heap->backlog_lock);
 }
 
 /* The last put of something large: a slice in the caller, the rest later. */
