@@ -91,7 +91,7 @@ struct rs_command {
 	bool exported;
 };
 
-#define RS_NR_COMMANDS	(REFSTORE_CMD_LIMIT - REFSTORE_CMD_QUERY + 1)
+#define RS_NR_COMMANDS	(REFSTORE_CMD_LABEL - REFSTORE_CMD_QUERY + 1)
 
 extern const struct rs_command rs_commands[RS_NR_COMMANDS];
 
@@ -202,5 +202,6 @@ int rs_export(struct rs_call *call, void *body);
 int rs_import(struct rs_call *call, void *body);
 int rs_open_export(struct rs_call *call, void *body);
 int rs_limit(struct rs_call *call, void *body);
+int rs_label(struct rs_call *call, void *body);
 
 #endif /* RS_CALL_H */

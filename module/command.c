@@ -663,4 +663,8 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 		.exported = true,
 		.out = RS_OUT_ALL(refstore_limit),
 	},
+	[REFSTORE_CMD_LABEL - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_label, refstore_label, label, 0, true),
+		RS_RESERVED(refstore_label),
+	},
 };

@@ -44,6 +44,7 @@ union rs_body {
 	struct refstore_import import;
 	struct refstore_open_export open_export;
 	struct refstore_limit limit;
+	struct refstore_label label;
 };
 
 /* A struct of another size than ours. */

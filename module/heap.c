@@ -359,13 +359,23 @@ int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
 	}
 }
 
+/* What is known of it elsewhere goes with its index. */
+static noinline void rs_table_forget(struct rs_heap *heap,
+				     struct rs_object *obj)
+{
+	if (obj->flags & RS_INTERNED)
+		rs_intern_forget(heap, obj);
+	if (obj->flags & RS_LABELLED)
+		rs_label_forget(heap, obj);
+}
+
 static __always_inline size_t rs_table_remove(struct rs_heap *heap,
 					      struct rs_object *obj)
 {
 	size_t bytes = rs_object_bytes(obj);
 
-	if (unlikely(obj->flags & RS_INTERNED))
-		rs_intern_forget(heap, obj);
+	if (unlikely(obj->flags & (RS_INTERNED | RS_LABELLED)))
+		rs_table_forget(heap, obj);
 	rs_table_push(heap, obj->index);
 	rs_heap_account(heap, obj, -1, -(s64)bytes);
 	rs_heap_trim(heap);
@@ -515,6 +525,7 @@ static void rs_heap_free(struct rs_heap *heap)
 
 	rs_weak_forget(heap);
 	rs_intern_end(heap);
+	rs_labels_end(heap);
 	rs_vec_free(&heap->table, sizeof(unsigned long));
 	for (age = 0; age < RS_GENERATIONS; age++)
 		rs_vec_free(&heap->queue[age].vec, sizeof(unsigned long));
@@ -634,6 +645,7 @@ struct rs_heap *rs_heap_create(const struct rs_payer *payer)
 	heap->next_id = 1;
 	xa_init_flags(&heap->sessions, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&heap->weak, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&heap->labels, XA_FLAGS_ACCOUNT);
 	rs_heap_init_locks(heap);
 	rs_heap_init_scan(heap);
 	mutex_lock(&rs_heaps_lock);

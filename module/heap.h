@@ -53,7 +53,8 @@
  * under all that one can sleep under.
  *
  * Elsewhere: events->read_lock, a mutex that readers of a session's events hold
- * around events->lock; the locks of heap->weak and of the ring of last scans,
+ * around events->lock; the locks of heap->weak, of
+ * heap->labels and of the ring of last scans,
  * under which nothing else is taken.
  *
  * The scanner holds none of them for longer than RS_SLICE objects, and no mutex
@@ -116,6 +117,7 @@
 
 #include "account.h"
 #include "intern.h"
+#include "label.h"
 #include "object.h"
 #include "type.h"
 #include "vec.h"
@@ -196,7 +198,7 @@ struct rs_generation {
  *       session
  * @dying: no reference is left; set once
  *
- * @table_lock: protects the fields to @frozen
+ * @table_lock: protects the fields to @frozen, and @label
  * @table: objects by index: an address, or an odd number, see rs_table_link();
  *         grows under @grow_lock
  * @table_free: head of a page that has free cells, or RS_NO_INDEX
@@ -216,6 +218,8 @@ struct rs_generation {
  *          @queue_lock, too
  * @interns: @interned is there. Written under @types_lock, read without
  * @interned: interned objects, see intern.c
+ * @label: its label
+ * @labels: labels of objects, by index; its own lock
  * @weak: blocks of weakly referenced objects, by the object's index; its own
  *        lock
  * @grow_lock: protects the growth of @table, @queue[0] and @work
@@ -309,6 +313,8 @@ struct rs_heap {
 	u64 frozen;
 	bool interns;
 	struct rhashtable interned;
+	char label[REFSTORE_LABEL_MAX];
+	struct xarray labels;
 	struct xarray weak;
 	struct mutex types_lock;	/* registrations */
 	struct mutex grow_lock;		/* growth of arrays */

@@ -10,6 +10,7 @@
 
 #include "heap.h"
 #include "intern.h"
+#include "label.h"
 #include "object.h"
 #include "slot.h"
 #include "scan.h"
@@ -180,6 +181,8 @@ size_t rs_object_bytes_apart(struct rs_object *obj)
 		bytes += rs_object_data_len(obj);
 	if (READ_ONCE(obj->flags) & RS_INTERNED)
 		bytes += sizeof(struct rs_intern);
+	if (READ_ONCE(obj->flags) & RS_LABELLED)
+		bytes += sizeof(struct rs_label);
 	if (rs_ref_read(&obj->ref) & RS_REF_WEAK)
 		bytes += sizeof(struct rs_weak_block);
 	if (rs_object_tracked(obj) && READ_ONCE(obj->shape) & RS_SHAPE_ARRAY)

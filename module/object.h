@@ -52,6 +52,7 @@ struct rs_heap;
 /* flags: the first two are the uAPI's; RS_BLOCK_DATA never changes. */
 #define RS_SEALED_DATA	REFSTORE_SEAL_DATA
 #define RS_SEALED_SLOTS	REFSTORE_SEAL_SLOTS
+#define RS_LABELLED	0x8	/* see label.c; never cleared */
 #define RS_BLOCK_DATA	0x10	/* data is a block of its own */
 #define RS_SAVED	0x20	/* a scan took a reference, for the heap */
 #define RS_INTERNED	0x40	/* see intern.c; never changes */
@@ -223,7 +224,8 @@ static inline size_t rs_object_bytes(struct rs_object *obj)
 {
 	u64 word = rs_ref_read(&obj->ref);
 
-	if (unlikely(READ_ONCE(obj->flags) & (RS_BLOCK_DATA | RS_INTERNED) ||
+	if (unlikely(READ_ONCE(obj->flags) &
+		     (RS_BLOCK_DATA | RS_INTERNED | RS_LABELLED) ||
 		     word & RS_REF_WEAK ||
 		     (word & RS_REF_TRACKED &&
 		      READ_ONCE(obj->shape) & RS_SHAPE_ARRAY)))

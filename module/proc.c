@@ -279,6 +279,18 @@ static void rs_heaps_stop(struct seq_file *m, void *v)
 	mutex_unlock(&rs_heaps_lock);
 }
 
+/* One word: what would make more of it is written as \\ooo; - is no label. */
+static void rs_heap_label_show(struct seq_file *m, struct rs_heap *heap)
+{
+	char label[REFSTORE_LABEL_MAX];
+
+	spin_lock(&heap->table_lock);
+	memcpy(label, heap->label, sizeof(label));
+	spin_unlock(&heap->table_lock);
+	seq_escape(m, *label ? label : "-", " \\");
+	seq_putc(m, '\n');
+}
+
 static int rs_heaps_show(struct seq_file *m, void *v)
 {
 	struct rs_heap *heap = v;
@@ -286,17 +298,18 @@ static int rs_heaps_show(struct seq_file *m, void *v)
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(m, "refstore-heaps 1\n");
-		seq_puts(m, "# heap uid sessions handles objects bytes candidates backlog scans reclaimed\n");
+		seq_puts(m, "# heap uid sessions handles objects bytes candidates backlog scans reclaimed label\n");
 		return 0;
 	}
 	rs_heap_read(heap, &state);
 	rs_sessions_read(heap, &state);
-	seq_printf(m, "%llu %u %llu %llu %llu %llu %llu %llu %llu %llu\n",
+	seq_printf(m, "%llu %u %llu %llu %llu %llu %llu %llu %llu %llu ",
 		   heap->number,
 		   from_kuid_munged(seq_user_ns(m), rs_heap_owner(heap)),
 		   state.sessions, state.handles, state.objects, state.bytes,
 		   state.candidates, state.backlog, state.figures.scans,
 		   state.figures.reclaimed);
+	rs_heap_label_show(m, heap);
 	return 0;
 }
 

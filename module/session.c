@@ -7,6 +7,7 @@
  * the heap's backlog. It stays in its heap's list until they are all gone, so that /proc
  * and REFSTORE_WALK see who holds what to the end.
  */
+#include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -28,6 +29,7 @@ void rs_session_free(struct rs_session *session)
 		rs_payer_wake(&session->payer);
 	}
 	rs_payer_put(&session->payer);
+	put_pid(session->opener);
 	kfree(session);
 	rs_heap_put(heap);
 }
@@ -113,12 +115,15 @@ struct rs_session *rs_session_create(struct rs_heap *heap,
 	mutex_init(&session->lock);
 	rs_payer_copy(&session->payer, payer);
 	INIT_LIST_HEAD(&session->freeing.node);
+	session->opener = get_pid(task_tgid(current));
+	get_task_comm(session->comm, current->group_leader);
 	rs_handles_init(&session->handles, &session->payer);
 	rs_events_init(&session->events);
 	/* From here on /proc and walks see it */
 	if (xa_alloc_cyclic(&heap->sessions, &session->number, session,
 			    XA_LIMIT(1, U32_MAX), &heap->next_session,
 			    RS_GFP) < 0) {
+		put_pid(session->opener);
 		rs_payer_put(&session->payer);
 		kfree(session);
 		return NULL;

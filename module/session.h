@@ -6,6 +6,7 @@
 #define RS_SESSION_H
 
 #include <linux/mutex.h>
+#include <linux/sched.h>
 
 #include "account.h"
 #include "event.h"
@@ -24,6 +25,9 @@ struct rs_reap;
  * @refused_by: REFSTORE_LIMIT_*: the last one that refused something; or 0
  * @number: in heap->sessions; reused after 2^32 sessions
  * @denied: REFSTORE_RIGHT_* that it has not got; only ever more, under @lock
+ * @label: its label; under the lock of heap->sessions
+ * @opener: the process that made it; a reference
+ * @comm: which command that was
  * @exported: its only handle, if it is that of an exported object, which no call
  *            but REFSTORE_OPEN_EXPORT is made on; or 0
  * @node: in heap->closing, when many handles are left to be dropped
@@ -39,6 +43,9 @@ struct rs_session {
 	u32 refused_by;
 	u32 number;
 	u32 denied;
+	char label[REFSTORE_LABEL_MAX];
+	struct pid *opener;
+	char comm[TASK_COMM_LEN];
 	u64 exported;
 	struct list_head node;
 	u32 closed;

@@ -7,7 +7,10 @@
  * anything. What a walk was asked to mint handles of goes through
  * rs_object_tryget().
  */
+#include <linux/cred.h>
 #include <linux/nospec.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -25,6 +28,8 @@ union rs_walk_entry {
 	struct refstore_walk_object object;
 	struct refstore_walk_edge edge;
 	struct refstore_walk_handle handle;
+	struct refstore_walk_session session;
+	struct refstore_walk_label label;
 };
 
 /**
@@ -219,6 +224,86 @@ static int rs_walk_roots(struct rs_walk *walk)
 	return 0;
 }
 
+/* The number of a process, if it is there still and the caller can see it. */
+static u32 rs_walk_pid(struct pid *pid)
+{
+	u32 number = 0;
+
+	rcu_read_lock();
+	if (pid_task(pid, PIDTYPE_TGID))
+		number = pid_nr_ns(pid, task_active_pid_ns(current));
+	rcu_read_unlock();
+	return number;
+}
+
+/* The lock of heap->sessions keeps it. */
+static void rs_walk_session(const struct rs_session *session,
+			    struct refstore_walk_session *entry)
+{
+	kuid_t uid = session->payer.account->uid;
+
+	*entry = (struct refstore_walk_session) {
+		.session = session->number,
+		.handles = READ_ONCE(session->handles.nr),
+		.pid = rs_walk_pid(session->opener),
+		.uid = from_kuid_munged(current_user_ns(), uid),
+		.rights = rs_session_rights(session),
+		.exported = !!session->exported,
+	};
+	strscpy(entry->comm, session->comm, sizeof(entry->comm));
+	memcpy(entry->label, session->label, sizeof(entry->label));
+}
+
+/* cursor[0]: number of the session */
+static int rs_walk_sessions(struct rs_walk *walk)
+{
+	struct refstore_walk_session *entry = (void *)walk->entries;
+	struct rs_heap *heap = walk->call->heap;
+	u64 *cursor = walk->args->cursor;
+	struct rs_session *session;
+	unsigned long number;
+
+	xa_lock(&heap->sessions);
+	while (walk->count < walk->max) {
+		number = cursor[0];
+		session = xa_find(&heap->sessions, &number, ULONG_MAX,
+				  XA_PRESENT);
+		if (!session) {
+			walk->args->end = 1;
+			break;
+		}
+		rs_walk_session(session, &entry[walk->count++]);
+		cursor[0] = number + 1;
+	}
+	xa_unlock(&heap->sessions);
+	return 0;
+}
+
+/* cursor[0]: index in the table */
+static int rs_walk_labels(struct rs_walk *walk)
+{
+	struct refstore_walk_label *entry = (void *)walk->entries;
+	struct rs_heap *heap = walk->call->heap;
+	u64 *cursor = walk->args->cursor;
+	struct rs_object *obj;
+	u32 n;
+
+	spin_lock(&heap->table_lock);
+	for (n = 0; n < RS_SLICE && walk->count < walk->max; n++) {
+		if (cursor[0] >= heap->table_used) {
+			walk->args->end = 1;
+			break;
+		}
+		obj = rs_heap_at(heap, cursor[0]++);
+		if (!obj || !(READ_ONCE(obj->flags) & RS_LABELLED))
+			continue;
+		entry[walk->count].id = obj->id;
+		rs_label_read(heap, obj, entry[walk->count++].label);
+	}
+	spin_unlock(&heap->table_lock);
+	return 0;
+}
+
 static const struct {
 	int (*fill)(struct rs_walk *walk);
 	size_t size;
@@ -234,6 +319,12 @@ static const struct {
 	},
 	[REFSTORE_WALK_ROOTS] = {
 		rs_walk_roots, sizeof(struct refstore_walk_handle)
+	},
+	[REFSTORE_WALK_SESSIONS] = {
+		rs_walk_sessions, sizeof(struct refstore_walk_session)
+	},
+	[REFSTORE_WALK_LABELS] = {
+		rs_walk_labels, sizeof(struct refstore_walk_label)
 	},
 };
 

@@ -18,22 +18,23 @@
 struct rs_figures {
 	__u64 heap, uid, sessions, handles, objects, bytes;
 	__u64 candidates, backlog, scans, reclaimed;
+	char label[4 * REFSTORE_LABEL_MAX];
 };
 
 #define RS_HEAPS_COLUMNS \
 	"# heap uid sessions handles objects bytes candidates backlog scans " \
-	"reclaimed"
+	"reclaimed label"
 
 static inline bool rs_parse_figures(const char *line, struct rs_figures *f)
 {
 	int end = -1;
 
 	static const char format[] = "%llu %llu %llu %llu %llu "
-				     "%llu %llu %llu %llu %llu%n";
+				     "%llu %llu %llu %llu %llu %127s%n";
 
 	return sscanf(line, format, &f->heap, &f->uid, &f->sessions,
 		      &f->handles, &f->objects, &f->bytes, &f->candidates,
-		      &f->backlog, &f->scans, &f->reclaimed, &end) == 10 &&
+		      &f->backlog, &f->scans, &f->reclaimed, f->label, &end) == 11 &&
 	       end >= 0 && line[end] == '\n' && !line[end + 1];
 }
 

@@ -269,11 +269,12 @@ TEST_F(account, bytes)
 static int make_room(void)
 {
 	const __u64 length = rs_size(20000);
-	int a = rs_open(), b = rs_open(), turn;
+	unsigned long turns = rs_size(50);
+	int a = rs_open(), b = rs_open();
 	__u64 first, last, node;
 
 	NEED(a >= 0 && b >= 0);
-	for (turn = 0; turn < 10; turn++) {
+	while (turns--) {
 		NEED(!rs_chain(a, length, 1, &first, &last));
 		NEED(used_now(a, REFSTORE_LIMIT_USER_BYTES) >=
 		     length * NODE_BYTES);
@@ -334,11 +335,12 @@ static int close_sessions(void)
 {
 	const size_t count = 20 * 256;
 	__u64 *made = calloc(count, sizeof(*made)), leaf;
-	int fd = rs_open(), other, turn;
+	unsigned long turns = rs_size(50);
+	int fd = rs_open(), other;
 
 	NEED(made && fd >= 0);
 	NEED(!rs_leaf(fd, "x", 1, &leaf));
-	for (turn = 0; turn < 20; turn++) {
+	while (turns--) {
 		other = rs_session_new(fd, 0);
 		NEED(other >= 0);
 		NEED(!rs_repeat(other, op_create(0, NULL), count, made));
@@ -578,10 +580,11 @@ static int close_sessions_of_another(void)
 {
 	const size_t count = 20 * 256;
 	__u64 *made = calloc(count, sizeof(*made));
-	int fd, turn;
+	unsigned long turns = rs_size(50);
+	int fd;
 
 	NEED(made);
-	for (turn = 0; turn < 20; turn++) {
+	while (turns--) {
 		fd = open(PLACE "/heap", O_RDWR);
 		NEED(fd >= 0);
 		NEED(!rs_repeat(fd, op_create(0, NULL), count, made));

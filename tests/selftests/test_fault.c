@@ -556,6 +556,18 @@ CALL(immortal)
 	return ret;
 }
 
+CALL(label)
+{
+	struct refstore_label args = {
+		.size = sizeof(args),
+		.what = REFSTORE_LABEL_OBJECT,
+		.object = self->leaf,
+		.label = "a leaf",
+	};
+
+	return rs_call(self->fd, REFSTORE_LABEL, &args);
+}
+
 CALL(limit)
 {
 	struct refstore_limit limit;
@@ -628,6 +640,7 @@ VARIANT(create_named, .prepare = call_prepare_named);
 VARIANT(chown, .prepare = call_prepare_chown);
 VARIANT(open_as_another, .prepare = call_prepare_open_as_another);
 VARIANT(limit);
+VARIANT(label);
 VARIANT(intern);
 VARIANT(immortal);
 VARIANT(mount, .prepare = call_prepare_named);

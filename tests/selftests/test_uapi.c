@@ -15,6 +15,8 @@
 SIZE_IS(refstore_walk_object, 48);
 SIZE_IS(refstore_walk_edge, 24);
 SIZE_IS(refstore_walk_handle, 16);
+SIZE_IS(refstore_walk_session, 80);
+SIZE_IS(refstore_walk_label, 40);
 SIZE_IS(refstore_op, 72);
 SIZE_IS(refstore_event, 64);
 _Static_assert(offsetof(struct refstore_op, create) == 8, "union moved");
@@ -23,11 +25,11 @@ _Static_assert(REFSTORE_TYPE_NAME == 0xbc56, "command has a new number");
 _Static_assert(REFSTORE_DROP_SAVED == 0xbc5c, "command has a new number");
 _Static_assert(REFSTORE_RELEASE_MANY == 0xbc5e, "command has a new number");
 _Static_assert(REFSTORE_OPEN_EXPORT == 0xbc62, "command has a new number");
-_Static_assert(REFSTORE_LIMIT == 0xbc63, "command has a new number");
+_Static_assert(REFSTORE_LABEL == 0xbc64, "command has a new number");
 
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
-#define LAST REFSTORE_CMD_LIMIT
+#define LAST REFSTORE_CMD_LABEL
 #define LARGEST 4096	/* bytes of any struct: a page */
 
 union argument {
@@ -64,6 +66,7 @@ union argument {
 	struct refstore_import import;
 	struct refstore_open_export open_export;
 	struct refstore_limit limit;
+	struct refstore_label label;
 	char bytes[LARGEST + 8];
 };
 
@@ -423,6 +426,15 @@ FILL(limit)
 	self->arg.limit.limit = REFSTORE_LIMIT_HEAP_OBJECTS;
 }
 
+FILL(label)
+{
+	self->arg.label.flags = 0;
+	self->arg.label.what = REFSTORE_LABEL_SESSION;
+	self->arg.label.reserved = 0;
+	self->arg.label.object = 0;
+	memset(self->arg.label.label, 0, sizeof(self->arg.label.label));
+}
+
 #define RESERVED(struct_type, field)					\
 	.reserved = offsetof(struct struct_type, field),		\
 	.reserved_bytes = sizeof(((struct struct_type *)0)->field)
@@ -437,7 +449,8 @@ FIXTURE_VARIANT_ADD(uapi, create)
 {
 	.command = REFSTORE_CMD_CREATE, .first = 56, .fill = fill_create,
 	.flags = REFSTORE_CREATE_SLOTTED | REFSTORE_SEAL_DATA |
-		 REFSTORE_SEAL_SLOTS,
+		 REFSTORE_SEAL_SLOTS | REFSTORE_CREATE_INTERN |
+		 REFSTORE_CREATE_IMMORTAL,
 	RESERVED(refstore_create, reserved),
 	.answers = UNDONE, .in_batch = true,
 };
@@ -633,6 +646,11 @@ FIXTURE_VARIANT_ADD(uapi, limit)
 {
 	.command = REFSTORE_CMD_LIMIT, .first = 32, .fill = fill_limit,
 	.answers = UNDONE,
+};
+FIXTURE_VARIANT_ADD(uapi, label)
+{
+	.command = REFSTORE_CMD_LABEL, .first = 56, .fill = fill_label,
+	RESERVED(refstore_label, reserved), .in_batch = true,
 };
 
 FIXTURE_SETUP(uapi)

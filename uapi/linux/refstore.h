@@ -146,6 +146,7 @@ enum {
 	REFSTORE_CMD_IMPORT,
 	REFSTORE_CMD_OPEN_EXPORT,
 	REFSTORE_CMD_LIMIT,
+	REFSTORE_CMD_LABEL,
 };
 
 /*
@@ -1089,12 +1090,51 @@ struct refstore_event {
 	__aligned_u64 lost;
 };
 
+/* What a label is of, and what it takes to set it. */
+enum {
+	REFSTORE_LABEL_SESSION,	/* the caller's own; nothing */
+	REFSTORE_LABEL_HEAP,	/* REFSTORE_RIGHT_WRITE_SLOTS */
+	REFSTORE_LABEL_OBJECT,	/* REFSTORE_RIGHT_WRITE_DATA */
+};
+
+/* A label, with the final zero. */
+#define REFSTORE_LABEL_MAX 32
+
+/**
+ * struct refstore_label - ioctl(REFSTORE_LABEL)
+ * @size: sizeof(struct refstore_label)
+ * @flags: must be 0
+ * @what: REFSTORE_LABEL_*
+ * @reserved: must be 0
+ * @object: a handle, with REFSTORE_LABEL_OBJECT; else 0
+ * @label: text of up to REFSTORE_LABEL_MAX - 1 bytes, none of them a control
+ *         character, and zeroes up to the end; empty: none
+ *
+ * Labels are for people: REFSTORE_WALK_SESSIONS and REFSTORE_WALK_LABELS list
+ * them, and a heap's stands in /proc/refstore/heaps. A sealed object can be
+ * labelled, too. The first label of an object costs the heap 32 bytes, for as long
+ * as the object lives.
+ * EBADF, EDQUOT, EINVAL (@what, @object, @label), ENOMEM.
+ */
+struct refstore_label {
+	__u32 size;
+	__u32 flags;
+	__u32 what;
+	__u32 reserved;
+	__aligned_u64 object;
+	char label[REFSTORE_LABEL_MAX];
+};
+
+#define REFSTORE_LABEL _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_LABEL)
+
 /* What REFSTORE_WALK lists. */
 enum {
 	REFSTORE_WALK_OBJECTS,	/* struct refstore_walk_object */
 	REFSTORE_WALK_EDGES,	/* struct refstore_walk_edge */
 	REFSTORE_WALK_HANDLES,	/* struct refstore_walk_handle */
 	REFSTORE_WALK_ROOTS,	/* struct refstore_walk_handle, session 0 */
+	REFSTORE_WALK_SESSIONS,	/* struct refstore_walk_session */
+	REFSTORE_WALK_LABELS,	/* struct refstore_walk_label */
 };
 
 /* For REFSTORE_WALK_OBJECTS: mint a handle for each object. */
@@ -1152,6 +1192,41 @@ struct refstore_walk_handle {
 };
 
 /**
+ * struct refstore_walk_session - a session of the heap, or an exported object
+ * @session: its number
+ * @handles: its handles, weak ones, too
+ * @pid: the process that opened it, minted it, or exported the object, in the
+ *       caller's namespace of processes; 0 if it is gone, or not there
+ * @uid: the user who pays for it, in the caller's user namespace
+ * @rights: REFSTORE_RIGHT_*; those that the export gives
+ * @exported: 1: an exported object, whose only handle it has; 0: a session
+ * @comm: the command that @pid was, with a zero at the end
+ * @label: its label, likewise
+ *
+ * Others may have the descriptor by now: /proc/PID/fdinfo/FD tells.
+ */
+struct refstore_walk_session {
+	__aligned_u64 session;
+	__aligned_u64 handles;
+	__u32 pid;
+	__u32 uid;
+	__u32 rights;
+	__u32 exported;
+	char comm[16];
+	char label[REFSTORE_LABEL_MAX];
+};
+
+/**
+ * struct refstore_walk_label - an object's label
+ * @id: the object's id
+ * @label: with a zero at the end
+ */
+struct refstore_walk_label {
+	__aligned_u64 id;
+	char label[REFSTORE_LABEL_MAX];
+};
+
+/**
  * struct refstore_walk - ioctl(REFSTORE_WALK)
  * @size: sizeof(struct refstore_walk)
  * @flags: REFSTORE_WALK_MINT, or 0
@@ -1189,7 +1264,7 @@ struct refstore_walk {
  * struct refstore_op - one operation of a batch
  * @command: REFSTORE_CMD_CREATE to REFSTORE_CMD_CAS_ROOT, REFSTORE_CMD_WEAK,
  *           REFSTORE_CMD_UPGRADE, REFSTORE_CMD_CREATE_MANY,
- *           REFSTORE_CMD_RELEASE_MANY, REFSTORE_CMD_IMPORT
+ *           REFSTORE_CMD_RELEASE_MANY, REFSTORE_CMD_IMPORT, REFSTORE_CMD_LABEL
  * @error: out: 0, or a negative errno; of use only below &refstore_batch.done
  * @create: and the other members: what the command's own ioctl takes, its @size
  *          included; out fields are written likewise
@@ -1217,6 +1292,7 @@ struct refstore_op {
 		struct refstore_create_many create_many;
 		struct refstore_release_many release_many;
 		struct refstore_import import;
+		struct refstore_label label;
 		__u8 room[64];
 	};
 };

@@ -304,6 +304,7 @@ static void check_limit(void)
 	static uint64_t handles[MANY];
 	const struct refstore_spec spec = { .type = REFSTORE_TYPE_INT };
 	uint64_t list = create(5000), leaf = create(0), before;
+	struct refstore_limit limit = {};
 	size_t i;
 
 	for (i = 0; i < 5000; i++)
@@ -312,6 +313,9 @@ static void check_limit(void)
 	before = set_max_handles(3000);
 	CHECK(refstore_create_many(store, &spec, MANY, handles) == -EDQUOT);
 	CHECK(refstore_read_slots(store, list, 0, handles, 5000) == -EDQUOT);
+	CHECK(!refstore_limit(store, &limit));
+	CHECK(limit.limit == REFSTORE_LIMIT_SESSION_HANDLES);
+	CHECK(limit.used == 3000 && limit.max == 3000 && !limit.uid);
 	set_max_handles(before);
 	CHECK(count_handles() == 2 && count_objects() == 2);
 	CHECK(!refstore_release(store, list) && !refstore_release(store, leaf));
@@ -490,6 +494,50 @@ static void check_export(void)
 	CHECK(!refstore_release(store, cell) && !refstore_release(store, other));
 }
 
+/* Names for people, and who has what. */
+static void check_labels(void)
+{
+	struct refstore_walk_session session;
+	struct refstore_walk_label label;
+	struct refstore_iter *iter;
+	uint64_t cell = create(1);
+
+	CHECK(!refstore_label(store, REFSTORE_LABEL_SESSION, 0, "a session"));
+	CHECK(!refstore_label(store, REFSTORE_LABEL_OBJECT, cell, "a cell"));
+	CHECK(refstore_label(store, REFSTORE_LABEL_OBJECT, cell,
+			     "more than there is room for in one") == -EINVAL);
+	CHECK(!refstore_iter_sessions(store, &iter));
+	CHECK(refstore_iter_next_session(iter, &session) == 1);
+	CHECK(session.pid == (uint32_t)getpid() && session.handles == 1);
+	CHECK(!strcmp(session.label, "a session"));
+	CHECK(refstore_iter_next_session(iter, &session) == 0);
+	CHECK(refstore_iter_next_label(iter, &label) == -EINVAL);
+	refstore_iter_free(iter);
+	CHECK(!refstore_iter_labels(store, &iter));
+	CHECK(refstore_iter_next_label(iter, &label) == 1);
+	CHECK(!strcmp(label.label, "a cell"));
+	CHECK(refstore_iter_next_label(iter, &label) == 0);
+	refstore_iter_free(iter);
+	CHECK(!refstore_release(store, cell));
+}
+
+/* The same twice is one; what is immortal needs nobody. */
+static void check_intern(void)
+{
+	struct refstore_spec spec = {
+		.type = REFSTORE_TYPE_STR,
+		.flags = REFSTORE_CREATE_INTERN,
+		.data = "word",
+		.data_len = 4,
+	};
+	uint64_t one, two, id, again;
+
+	CHECK(!refstore_create(store, &spec, &one, &id));
+	CHECK(!refstore_create(store, &spec, &two, &again));
+	CHECK(id == again && one != two && refs(store, one) == 2);
+	CHECK(!refstore_release(store, one) && !refstore_release(store, two));
+}
+
 /* A heap with a name; needs root, to mount. */
 static void check_named(void)
 {
@@ -542,6 +590,8 @@ int main(void)
 	check_fork();
 	check_socket();
 	check_export();
+	check_labels();
+	check_intern();
 	check_named();
 	CHECK(count_objects() == 0 && count_handles() == 0);
 	refstore_close(store);

@@ -409,6 +409,16 @@ check 'referrers' gives 'v["slots"] == [{"slot": 0, "object": 2}] and
 	len(v["handles"]) == 1 and v["handles"][0]["handles"] == 1 and
 	v["root"] is False and v["saved"] is False' \
 	refstore referrers 1 -p "$pair"
+check 'who' gives 'len(v["sessions"]) == 1 and v["root"] is False and
+	v["sessions"][0]["handles"] == 1 and v["sessions"][0]["uid"] == 0 and
+	v["sessions"][0]["pid"] == '"$pair"' and
+	v["sessions"][0]["rights"] == 63 and
+	v["slots"] == [{"slot": 0, "object": 2}]' \
+	refstore who 1 -p "$pair"
+check 'who for people' prints ": process $pair (" refstore who 1 -p "$pair"
+check 'users' gives 'any(u["uid"] == 0 and u["heaps"] >= 1 and
+	u["max_heaps"] > 1 and u["objects"] >= 2 for u in v)' \
+	refstore users
 check 'a handle of another object is no referrer' gives 'v["handles"] == []' \
 	refstore referrers 2 -p "$pair"
 check 'referents' gives 'v == {"id": 2, "slots": [{"slot": 0, "object": 1}]}' \

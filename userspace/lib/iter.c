@@ -19,6 +19,8 @@
  * @objects: the buffer, as what @walk.what says
  * @edges: the same
  * @handles: the same
+ * @sessions: the same
+ * @labels: the same
  */
 struct refstore_iter {
 	struct refstore *store;
@@ -30,6 +32,8 @@ struct refstore_iter {
 		struct refstore_walk_object objects[0];
 		struct refstore_walk_edge edges[0];
 		struct refstore_walk_handle handles[0];
+		struct refstore_walk_session sessions[0];
+		struct refstore_walk_label labels[0];
 	};
 };
 
@@ -82,6 +86,18 @@ int refstore_iter_roots(struct refstore *store, struct refstore_iter **iter)
 {
 	return iter_new(store, REFSTORE_WALK_ROOTS, 0,
 			sizeof(struct refstore_walk_handle), iter);
+}
+
+int refstore_iter_sessions(struct refstore *store, struct refstore_iter **iter)
+{
+	return iter_new(store, REFSTORE_WALK_SESSIONS, 0,
+			sizeof(struct refstore_walk_session), iter);
+}
+
+int refstore_iter_labels(struct refstore *store, struct refstore_iter **iter)
+{
+	return iter_new(store, REFSTORE_WALK_LABELS, 0,
+			sizeof(struct refstore_walk_label), iter);
 }
 
 /*
@@ -259,6 +275,32 @@ int refstore_iter_next_handle(struct refstore_iter *iter,
 	ret = advance(iter);
 	if (ret == 1)
 		*handle = iter->handles[iter->next++];
+	return ret;
+}
+
+int refstore_iter_next_session(struct refstore_iter *iter,
+			       struct refstore_walk_session *session)
+{
+	int ret;
+
+	if (iter->walk.what != REFSTORE_WALK_SESSIONS)
+		return -EINVAL;
+	ret = advance(iter);
+	if (ret == 1)
+		*session = iter->sessions[iter->next++];
+	return ret;
+}
+
+int refstore_iter_next_label(struct refstore_iter *iter,
+			     struct refstore_walk_label *label)
+{
+	int ret;
+
+	if (iter->walk.what != REFSTORE_WALK_LABELS)
+		return -EINVAL;
+	ret = advance(iter);
+	if (ret == 1)
+		*label = iter->labels[iter->next++];
 	return ret;
 }
 

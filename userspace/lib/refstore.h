@@ -247,6 +247,22 @@ int refstore_limit(struct refstore *store, struct refstore_limit *limit);
  */
 
 /**
+ * refstore_label() - give something a name, for people who look at the heap
+ * @store: the session
+ * @what: REFSTORE_LABEL_SESSION, REFSTORE_LABEL_HEAP, REFSTORE_LABEL_OBJECT
+ * @object: a handle of the object, with REFSTORE_LABEL_OBJECT; else 0
+ * @label: up to REFSTORE_LABEL_MAX - 1 bytes without control characters, and a
+ *         zero; "": none
+ *
+ * 'refstore who' shows them; refstore_iter_sessions() and refstore_iter_labels()
+ * list them.
+ * Errors: -EACCES (of an object, the right to write data; of a heap, slots),
+ * -EDQUOT, -EINVAL.
+ */
+int refstore_label(struct refstore *store, unsigned int what, uint64_t object,
+		   const char *label);
+
+/**
  * refstore_restrict() - give up rights of a session, for good
  * @store: the session
  * @rights: REFSTORE_RIGHT_* that it keeps, of those that it has;
@@ -1034,6 +1050,40 @@ int refstore_iter_roots(struct refstore *store, struct refstore_iter **iter);
  */
 int refstore_iter_next_object(struct refstore_iter *iter,
 			      struct refstore_walk_object *object);
+
+/**
+ * refstore_iter_sessions() - begin a walk over the sessions of the heap
+ * @store: the session, which must outlive the iterator
+ * @iter: out: the iterator, for refstore_iter_next_session()
+ */
+int refstore_iter_sessions(struct refstore *store, struct refstore_iter **iter);
+
+/**
+ * refstore_iter_labels() - begin a walk over the objects that have a label
+ * @store: the session, which must outlive the iterator
+ * @iter: out: the iterator, for refstore_iter_next_label()
+ */
+int refstore_iter_labels(struct refstore *store, struct refstore_iter **iter);
+
+/**
+ * refstore_iter_next_session() - the next session, or exported object
+ * @iter: from refstore_iter_sessions()
+ * @session: out
+ *
+ * Errors: -EINTR.
+ */
+int refstore_iter_next_session(struct refstore_iter *iter,
+			       struct refstore_walk_session *session);
+
+/**
+ * refstore_iter_next_label() - the next label
+ * @iter: from refstore_iter_labels()
+ * @label: out
+ *
+ * Errors: -EINTR.
+ */
+int refstore_iter_next_label(struct refstore_iter *iter,
+			     struct refstore_walk_label *label);
 
 /**
  * refstore_iter_next_edge() - the next edge

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Rights, and objects that are passed as descriptors.
+ * Rights, objects that are passed as descriptors, and labels.
  */
+#include <string.h>
+
 #include "session.h"
 
 int refstore_restrict(struct refstore *store, uint64_t rights)
@@ -35,4 +37,20 @@ int refstore_import(struct refstore *store, int fd, uint64_t *result)
 	if (!ret)
 		*result = args.result;
 	return ret;
+}
+
+int refstore_label(struct refstore *store, unsigned int what, uint64_t object,
+		   const char *label)
+{
+	struct refstore_label args = {
+		.size = sizeof(args),
+		.what = what,
+		.object = object,
+	};
+	size_t length = strlen(label);
+
+	if (length >= sizeof(args.label))
+		return -EINVAL;
+	memcpy(args.label, label, length);
+	return refstore_call(store, REFSTORE_LABEL, &args);
 }

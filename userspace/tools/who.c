@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What refers to an object, and what an object refers to.
+ * What refers to an object, what an object refers to, and who holds it.
  */
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -97,6 +98,128 @@ static int print_handles(struct refstore *store, uint64_t id)
 	return ret;
 }
 
+/* How many handles of an object each session of a heap has, in its order. */
+struct holders {
+	struct refstore_walk_session *sessions;
+	uint64_t *handles;
+	size_t count;
+	size_t room;
+};
+
+static int add_holder(struct holders *holders,
+		      const struct refstore_walk_session *session)
+{
+	size_t room = holders->room ? holders->room * 2 : 64;
+	struct refstore_walk_session *sessions;
+	uint64_t *handles;
+
+	if (holders->count == holders->room) {
+		sessions = reallocarray(holders->sessions, room,
+					sizeof(*sessions));
+		if (!sessions)
+			return -ENOMEM;
+		holders->sessions = sessions;
+		handles = reallocarray(holders->handles, room,
+				       sizeof(*handles));
+		if (!handles)
+			return -ENOMEM;
+		holders->handles = handles;
+		holders->room = room;
+	}
+	holders->handles[holders->count] = 0;
+	holders->sessions[holders->count++] = *session;
+	return 0;
+}
+
+static int list_sessions(struct refstore *store, struct holders *holders)
+{
+	struct refstore_walk_session session;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_sessions(store, &iter);
+
+	if (ret)
+		return ret;
+	while ((ret = refstore_iter_next_session(iter, &session)) == 1) {
+		ret = add_holder(holders, &session);
+		if (ret)
+			break;
+	}
+	refstore_iter_free(iter);
+	return ret;
+}
+
+/* Both walks go by the sessions' numbers; some may have come in between. */
+static int count_handles(struct refstore *store, uint64_t id,
+			 struct holders *holders)
+{
+	struct refstore_walk_handle handle;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_handles(store, &iter);
+	size_t i = 0;
+
+	if (ret)
+		return ret;
+	while ((ret = refstore_iter_next_handle(iter, &handle)) == 1) {
+		while (i < holders->count &&
+		       holders->sessions[i].session < handle.session)
+			i++;
+		if (handle.id == id && i < holders->count &&
+		    holders->sessions[i].session == handle.session)
+			holders->handles[i]++;
+	}
+	refstore_iter_free(iter);
+	return ret;
+}
+
+static void print_holder(const struct refstore_walk_session *session,
+			 uint64_t handles)
+{
+	out_open_object(NULL);
+	out_count("handles", "", handles, "handle");
+	out_number("session",
+		   session->exported ? " of exported object %" PRIu64 :
+				       " of session %" PRIu64,
+		   session->session);
+	out_json_truth("exported", session->exported);
+	out_number("pid", ": process %" PRIu64, session->pid);
+	out_string("command", " (%s)", session->comm);
+	out_number("uid", ", user %" PRIu64, session->uid);
+	out_number("rights", ", rights %#" PRIx64, session->rights);
+	if (*session->label)
+		out_string("label", ", '%s'", session->label);
+	out_text("\n");
+	out_close_object();
+}
+
+static void print_holders(const struct holders *holders)
+{
+	size_t i;
+
+	out_open_array("sessions");
+	for (i = 0; i < holders->count; i++)
+		if (holders->handles[i])
+			print_holder(&holders->sessions[i],
+				     holders->handles[i]);
+	out_close_array();
+}
+
+static int print_label(struct refstore *store, uint64_t id)
+{
+	struct refstore_walk_label label;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_labels(store, &iter);
+
+	if (ret)
+		return ret;
+	do {
+		ret = refstore_iter_next_label(iter, &label);
+	} while (ret == 1 && label.id != id);
+	refstore_iter_free(iter);
+	if (ret == 1 && *label.label)
+		out_string("label", "'%s'\n", label.label);
+	return ret < 0 ? ret : 0;
+}
+
 static int print_root(struct refstore *store, uint64_t id)
 {
 	struct refstore_walk_handle handle;
@@ -134,6 +257,31 @@ static int print_referrers(struct refstore *store,
 		ret = print_slots(iter, print_slot_of);
 	if (!ret)
 		ret = print_handles(store, object->id);
+	if (!ret)
+		ret = print_root(store, object->id);
+	print_saved(object);
+	return ret;
+}
+
+static int print_who(struct refstore *store,
+		     const struct refstore_walk_object *object)
+{
+	struct holders holders = {};
+	struct refstore_iter *iter;
+	int ret = print_label(store, object->id);
+
+	if (!ret)
+		ret = list_sessions(store, &holders);
+	if (!ret)
+		ret = count_handles(store, object->id, &holders);
+	if (!ret)
+		print_holders(&holders);
+	free(holders.sessions);
+	free(holders.handles);
+	if (!ret)
+		ret = refstore_iter_referrers(store, object->id, &iter);
+	if (!ret)
+		ret = print_slots(iter, print_slot_of);
 	if (!ret)
 		ret = print_root(store, object->id);
 	print_saved(object);
@@ -198,6 +346,11 @@ static int run_referrers(const struct arguments *arguments)
 	return run(arguments, "referrers", print_referrers);
 }
 
+static int run_who(const struct arguments *arguments)
+{
+	return run(arguments, "who", print_who);
+}
+
 static int run_referents(const struct arguments *arguments)
 {
 	return run(arguments, "referents", print_referents);
@@ -212,6 +365,21 @@ const struct command command_referrers = {
 	.session = true,
 	.operand = "ID",
 	.run = run_referrers,
+};
+
+const struct command command_who = {
+	.name = "who",
+	.usage = " ID",
+	.summary = "Show who holds an object: processes, exports, slots, the root",
+	.help = "For each session that has handles of it: the process that\n"
+		"opened the session, or exported the object, with its command,\n"
+		"the user who pays, and the session's rights and label.\n"
+		"Process 0 is gone, or not to be seen from here; who has a\n"
+		"session's descriptor now, /proc/PID/fdinfo/FD tells. Slots\n"
+		"follow, and the root. 'refstore ls' lists the ids.\n",
+	.session = true,
+	.operand = "ID",
+	.run = run_who,
 };
 
 const struct command command_referents = {
