@@ -5,6 +5,7 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -62,7 +63,8 @@ static void begin(struct build *build, const struct graph *graph)
 		if (graph->objects[i].nr_slots > most)
 			most = graph->objects[i].nr_slots;
 	build->values = array_of(most, sizeof(*build->values));
-	must(refstore_open(&build->store), "open " REFSTORE_DEVICE);
+	must(refstore_open_heap(DEMO_HEAP, O_RDWR | O_CREAT | O_EXCL, 0600,
+				&build->store), "make " DEMO_HEAP);
 	must(refstore_builder_new(&build->batch), "begin a batch");
 }
 
@@ -196,13 +198,17 @@ static void build_graph(struct build *build, const struct totals *all)
 		  grouped(all->references), build->nr_batches);
 }
 
-/* A session of the keeper's own, and nothing in it. */
-static void send_session(struct build *build, int socket)
+/* The last object in the root, all by itself. */
+static void send_last(struct build *build, int socket)
 {
-	int fd = refstore_session_fd(build->store, 0);
+	const struct graph *graph = build->graph;
+	const struct graph_object *root = &graph->objects[graph->root];
+	uint64_t last = graph->slots[root->slots + root->nr_slots - 1];
+	int fd = refstore_export(build->store, build->handles[last],
+				 REFSTORE_RIGHTS);
 
-	must(fd, "mint a session");
-	must(refstore_send_fd(socket, fd), "send a session");
+	must(fd, "export an object");
+	must(refstore_send_fd(socket, fd), "send an object");
 	close(fd);
 }
 
@@ -215,8 +221,8 @@ void builder_run(const struct input *input, int socket, int ready)
 	build_graph(&build, &input->all);
 	must(refstore_set_root(build.store, build.handles[root]),
 	     "set the root");
-	send_session(&build, socket);
-	say("A: makes the tuple the root, sends a session to B, keeps its handles");
+	send_last(&build, socket);
+	say("A: makes the tuple the root, sends its last object to B, keeps its handles");
 	if (write(ready, "", 1) != 1)
 		err(EXIT_FAILURE, "cannot say that it is built");
 	for (;;)

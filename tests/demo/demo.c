@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The driver: demo GRAPH EXPECTED REFSTORE. The module is there, and nobody else
- * uses it. The last argument is the command that verifies.
+ * The driver: demo GRAPH EXPECTED REFSTORE. The module is there, mounted, and
+ * nobody else uses it. The last argument is the command that verifies.
  */
 #include <err.h>
 #include <signal.h>
@@ -257,6 +257,7 @@ static void build(struct demo *demo)
 
 	await_built(start_both(demo));
 	stats_read(&demo->stats[MOMENT_BUILT]);
+	order(demo, ORDER_OPEN);
 	answer = order(demo, ORDER_COMPARE_ALL);
 	expect_totals(demo, &demo->input.all, &answer.found);
 	order(demo, ORDER_TAKE);
@@ -268,6 +269,7 @@ static void collect(struct demo *demo, const char *command)
 
 	kill_builder(demo);
 	watch_scanner(demo);
+	order(demo, ORDER_RECEIVE);
 	order(demo, ORDER_COLLECT);
 	answer = order(demo, ORDER_COMPARE_KEPT);
 	expect_totals(demo, &demo->input.kept, &answer.found);
@@ -284,6 +286,9 @@ static void let_go(struct demo *demo)
 	expect(demo, "objects", 0, stats_value(stats, "objects"));
 	expect(demo, "bytes", 0, stats_value(stats, "bytes"));
 	end_keeper(demo);
+	if (unlink(DEMO_HEAP))
+		err(EXIT_FAILURE, DEMO_HEAP);
+	say("B ends, and the heap's name is removed");
 	await_no_heap(stats);
 	expect(demo, "heaps", 0, stats_value(stats, "heaps"));
 }

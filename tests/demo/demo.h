@@ -49,14 +49,22 @@ struct input {
 /* input.c */
 void input_read(struct input *input, const char *graph, const char *expected);
 
+/* The heap's name; refstore is mounted at its directory. */
+#define DEMO_PLACE	"/run/refstore"
+#define DEMO_HEAP	DEMO_PLACE "/demo"
+
 /* builder.c: never returns; @socket leads to the keeper, @ready to the driver. */
 __attribute__((noreturn))
 void builder_run(const struct input *input, int socket, int ready);
 
 /* What the keeper is told, each answered with a struct answer. */
 enum order {
+	ORDER_OPEN,		/* open the heap, by its name */
 	ORDER_COMPARE_ALL,	/* everything that was built is there */
-	ORDER_TAKE,		/* take handles, clear the root */
+	ORDER_TAKE,		/* take handles of all in the root but the last
+				 * one, clear the root
+				 */
+	ORDER_RECEIVE,		/* take that one from the socket */
 	ORDER_COMPARE_KEPT,	/* what must be left is there, nothing else */
 	ORDER_COLLECT,		/* nothing is left to be collected */
 	ORDER_LET_GO,		/* release the handles, collect */

@@ -22,9 +22,12 @@ main() {
 	say "Linux $(uname -r) on $(nproc) processors," \
 		"$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)"
 	insmod "$module"
-	say "the module is inserted"
+	mkdir -p /run/refstore
+	mount -t refstore none /run/refstore
+	say "the module is inserted, and mounted at /run/refstore"
 	build/demo/demo "$graph" "$expected" build/userspace/tools/refstore ||
 		status=$?
+	umount /run/refstore
 	remove_module
 	[[ ! -e /proc/refstore && ! -e /dev/refstore ]]
 	say "the module is removed"

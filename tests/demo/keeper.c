@@ -5,6 +5,7 @@
  * slot.
  */
 #include <err.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 /**
  * struct keeper - process B
  * @input: the graph, and what must be left
+ * @socket: leads to A, which has sent an object
  * @store: its session
  * @handles: what it took
  * @nr_handles: how many
@@ -28,6 +30,7 @@
  */
 struct keeper {
 	const struct input *input;
+	int socket;
 	struct refstore *store;
 	uint64_t *handles;
 	size_t nr_handles;
@@ -174,6 +177,15 @@ static bool compare(struct keeper *keeper, struct totals *found, bool all)
 	return !keeper->disagreements;
 }
 
+static bool open_heap(struct keeper *keeper)
+{
+	must(refstore_open_heap(DEMO_HEAP, O_RDWR, 0, &keeper->store),
+	     "open " DEMO_HEAP);
+	say("B: opens " DEMO_HEAP);
+	return true;
+}
+
+/* All but the last one, which A has sent. */
 static bool take(struct keeper *keeper)
 {
 	struct refstore_stat stat;
@@ -186,11 +198,25 @@ static bool take(struct keeper *keeper)
 	if (!keeper->handles)
 		err(EXIT_FAILURE, "no memory");
 	must(refstore_read_slots(keeper->store, root, 0, keeper->handles,
-				 stat.nr_slots), "read the root's slots");
+				 stat.nr_slots - 1), "read the root's slots");
 	must(refstore_release(keeper->store, root), "release the root");
 	must(refstore_set_root(keeper->store, 0), "clear the root");
-	say("B: takes handles to the %zu objects in the root, clears the root",
-	    keeper->nr_handles);
+	say("B: takes handles to %zu of the %zu objects in the root, clears the root",
+	    keeper->nr_handles - 1, keeper->nr_handles);
+	return true;
+}
+
+/* It was on its way while A died. */
+static bool receive(struct keeper *keeper)
+{
+	int fd = refstore_recv_fd(keeper->socket);
+
+	must(fd, "receive an object");
+	must(refstore_import(keeper->store, fd,
+			     &keeper->handles[keeper->nr_handles - 1]),
+	     "import an object");
+	close(fd);
+	say("B: takes the last one out of the socket, where A has left it");
 	return true;
 }
 
@@ -225,11 +251,17 @@ static bool let_go(struct keeper *keeper)
 static void obey(struct keeper *keeper, enum order order, struct answer *answer)
 {
 	switch (order) {
+	case ORDER_OPEN:
+		answer->agreed = open_heap(keeper);
+		break;
 	case ORDER_COMPARE_ALL:
 		answer->agreed = compare(keeper, &answer->found, true);
 		break;
 	case ORDER_TAKE:
 		answer->agreed = take(keeper);
+		break;
+	case ORDER_RECEIVE:
+		answer->agreed = receive(keeper);
 		break;
 	case ORDER_COMPARE_KEPT:
 		answer->agreed = compare(keeper, &answer->found, false);
@@ -248,12 +280,9 @@ static void obey(struct keeper *keeper, enum order order, struct answer *answer)
 
 void keeper_run(const struct input *input, int socket, int orders)
 {
-	struct keeper keeper = { .input = input };
-	int fd = refstore_recv_fd(socket);
+	struct keeper keeper = { .input = input, .socket = socket };
 	enum order order;
 
-	must(fd, "receive a session");
-	must(refstore_open_fd(fd, &keeper.store), "use the session");
 	while (read(orders, &order, sizeof(order)) == sizeof(order)) {
 		struct answer answer = {};
 
