@@ -67,8 +67,6 @@ static int rs_create_slots(struct rs_call *call, struct rs_object *obj,
 	u32 i, n;
 	int err = 0;
 
-	if (!handles)
-		return 0;
 	for (i = 0; i < create->nr_slots && !err; i += n) {
 		n = min_t(u32, create->nr_slots - i, RS_SLOT_CHUNK);
 		err = rs_create_fill(call, obj, handles, i, n);
@@ -113,24 +111,44 @@ static int rs_create_publish(struct rs_heap *heap, struct rs_object **obj)
 	struct rs_object *new = *obj;
 	int err;
 
-	if (likely(!(new->flags & RS_INTERNED)))
-		err = rs_heap_insert(heap, new);
-	else
+	if (new->flags & RS_INTERNED)
 		err = rs_intern(heap, new, obj);
-	if (unlikely(err || *obj != new))
+	else
+		err = rs_heap_insert(heap, new);
+	if (err || *obj != new)
 		rs_create_undo(heap, new);
 	else
 		trace_refstore_create(heap, new);
 	return err;
 }
 
-/* Whether it shall live as long as the heap, from when its handle is there. */
-static bool rs_create_for_ever(const struct refstore_create *create,
-			       const struct rs_object *obj)
+/* An object that shall be interned, or live for ever: not before it is told of. */
+static noinline int rs_create_special(struct rs_call *call,
+				      struct refstore_create *create,
+				      struct rs_spec *spec)
 {
-	return create->flags & REFSTORE_CREATE_IMMORTAL ||
-	       (create->flags & REFSTORE_CREATE_INTERN &&
-		rs_intern_lives_for_ever(obj));
+	bool immortal = create->flags & REFSTORE_CREATE_IMMORTAL;
+	bool intern = create->flags & REFSTORE_CREATE_INTERN;
+	int err = intern ? rs_create_check_intern(spec) : 0;
+	struct rs_object *obj;
+
+	if (err)
+		return err;
+	obj = rs_object_create(spec, u64_to_user_ptr(create->data), &err);
+	if (!obj)
+		return err;
+	if (create->slots)
+		err = rs_create_slots(call, obj, create);
+	if (err)
+		rs_create_undo(call->heap, obj);
+	else
+		err = rs_create_publish(call->heap, &obj);
+	if (err)
+		return err;
+	create->id = obj->id;
+	if (immortal || (intern && rs_intern_lives_for_ever(obj)))
+		obj = rs_immortal_tag(obj);
+	return rs_call_result(call, obj, &create->result);
 }
 
 static int rs_cmd_create(struct rs_call *call, void *body)
@@ -148,23 +166,24 @@ static int rs_cmd_create(struct rs_call *call, void *body)
 	struct rs_object *obj;
 	int err = rs_spec_check(&spec);
 
-	if (unlikely(create->flags & REFSTORE_CREATE_INTERN))
-		err = err ?: rs_create_check_intern(&spec);
 	if (err)
 		return err;
+	if (unlikely(create->flags &
+		     (REFSTORE_CREATE_INTERN | REFSTORE_CREATE_IMMORTAL)))
+		return rs_create_special(call, create, &spec);
 	obj = rs_object_create(&spec, u64_to_user_ptr(create->data), &err);
 	if (!obj)
 		return err;
-	err = rs_create_slots(call, obj, create);
-	if (err)
+	if (create->slots)
+		err = rs_create_slots(call, obj, create);
+	if (!err)
+		err = rs_heap_insert(call->heap, obj);
+	if (err) {
 		rs_create_undo(call->heap, obj);
-	else
-		err = rs_create_publish(call->heap, &obj);
-	if (err)
 		return err;
+	}
 	create->id = obj->id;
-	if (unlikely(rs_create_for_ever(create, obj)))
-		obj = rs_immortal_tag(obj);
+	trace_refstore_create(call->heap, obj);
 	return rs_call_result(call, obj, &create->result);
 }
 

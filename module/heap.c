@@ -359,23 +359,23 @@ int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
 	}
 }
 
-/* What is known of it elsewhere goes with its index. */
-static noinline void rs_table_forget(struct rs_heap *heap,
-				     struct rs_object *obj)
+/* What is known of it elsewhere goes with its index. Returns its bytes. */
+static noinline size_t rs_table_forget(struct rs_heap *heap,
+				       struct rs_object *obj)
 {
 	if (obj->flags & RS_INTERNED)
 		rs_intern_forget(heap, obj);
 	if (obj->flags & RS_LABELLED)
 		rs_label_forget(heap, obj);
+	return rs_object_bytes_apart(obj);
 }
 
 static __always_inline size_t rs_table_remove(struct rs_heap *heap,
 					      struct rs_object *obj)
 {
-	size_t bytes = rs_object_bytes(obj);
+	size_t bytes = likely(rs_object_simple(obj)) ?
+		       rs_class_bytes[obj->class] : rs_table_forget(heap, obj);
 
-	if (unlikely(obj->flags & (RS_INTERNED | RS_LABELLED)))
-		rs_table_forget(heap, obj);
 	rs_table_push(heap, obj->index);
 	rs_heap_account(heap, obj, -1, -(s64)bytes);
 	rs_heap_trim(heap);

@@ -212,7 +212,7 @@ struct rs_generation {
  * @payer: who pays for it; written under @backlog_lock, too
  * @charged: what that one is charged for, see limit.h
  * @ceiling: how far the heap can go without asking
- * @ahead: what was taken ahead
+ * @floor: where it gives back what was taken ahead
  * @types_lock: serializes registrations
  * @frozen: objects with an id up to this one are frozen; 0: none. Written under
  *          @queue_lock, too
@@ -307,7 +307,7 @@ struct rs_heap {
 	u64 created;
 	u64 charged[RS_HEAP_ITEMS];
 	u64 ceiling[RS_HEAP_ITEMS];
-	u64 ahead[RS_HEAP_ITEMS];
+	u64 floor[RS_HEAP_ITEMS];
 	struct rs_payer payer;
 	struct rs_types types;
 	u64 frozen;

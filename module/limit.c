@@ -34,25 +34,40 @@ static u64 rs_heap_holds(const struct rs_heap *heap, enum rs_item item)
 	return item == RS_OBJECTS ? heap->objects : heap->bytes;
 }
 
-static void rs_heap_give_back_item(struct rs_heap *heap, enum rs_item item,
-				   u64 ahead)
+/* What is charged, of which so much was taken ahead. */
+static void rs_heap_set_charged(struct rs_heap *heap, enum rs_item item,
+				u64 charged, u64 ahead)
 {
-	u64 keep = rs_heap_holds(heap, item) + ahead;
+	heap->charged[item] = charged;
+	heap->floor[item] = charged - ahead;
+}
 
-	if (heap->charged[item] <= keep)
-		return;
-	rs_payer_uncharge(&heap->payer, item, heap->charged[item] - keep);
-	heap->charged[item] = keep;
-	heap->ceiling[item] = min(heap->ceiling[item], keep);
+/* But for @spare; and next time, when there is @ahead of it. */
+static void rs_heap_give_back_item(struct rs_heap *heap, enum rs_item item,
+				   u64 spare, u64 ahead)
+{
+	u64 keep = rs_heap_holds(heap, item) + spare;
+
+	if (heap->charged[item] > keep) {
+		rs_payer_uncharge(&heap->payer, item,
+				  heap->charged[item] - keep);
+		heap->charged[item] = keep;
+		heap->ceiling[item] = min(heap->ceiling[item], keep);
+	}
+	rs_heap_set_charged(heap, item, heap->charged[item],
+			    min(ahead, heap->charged[item]));
 }
 
 /* Uncharges what a heap took ahead and does not use, but for some of it. */
 void rs_heap_give_back(struct rs_heap *heap)
 {
+	u64 ahead;
 	u32 item;
 
-	for (item = 0; item < RS_HEAP_ITEMS; item++)
-		rs_heap_give_back_item(heap, item, heap->ahead[item] / 2);
+	for (item = 0; item < RS_HEAP_ITEMS; item++) {
+		ahead = heap->charged[item] - heap->floor[item];
+		rs_heap_give_back_item(heap, item, ahead / 2, ahead);
+	}
 }
 
 /*
@@ -81,8 +96,7 @@ static int rs_heap_raise_charge(struct rs_heap *heap, enum rs_item item,
 	}
 	if (err)
 		return err;
-	heap->ahead[item] = ahead;
-	heap->charged[item] = want + ahead;
+	rs_heap_set_charged(heap, item, want + ahead, ahead);
 	return 0;
 }
 
@@ -124,9 +138,8 @@ static void rs_heap_lower(struct rs_heap *heap)
 
 	spin_lock(&heap->table_lock);
 	for (item = 0; item < RS_HEAP_ITEMS; item++) {
-		rs_heap_give_back_item(heap, item, 0);
+		rs_heap_give_back_item(heap, item, 0, 0);
 		heap->ceiling[item] = 0;
-		heap->ahead[item] = 0;
 	}
 	spin_unlock(&heap->table_lock);
 }
@@ -262,8 +275,8 @@ int rs_heap_change_owner(struct rs_heap *heap, kuid_t uid)
 	if (err)
 		return err;
 	spin_lock(&heap->table_lock);
-	rs_heap_give_back_item(heap, RS_OBJECTS, 0);
-	rs_heap_give_back_item(heap, RS_BYTES, 0);
+	rs_heap_give_back_item(heap, RS_OBJECTS, 0, 0);
+	rs_heap_give_back_item(heap, RS_BYTES, 0, 0);
 	err = rs_payer_charge_heap(&payer, heap);
 	if (!err)
 		rs_heap_swap_payer(heap, &payer);

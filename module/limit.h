@@ -3,12 +3,13 @@
  * Limits: what a heap may hold, by its own and by those of who pays for it.
  *
  * heap->charged is what the payer is charged for: what the heap holds, and some
- * more, so that most calls need not ask. heap->ahead is how much more was taken at
- * the last time; what is left over beyond that is given back. It is a 64th of the
- * user's limit at most, and nothing when more than half of that is charged: what
- * idle heaps keep is never more than half. heap->ceiling is how far the heap can
- * go without asking: heap->charged, or less where a limit was lowered. So nearly
- * every call compares numbers of its own heap, and nothing goes beyond any limit.
+ * more, so that most calls need not ask. That is a 64th of the user's limit at
+ * most, and nothing when more than half of that is charged: what idle heaps keep is
+ * never more than half. heap->ceiling is how far the heap can go without asking:
+ * heap->charged, or less where a limit was lowered. Below heap->floor, which is as
+ * much below heap->charged as was taken ahead at the last time, it gives back. So
+ * nearly every call compares numbers of its own heap, and nothing goes beyond any
+ * limit.
  *
  * All that is under table_lock.
  */
@@ -52,11 +53,8 @@ static inline int rs_heap_reserve(struct rs_heap *heap, u64 objects, u64 bytes)
 /* The heap, whose table_lock the caller holds, holds less than before. */
 static inline void rs_heap_trim(struct rs_heap *heap)
 {
-	u64 objects = heap->charged[RS_OBJECTS] - heap->objects;
-	u64 bytes = heap->charged[RS_BYTES] - heap->bytes;
-
-	if (unlikely(objects > heap->ahead[RS_OBJECTS] ||
-		     bytes > heap->ahead[RS_BYTES]))
+	if (unlikely(heap->objects < heap->floor[RS_OBJECTS] ||
+		     heap->bytes < heap->floor[RS_BYTES]))
 		rs_heap_give_back(heap);
 }
 

@@ -219,16 +219,24 @@ bool rs_object_dead(struct rs_heap *heap, struct rs_object *obj);
 void rs_object_expose(struct rs_object *obj);
 void rs_object_immortalize(struct rs_heap *heap, struct rs_object *obj);
 
-/* Memory of an object, in bytes; the caller holds the object or its lock. */
-static inline size_t rs_object_bytes(struct rs_object *obj)
+/* Whether all of an object is in its cell, and nothing about it elsewhere. */
+static __always_inline bool rs_object_simple(const struct rs_object *obj)
 {
 	u64 word = rs_ref_read(&obj->ref);
 
 	if (unlikely(READ_ONCE(obj->flags) &
-		     (RS_BLOCK_DATA | RS_INTERNED | RS_LABELLED) ||
-		     word & RS_REF_WEAK ||
-		     (word & RS_REF_TRACKED &&
-		      READ_ONCE(obj->shape) & RS_SHAPE_ARRAY)))
+		     (RS_BLOCK_DATA | RS_INTERNED | RS_LABELLED)))
+		return false;
+	if (unlikely(word & RS_REF_WEAK))
+		return false;
+	return !(word & RS_REF_TRACKED) ||
+	       likely(!(READ_ONCE(obj->shape) & RS_SHAPE_ARRAY));
+}
+
+/* Memory of an object, in bytes; the caller holds the object or its lock. */
+static inline size_t rs_object_bytes(struct rs_object *obj)
+{
+	if (unlikely(!rs_object_simple(obj)))
 		return rs_object_bytes_apart(obj);
 	return rs_class_bytes[obj->class];
 }
