@@ -23,7 +23,8 @@
  * Before a call on a session is refused, it waits for what the same user let go of
  * and the kernel has not freed yet, see rs_payer_wait(). Nobody waits who opens or
  * makes a file, or changes its owner: the kernel holds locks of everybody's there.
- * So a heap is no longer charged for as such when nobody has it any more.
+ * So a heap is no longer charged for as such when nobody has it any more; only
+ * that no more than RS_DYING_HEAPS of a user beyond its limit can be dying.
  *
  * Locks: rs_accounts_lock, a mutex under any other lock that one can sleep under;
  * account->lock, under all spinlocks.
@@ -47,6 +48,8 @@
 #include <linux/user_namespace.h>
 #include <linux/wait.h>
 
+#define RS_DYING_HEAPS	1024
+
 /* What is charged. The order is that of REFSTORE_LIMIT_USER_OBJECTS and on. */
 enum rs_item {
 	RS_OBJECTS,
@@ -65,6 +68,7 @@ enum rs_item {
  * @refs: payers; the last one goes under rs_accounts_lock
  * @uid: the user
  * @used: what it is charged for, by item
+ * @dying: heaps that nobody has any more, and that are not freed
  * @lock: protects the next three
  * @freeing: what is being freed, in the order in which that began
  * @begun: number of the last of these
@@ -77,6 +81,7 @@ struct rs_account {
 	refcount_t refs;
 	kuid_t uid;
 	atomic64_t used[RS_ITEMS];
+	atomic_t dying;
 	spinlock_t lock;	/* @freeing to @ended */
 	struct list_head freeing;
 	u64 begun;

@@ -116,11 +116,18 @@ static struct rs_object *rs_call_revoke(struct rs_call *call,
 /* rs_call_take() for REFSTORE_RESULT(n). */
 struct rs_object *rs_call_take_earlier(struct rs_call *call, u64 n)
 {
+	struct rs_result *result;
+
 	if (!rs_call_earlier(call, n))
 		return NULL;
 	if (n >= call->base) {
 		n = array_index_nospec(n - call->base, call->pos);
-		return rs_call_revoke(call, &call->results[n]);
+		result = &call->results[n];
+		/* As it would be, had its handle been there before */
+		if ((unsigned long)result->ref & RS_IMMORTAL_TAG)
+			rs_object_immortalize(call->heap,
+					      rs_immortal_untag(result->ref));
+		return rs_call_revoke(call, result);
 	}
 	n = array_index_nospec(n, call->base);
 	return rs_handle_take(&call->session->handles, call->earlier[n]);

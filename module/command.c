@@ -129,9 +129,14 @@ static noinline int rs_create_special(struct rs_call *call,
 {
 	bool immortal = create->flags & REFSTORE_CREATE_IMMORTAL;
 	bool intern = create->flags & REFSTORE_CREATE_INTERN;
-	int err = intern ? rs_create_check_intern(spec) : 0;
 	struct rs_object *obj;
+	int err = 0;
 
+	/* What stays for ever is as good as in the root */
+	if (immortal)
+		err = rs_session_may(call->session, REFSTORE_RIGHT_WRITE_SLOTS);
+	if (!err && intern)
+		err = rs_create_check_intern(spec);
 	if (err)
 		return err;
 	obj = rs_object_create(spec, u64_to_user_ptr(create->data), &err);
@@ -416,7 +421,7 @@ static struct rs_weak *rs_weak_from(struct rs_call *call, u64 handle)
 		return ERR_PTR(-EBADF);
 	if (!rs_is_weak(ref))
 		return rs_weak_create(payer, call->heap, ref);
-	return rs_weak_copy(payer, rs_weak_untag(ref));
+	return rs_weak_copy(payer, rs_weak_untag(ref), true);
 }
 
 static int rs_cmd_weak(struct rs_call *call, void *body)

@@ -23,6 +23,7 @@
  */
 #include <linux/moduleparam.h>
 #include <linux/random.h>
+#include <linux/sched/signal.h>
 
 #include "handle.h"
 #include "reclaim.h"
@@ -72,6 +73,26 @@ static int rs_handles_grow(struct rs_handles *handles)
 	err = rs_vec_grow(&handles->vec, sizeof(struct rs_handle));
 	if (err)
 		rs_payer_uncharge(handles->payer, RS_HANDLES, per_page);
+	return err;
+}
+
+/**
+ * rs_handles_make_room - let a table have so many entries at least
+ * @handles: a table that nobody else uses yet
+ * @count: how many
+ *
+ * Return: 0, a refusal, -ENOMEM or -EINTR.
+ */
+int rs_handles_make_room(struct rs_handles *handles, u32 count)
+{
+	int err = 0;
+
+	while (!err && handles->vec.len < count) {
+		err = rs_handles_grow(handles);
+		cond_resched();
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+	}
 	return err;
 }
 
@@ -185,7 +206,7 @@ static int rs_handle_copy(const struct rs_payer *payer, struct rs_object *ref,
 	*copy = ref;
 	if (!rs_is_weak(ref))
 		return rs_ref_get(&ref->ref);
-	weak = rs_weak_copy(payer, rs_weak_untag(ref));
+	weak = rs_weak_copy(payer, rs_weak_untag(ref), false);
 	*copy = rs_weak_tag(weak);
 	return PTR_ERR_OR_ZERO(weak);
 }
@@ -219,7 +240,8 @@ static int rs_handle_clone(struct rs_handles *to, struct rs_handles *from,
 
 /**
  * rs_handles_clone - copy a part of a table, each handle counted anew
- * @to: a table into which everything below @first was copied, and nothing else
+ * @to: a table into which everything below @first was copied, and nothing else;
+ *      it has room
  * @from: the table; its session's lock is held since the first part
  * @first: the first entry of the part
  * @count: how many entries

@@ -54,6 +54,7 @@ struct rs_handles {
 
 void rs_handles_init(struct rs_handles *handles, const struct rs_payer *payer);
 void rs_handles_free(struct rs_handles *handles);
+int rs_handles_make_room(struct rs_handles *handles, u32 count);
 u64 rs_handles_max(void);
 int rs_handle_reserve(struct rs_handles *handles, u64 *handle);
 struct rs_object *rs_handle_take(struct rs_handles *handles, u64 handle);

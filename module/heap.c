@@ -593,6 +593,19 @@ static void rs_heap_init_scan(struct rs_heap *heap)
 	INIT_WORK(&heap->free_work, rs_heap_free_work);
 }
 
+/* Each nests otherwise, and xa_init_flags() makes them one to lockdep. */
+static void rs_heap_init_xarrays(struct rs_heap *heap)
+{
+	static struct lock_class_key sessions, weak, labels;
+
+	xa_init_flags(&heap->sessions, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	lockdep_set_class(&heap->sessions.xa_lock, &sessions);
+	xa_init_flags(&heap->weak, XA_FLAGS_ACCOUNT);
+	lockdep_set_class(&heap->weak.xa_lock, &weak);
+	xa_init_flags(&heap->labels, XA_FLAGS_ACCOUNT);
+	lockdep_set_class(&heap->labels.xa_lock, &labels);
+}
+
 static void rs_heap_init_locks(struct rs_heap *heap)
 {
 	int i;
@@ -643,9 +656,7 @@ struct rs_heap *rs_heap_create(const struct rs_payer *payer)
 	heap->memcg = get_mem_cgroup_from_mm(current->mm);
 	heap->table_free = RS_NO_INDEX;
 	heap->next_id = 1;
-	xa_init_flags(&heap->sessions, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
-	xa_init_flags(&heap->weak, XA_FLAGS_ACCOUNT);
-	xa_init_flags(&heap->labels, XA_FLAGS_ACCOUNT);
+	rs_heap_init_xarrays(heap);
 	rs_heap_init_locks(heap);
 	rs_heap_init_scan(heap);
 	mutex_lock(&rs_heaps_lock);

@@ -33,7 +33,8 @@
  *                        item does)
  *     heap->resize_lock  mutex: resizing slots
  *     heap->grow_lock    mutex: growing the arrays
- *     heap->types_lock   mutex: registering types
+ *     heap->types_lock   mutex: registering types, making the table of interned
+ *                        objects
  *     rs_heaps_lock      mutex: the list of heaps, for /proc, which holds it for
  *                        a few steps a heap
  *       heap->sessions   (xa_lock) the sessions by number

@@ -5,7 +5,7 @@
  * Each heap has a table of its interned objects, by their type and data, which
  * never change. Its entries are no references: an object that nobody holds dies
  * as any other, and leaves the table with the heap's own. So it can be found while
- * it is dying; then whoever wants one takes its place (rs_intern_adopt()).
+ * it is dying; then whoever wants one takes its place (rs_intern_add()).
  *
  * The table is read and written under table_lock, which keeps what is found there
  * (heap.h); only its resizing has a lock of its own, and looks at entries, not at
@@ -52,6 +52,8 @@ static int rs_intern_compare(struct rhashtable_compare_arg *arg,
 	const struct rs_intern *key = arg->key, *entry = data;
 	const struct rs_object *a = key->obj, *b = entry->obj;
 
+	if (a == b)
+		return 0;
 	return key->hash != entry->hash || a->type != b->type ||
 	       a->data_len != b->data_len ||
 	       memcmp(container_of(a, struct rs_leaf, obj)->data,
@@ -71,14 +73,15 @@ static int rs_intern_begin(struct rs_heap *heap)
 {
 	int err = 0;
 
-	if (READ_ONCE(heap->interns))
+	/* Pairs with the release below */
+	if (smp_load_acquire(&heap->interns))
 		return 0;
 	if (mutex_lock_killable(&heap->types_lock))
 		return -EINTR;
 	if (!heap->interns)
 		err = rhashtable_init(&heap->interned, &rs_intern_params);
 	if (!err)
-		/* Who sees it sees the table: pairs with table_lock, as that does */
+		/* Who sees it sees the table: pairs with the acquire above */
 		smp_store_release(&heap->interns, true);
 	mutex_unlock(&heap->types_lock);
 	return err;
@@ -90,7 +93,7 @@ static struct rs_intern *rs_intern_alloc(struct rs_object *obj)
 
 	if (!entry)
 		return NULL;
-	entry->hash = rs_intern_hash(obj);
+	entry->hash = obj->queue_pos;
 	entry->obj = obj;
 	return entry;
 }
@@ -165,6 +168,8 @@ int rs_intern(struct rs_heap *heap, struct rs_object *obj,
 
 	if (err)
 		return err;
+	/* Leaves are in no queue */
+	obj->queue_pos = rs_intern_hash(obj);
 	entry = rs_intern_alloc(obj);
 	if (!entry)
 		return -ENOMEM;
@@ -181,7 +186,7 @@ int rs_intern(struct rs_heap *heap, struct rs_object *obj,
 /* An interned object leaves its heap's table; under table_lock. */
 void rs_intern_forget(struct rs_heap *heap, struct rs_object *obj)
 {
-	struct rs_intern key = { .hash = rs_intern_hash(obj), .obj = obj };
+	struct rs_intern key = { .hash = obj->queue_pos, .obj = obj };
 	struct rs_intern *entry;
 
 	lockdep_assert_held(&heap->table_lock);

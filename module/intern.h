@@ -25,6 +25,12 @@ struct rs_intern {
 	struct rcu_head rcu;
 };
 
+/*
+ * What it costs: its share of the table's buckets as well, which no memory cgroup
+ * is charged for.
+ */
+#define RS_INTERN_BYTES	(sizeof(struct rs_intern) + 4 * sizeof(void *))
+
 void rs_intern_init(void);
 int rs_intern(struct rs_heap *heap, struct rs_object *obj,
 	      struct rs_object **interned);

@@ -155,8 +155,12 @@ static void rs_heap_lower(struct rs_heap *heap)
  */
 int rs_heap_pay(struct rs_heap *heap, const struct rs_payer *payer)
 {
-	int err = rs_payer_charge(payer, RS_HEAPS, 1);
+	u64 most = rs_user_max(RS_HEAPS) + RS_DYING_HEAPS;
+	int err;
 
+	if (!payer->exempt && atomic_read(&payer->account->dying) > most)
+		return rs_refusal(REFSTORE_LIMIT_USER_HEAPS);
+	err = rs_payer_charge(payer, RS_HEAPS, 1);
 	if (!err)
 		rs_payer_copy(&heap->payer, payer);
 	return err;
@@ -168,12 +172,14 @@ void rs_heap_unpay(struct rs_heap *heap)
 	spin_lock(&heap->backlog_lock);
 	rs_payer_begin(&heap->payer, &heap->ending);
 	spin_unlock(&heap->backlog_lock);
+	atomic_inc(&heap->payer.account->dying);
 	rs_payer_uncharge(&heap->payer, RS_HEAPS, 1);
 }
 
 /* What it held is freed. */
 void rs_heap_settle(struct rs_heap *heap)
 {
+	atomic_dec(&heap->payer.account->dying);
 	rs_payer_uncharge(&heap->payer, RS_OBJECTS, heap->charged[RS_OBJECTS]);
 	rs_payer_uncharge(&heap->payer, RS_BYTES, heap->charged[RS_BYTES]);
 	rs_payer_end(&heap->payer, &heap->ending);

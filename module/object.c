@@ -180,7 +180,7 @@ size_t rs_object_bytes_apart(struct rs_object *obj)
 	if (READ_ONCE(obj->flags) & RS_BLOCK_DATA)
 		bytes += rs_object_data_len(obj);
 	if (READ_ONCE(obj->flags) & RS_INTERNED)
-		bytes += sizeof(struct rs_intern);
+		bytes += RS_INTERN_BYTES;
 	if (READ_ONCE(obj->flags) & RS_LABELLED)
 		bytes += sizeof(struct rs_label);
 	if (rs_ref_read(&obj->ref) & RS_REF_WEAK)
@@ -414,7 +414,9 @@ static bool rs_suspect_alive(struct rs_heap *heap, struct rs_object *obj,
 
 	for (;;) {
 		if (!rs_suspect_read(heap, obj, word, &desc))
-			return true;	/* the caller's exchange will fail */
+			return true;	/* the caller's exchange will fail, or it
+					 * is saturated, and never condemned
+					 */
 		if ((desc & RS_DESC_STATE) != RS_DESC_PENDING)
 			return (desc & RS_DESC_STATE) != RS_DESC_COMMITTED;
 		/* One of us wins: pairs with that in rs_desc_commit() */
@@ -506,10 +508,14 @@ void rs_object_expose(struct rs_object *obj)
  * @obj: the object; the caller holds a reference
  *
  * From then on its word does not change any more when references come and go. To
- * a scan it is one that others hold.
+ * a scan it is one that others hold: if it had captured the word before, that is
+ * another one now; and the caller's reference keeps it from being condemned.
  */
 void rs_object_immortalize(struct rs_heap *heap, struct rs_object *obj)
 {
+	if (READ_ONCE(obj->flags) & RS_IMMORTAL &&
+	    rs_ref_count(&obj->ref) == RS_REF_SATURATED)
+		return;
 	spin_lock(rs_slot_lock(heap, obj));
 	WRITE_ONCE(obj->flags, obj->flags | RS_IMMORTAL);
 	spin_unlock(rs_slot_lock(heap, obj));

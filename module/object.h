@@ -19,7 +19,8 @@
  *     24   type              type
  *     26   class             class            cache
  *     27   flags             flags
- *     28   -                 queue_pos        place in a queue, and age
+ *     28   hash              queue_pos        place in a queue, and age; of an
+ *                                             interned leaf, its hash
  *     32   data ...          capture          scanner: the word as captured
  *     40                     epoch            scanner: which scan, what of it
  *     44                     edges            scanner: edges counted

@@ -21,6 +21,9 @@
  *           dead or     alive           RS_REF_MAX:       RS_REF_SATURATED:
  *           dying                       get refuses       never freed
  *
+ * One change is none of these: an object is made immortal by setting all bits of
+ * the count (rs_object_immortalize()). A captured word is never equal to that.
+ *
  * As with refcount_t, a count that would leave its range (a put too many) is
  * set to RS_REF_SATURATED and stays there: the object leaks and is reported,
  * it is never freed early.

@@ -147,6 +147,28 @@ static int rs_session_copy(struct rs_session *to, struct rs_session *from)
 	return err;
 }
 
+/*
+ * Takes a session's lock when the clone has room for its handles. Who waits for
+ * that room does so without the lock, which others may want.
+ */
+static int rs_session_lock_for_clone(struct rs_session *session,
+				     struct rs_session *clone)
+{
+	int err;
+
+	for (;;) {
+		err = rs_handles_make_room(&clone->handles,
+					   READ_ONCE(session->handles.used));
+		if (err)
+			return err;
+		if (mutex_lock_interruptible(&session->lock))
+			return -EINTR;
+		if (clone->handles.vec.len >= session->handles.used)
+			return 0;
+		mutex_unlock(&session->lock);
+	}
+}
+
 /**
  * rs_session_clone - a session with the same handles, each counted anew
  * @session: the session
@@ -163,13 +185,12 @@ struct rs_session *rs_session_clone(struct rs_session *session,
 	clone = rs_session_create(session->heap, payer, 0);
 	if (!clone)
 		return ERR_PTR(-ENOMEM);
-	if (mutex_lock_interruptible(&session->lock)) {
-		rs_session_close(clone);
-		return ERR_PTR(-EINTR);
+	err = rs_session_lock_for_clone(session, clone);
+	if (!err) {
+		WRITE_ONCE(clone->denied, session->denied);
+		err = rs_session_copy(clone, session);
+		mutex_unlock(&session->lock);
 	}
-	clone->denied = session->denied;
-	err = rs_session_copy(clone, session);
-	mutex_unlock(&session->lock);
 	if (err) {
 		rs_session_close(clone);
 		return ERR_PTR(err);
@@ -193,15 +214,18 @@ struct rs_session *rs_session_export(struct rs_heap *heap,
 				     struct rs_object *obj, u32 rights)
 {
 	struct rs_session *session = rs_session_create(heap, payer, rights);
+	u64 handle;
 	int err;
 
 	if (!session)
 		return ERR_PTR(-ENOMEM);
-	err = rs_handle_reserve(&session->handles, &session->exported);
+	err = rs_handle_reserve(&session->handles, &handle);
 	if (err) {
 		rs_session_close(session);
 		return ERR_PTR(err);
 	}
-	rs_handle_install(&session->handles, session->exported, obj);
+	/* Walks see the session already */
+	WRITE_ONCE(session->exported, handle);
+	rs_handle_install(&session->handles, handle, obj);
 	return session;
 }

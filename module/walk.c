@@ -71,7 +71,8 @@ static void rs_walk_object(struct rs_walk *walk, struct rs_object *obj)
 		.nr_slots = rs_slots_nr(obj),
 		.data_len = rs_object_data_len(obj),
 		.refs = rs_ref_count(&obj->ref),
-		.generation = rs_candidate_age(obj),
+		.generation = rs_object_tracked(obj) ?
+			      rs_candidate_age(obj) : 0,
 	};
 	walk->count++;
 }
@@ -241,6 +242,7 @@ static void rs_walk_session(const struct rs_session *session,
 			    struct refstore_walk_session *entry)
 {
 	kuid_t uid = session->payer.account->uid;
+	struct pid_namespace *ns = task_active_pid_ns(current);
 
 	*entry = (struct refstore_walk_session) {
 		.session = session->number,
@@ -248,9 +250,11 @@ static void rs_walk_session(const struct rs_session *session,
 		.pid = rs_walk_pid(session->opener),
 		.uid = from_kuid_munged(current_user_ns(), uid),
 		.rights = rs_session_rights(session),
-		.exported = !!session->exported,
+		.exported = !!READ_ONCE(session->exported),
 	};
-	strscpy(entry->comm, session->comm, sizeof(entry->comm));
+	/* Of a process that one cannot see, nothing; of one that is gone, this */
+	if (pid_nr_ns(session->opener, ns))
+		strscpy(entry->comm, session->comm, sizeof(entry->comm));
 	memcpy(entry->label, session->label, sizeof(entry->label));
 }
 

@@ -112,11 +112,13 @@ static struct rs_weak_block *rs_weak_attach(struct rs_heap *heap,
 }
 
 static struct rs_weak *rs_weak_alloc(const struct rs_payer *payer,
-				     struct rs_weak_block *block)
+				     struct rs_weak_block *block, bool patient)
 {
-	int err = rs_payer_charge_patiently(payer, RS_WEAK, 1);
 	struct rs_weak *weak;
+	int err;
 
+	err = patient ? rs_payer_charge_patiently(payer, RS_WEAK, 1) :
+			rs_payer_charge(payer, RS_WEAK, 1);
 	if (err)
 		return ERR_PTR(err);
 	weak = kmem_cache_zalloc(rs_weak_cache, RS_GFP);
@@ -149,14 +151,17 @@ struct rs_weak *rs_weak_create(const struct rs_payer *payer,
 		block = rs_weak_attach(heap, obj);
 	if (IS_ERR(block))
 		return ERR_CAST(block);
-	return rs_weak_alloc(payer, block);
+	return rs_weak_alloc(payer, block, true);
 }
 
-/* Another one to the same object, dead or alive; without a notice. Likewise. */
+/*
+ * Another one to the same object, dead or alive; without a notice. Likewise; it
+ * waits before it refuses if the caller is @patient.
+ */
 struct rs_weak *rs_weak_copy(const struct rs_payer *payer,
-			     const struct rs_weak *weak)
+			     const struct rs_weak *weak, bool patient)
 {
-	return rs_weak_alloc(payer, weak->block);
+	return rs_weak_alloc(payer, weak->block, patient);
 }
 
 /* Nobody refers to it: no handle, no list. */

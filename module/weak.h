@@ -87,7 +87,7 @@ void rs_weak_exit(void);
 struct rs_weak *rs_weak_create(const struct rs_payer *payer,
 			       struct rs_heap *heap, struct rs_object *obj);
 struct rs_weak *rs_weak_copy(const struct rs_payer *payer,
-			     const struct rs_weak *weak);
+			     const struct rs_weak *weak, bool patient);
 void rs_weak_release(struct rs_heap *heap, struct rs_weak *weak);
 void rs_weak_free(struct rs_weak *weak);
 void rs_weak_watch(struct rs_weak *weak, struct rs_events *events, u64 cookie);

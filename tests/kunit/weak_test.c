@@ -47,7 +47,7 @@ static struct rs_weak *rst_weak(struct rst_graph *g, struct rs_object *obj)
 static struct rs_weak *rst_weak_copy(struct rst_graph *g,
 				     const struct rs_weak *weak)
 {
-	return rs_weak_copy(&g->heap->payer, weak);
+	return rs_weak_copy(&g->heap->payer, weak, true);
 }
 
 static struct rs_object *rst_weak_get(struct rst_graph *g, struct rs_weak *weak)

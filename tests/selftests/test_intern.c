@@ -167,7 +167,7 @@ TEST_F(intern, limits)
 			  &create));
 	EXPECT_EQ(create.id, intern(self->fd, 0, data, REFSTORE_MAX_INTERNED));
 	ASSERT_EQ(0, rs_stat(self->fd, create.result, &stat));
-	EXPECT_EQ(4096 + 40, stat.bytes);
+	EXPECT_EQ(4096 + 72, stat.bytes);
 	data[REFSTORE_MAX_INTERNED - 1] = 1;
 	EXPECT_NE(create.id, intern(self->fd, 0, data, REFSTORE_MAX_INTERNED));
 	free(data);
@@ -290,13 +290,24 @@ TEST_F(intern, in_a_batch)
 		    REFSTORE_STATE_IMMORTAL);
 	EXPECT_TRUE(state_of(self->fd, ops[1].create.result) &
 		    REFSTORE_STATE_IMMORTAL);
-	/* Released before its handle was there, it is nothing special. */
+	/* Also what is released before its handle was ever seen. */
 	ops[0] = op_create(1, NULL);
 	ops[0].create.flags = REFSTORE_CREATE_IMMORTAL;
 	ops[1] = op_release(REFSTORE_RESULT(0));
 	ASSERT_EQ(0, rs_batch(self->fd, 0, ops, 2, &batch));
 	ASSERT_EQ(0, batch.failed);
-	EXPECT_EQ(2, rs_objects(self->fd));
+	EXPECT_EQ(3, rs_objects(self->fd));
+}
+
+/* Who may not put something in a slot or the root cannot make it stay. */
+TEST_F(intern, rights)
+{
+	struct refstore_create create = { .flags = REFSTORE_CREATE_IMMORTAL };
+
+	ASSERT_EQ(0, rs_restrict(self->fd, REFSTORE_RIGHT_CREATE));
+	EXPECT_EQ(-EACCES, rs_create(self->fd, &create));
+	EXPECT_EQ(0, rs_objects(self->fd));
+	EXPECT_NE(0, intern(self->fd, REFSTORE_TYPE_NONE, NULL, 0));
 }
 
 /* A walk finds them, and gets handles of them. */

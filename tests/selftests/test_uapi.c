@@ -1418,7 +1418,7 @@ TEST(dependent_fields)
 	walk.capacity = 0;
 	EXPECT_EQ(-EINVAL, rs_walk(fd, &walk));
 	walk.capacity = 1;
-	walk.what = REFSTORE_WALK_ROOTS + 1;
+	walk.what = REFSTORE_WALK_LABELS + 1;
 	EXPECT_EQ(-EINVAL, rs_walk(fd, &walk));
 	walk.what = ~0U;
 	EXPECT_EQ(-EINVAL, rs_walk(fd, &walk));

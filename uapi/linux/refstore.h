@@ -280,15 +280,15 @@ struct refstore_query {
  * With REFSTORE_CREATE_INTERN the object is a leaf, sealed, with no more data than
  * REFSTORE_MAX_INTERNED (E2BIG). If the heap has an interned object of the same
  * type and data, that is the result, and nothing is made. An interned object costs
- * the heap 40 bytes more, and is freed with its last reference, as any other; but
+ * the heap 72 bytes more, and is freed with its last reference, as any other; but
  * these are immortal from then on: REFSTORE_TYPE_NONE, REFSTORE_TYPE_BOOL and
  * REFSTORE_TYPE_INT with at most one byte, the empty REFSTORE_TYPE_STR,
  * REFSTORE_TYPE_BYTES and REFSTORE_TYPE_TUPLE.
  *
  * With REFSTORE_CREATE_IMMORTAL the object stays as long as its heap, and what its
  * slots refer to as long as they do. It counts against the limits all the time;
- * references to it do not count. If the call fails with EFAULT, the object is not
- * immortal.
+ * references to it do not count. It takes REFSTORE_RIGHT_WRITE_SLOTS as well
+ * (EACCES). If the call fails with EFAULT, the object is not immortal.
  * E2BIG, EDQUOT, EINVAL (type; REFSTORE_CREATE_INTERN with slots), EBADF (a handle
  * in @slots), EFAULT, EOVERFLOW, ENOMEM.
  */
@@ -935,7 +935,8 @@ struct refstore_tune {
  * @saved: out: objects that they saved
  * @aborted: out: components that were touched and kept
  * @nanoseconds: out: time that they took
- * @saturated: out: objects of the heap, of any age, that can never be freed
+ * @saturated: out: objects of the heap, of any age, that can never be freed though
+ *             they are not immortal
  *
  * EINVAL.
  */
@@ -1107,8 +1108,8 @@ enum {
  * @what: REFSTORE_LABEL_*
  * @reserved: must be 0
  * @object: a handle, with REFSTORE_LABEL_OBJECT; else 0
- * @label: text of up to REFSTORE_LABEL_MAX - 1 bytes, none of them a control
- *         character, and zeroes up to the end; empty: none
+ * @label: text of up to REFSTORE_LABEL_MAX - 1 bytes, none of them an ASCII control
+ *         character, and zeroes up to the end; may be empty
  *
  * Labels are for people: REFSTORE_WALK_SESSIONS and REFSTORE_WALK_LABELS list
  * them, and a heap's stands in /proc/refstore/heaps. A sealed object can be
@@ -1200,7 +1201,8 @@ struct refstore_walk_handle {
  * @uid: the user who pays for it, in the caller's user namespace
  * @rights: REFSTORE_RIGHT_*; those that the export gives
  * @exported: 1: an exported object, whose only handle it has; 0: a session
- * @comm: the command that @pid was, with a zero at the end
+ * @comm: the command that @pid was, with a zero at the end; empty if it is not in
+ *        the caller's namespace
  * @label: its label, likewise
  *
  * Others may have the descriptor by now: /proc/PID/fdinfo/FD tells.

@@ -30,8 +30,7 @@ const char *limit_describe(struct refstore *store, int error)
 	    limit.limit >= sizeof(names) / sizeof(names[0]))
 		return strerror(-error);
 	snprintf(text, sizeof(text),
-		 "limit %s reached: %" PRIu64 " of %" PRIu64 ", user %" PRIu32,
-		 names[limit.limit], (uint64_t)limit.used, (uint64_t)limit.max,
-		 limit.uid);
+		 "the limit %s of %" PRIu64 " is reached, of user %" PRIu32,
+		 names[limit.limit], (uint64_t)limit.max, limit.uid);
 	return text;
 }

@@ -8,8 +8,8 @@
 #include <refstore.h>
 
 /*
- * What an error of a call on @store means; of -EDQUOT, which limit it was, whose,
- * and how far. Valid until the next call.
+ * What an error of a call on @store means; of -EDQUOT, which limit it was, and
+ * whose. Valid until the next call.
  */
 const char *limit_describe(struct refstore *store, int error);
 

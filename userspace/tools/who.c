@@ -13,6 +13,7 @@
 #include "number.h"
 #include "out.h"
 #include "target.h"
+#include "text.h"
 
 static int find(struct refstore *store, uint64_t id,
 		struct refstore_walk_object *object)
@@ -171,7 +172,20 @@ static int count_handles(struct refstore *store, uint64_t id,
 	return ret;
 }
 
-static void print_holder(const struct refstore_walk_session *session,
+/* Names that others have chosen: nothing in them moves a terminal's cursor. */
+static const char *harmless(char *text)
+{
+	bool ascii = !text_is_printable(text, strlen(text));
+	char *byte;
+
+	for (byte = text; *byte; byte++)
+		if ((unsigned char)*byte < ' ' ||
+		    (ascii && (unsigned char)*byte > '~'))
+			*byte = '?';
+	return text;
+}
+
+static void print_holder(struct refstore_walk_session *session,
 			 uint64_t handles)
 {
 	out_open_object(NULL);
@@ -182,11 +196,11 @@ static void print_holder(const struct refstore_walk_session *session,
 		   session->session);
 	out_json_truth("exported", session->exported);
 	out_number("pid", ": process %" PRIu64, session->pid);
-	out_string("command", " (%s)", session->comm);
+	out_string("command", " (%s)", harmless(session->comm));
 	out_number("uid", ", user %" PRIu64, session->uid);
 	out_number("rights", ", rights %#" PRIx64, session->rights);
 	if (*session->label)
-		out_string("label", ", '%s'", session->label);
+		out_string("label", ", '%s'", harmless(session->label));
 	out_text("\n");
 	out_close_object();
 }
@@ -216,7 +230,7 @@ static int print_label(struct refstore *store, uint64_t id)
 	} while (ret == 1 && label.id != id);
 	refstore_iter_free(iter);
 	if (ret == 1 && *label.label)
-		out_string("label", "'%s'\n", label.label);
+		out_string("label", "'%s'\n", harmless(label.label));
 	return ret < 0 ? ret : 0;
 }
 
