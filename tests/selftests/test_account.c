@@ -27,6 +27,31 @@ static const char *const limits[] = {
 	"max_user_weak", "max_user_heaps",
 };
 
+/* A user's line in /proc/refstore/users: objects, bytes, heaps; or false. */
+static bool users_line(uid_t uid, __u64 *objects, __u64 *bytes, __u64 *heaps)
+{
+	FILE *file = fopen("/proc/refstore/users", "re");
+	char line[512];
+	unsigned int user;
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line,
+			       "%u %llu %*u %llu %*u %*u %*u %*u %*u %llu",
+			       &user, objects, bytes, heaps) == 4 &&
+			user == uid;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static bool has_line(uid_t uid)
+{
+	__u64 objects, bytes, heaps;
+
+	return users_line(uid, &objects, &bytes, &heaps);
+}
+
 FIXTURE(account)
 {
 	char old[ARRAY_SIZE(limits)][32];
@@ -44,6 +69,8 @@ FIXTURE_SETUP(account)
 	ASSERT_EQ(0, stat(RS_DEVICE, &device));
 	self->mode = device.st_mode;
 	ASSERT_EQ(0, chmod(RS_DEVICE, 0666));
+	/* Nothing is left of the test before. */
+	ASSERT_TRUE(rs_wait_until(!has_line(ALICE) && !has_line(BOB), RS_SOON));
 }
 
 FIXTURE_TEARDOWN(account)
@@ -517,24 +544,6 @@ static void mount_heaps(struct __test_metadata *_metadata)
 	ASSERT_EQ(0, mount("none", PLACE, "refstore", 0, NULL));
 }
 
-/* A user's line in /proc/refstore/users: objects, bytes, heaps; or false. */
-static bool users_line(uid_t uid, __u64 *objects, __u64 *bytes, __u64 *heaps)
-{
-	FILE *file = fopen("/proc/refstore/users", "re");
-	char line[512];
-	unsigned int user;
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line,
-			       "%u %llu %*u %llu %*u %*u %*u %*u %*u %llu",
-			       &user, objects, bytes, heaps) == 4 &&
-			user == uid;
-	if (file)
-		fclose(file);
-	return found;
-}
-
 TEST_F(account, chown)
 {
 	__u64 objects, bytes, heaps, leaf;
@@ -547,7 +556,7 @@ TEST_F(account, chown)
 	ASSERT_LE(0, fd);
 	for (i = 0; i < 90; i++)
 		ASSERT_EQ(0, rs_leaf(fd, "x", 1, &leaf));
-	EXPECT_FALSE(users_line(ALICE, &objects, &bytes, &heaps));
+	EXPECT_FALSE(has_line(ALICE));
 
 	ASSERT_EQ(0, chown(PLACE "/heap", ALICE, -1));
 	ASSERT_TRUE(users_line(ALICE, &objects, &bytes, &heaps));
@@ -565,14 +574,13 @@ TEST_F(account, chown)
 	EXPECT_EQ(EDQUOT, errno);
 	ASSERT_EQ(0, stat(PLACE "/heap", &file));
 	EXPECT_EQ(ALICE, file.st_uid);
-	EXPECT_FALSE(users_line(BOB, &objects, &bytes, &heaps));
+	EXPECT_FALSE(has_line(BOB));
 	ASSERT_TRUE(users_line(ALICE, &objects, &bytes, &heaps));
 	EXPECT_EQ(100, objects);
 
 	ASSERT_EQ(0, close(fd));
 	ASSERT_EQ(0, umount(PLACE));
-	EXPECT_TRUE(rs_wait_until(!users_line(ALICE, &objects, &bytes, &heaps),
-				  RS_SOON));
+	EXPECT_TRUE(rs_wait_until(!has_line(ALICE), RS_SOON));
 }
 
 /* Sessions that end, on a heap that is not their user's. */
@@ -639,12 +647,12 @@ static int look(void)
 	__u64 objects, bytes, heaps;
 	int fd;
 
-	NEED(!users_line(geteuid(), &objects, &bytes, &heaps));
+	NEED(!has_line(geteuid()));
 	fd = rs_open();
 	NEED(fd >= 0);
 	NEED(users_line(geteuid(), &objects, &bytes, &heaps));
 	NEED(heaps == 1 && objects == 0);
-	NEED(!users_line(0, &objects, &bytes, &heaps));
+	NEED(!has_line(0));
 	return 0;
 }
 
