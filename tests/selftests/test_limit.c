@@ -343,16 +343,17 @@ static void fill_cgroup(__u32 length, __u32 nr_slots)
 	_exit(-ret);
 }
 
-/* Kernel memory that the cgroup is charged for, in bytes; or -1. */
-static long kernel_memory(void)
+/* A line of the cgroup's memory.stat, in bytes; or -1. */
+static long memory_stat(const char *name)
 {
-	char stat[8192];
+	char stat[8192], start[32];
 	const char *line;
 
 	if (rs_read_file(CGROUP "memory.stat", stat, sizeof(stat)))
 		return -1;
-	line = strstr(stat, "\nkernel ");
-	return line ? atol(line + strlen("\nkernel ")) : -1;
+	snprintf(start, sizeof(start), "\n%s ", name);
+	line = strstr(stat, start);
+	return line ? atol(line + strlen(start)) : -1;
 }
 
 /* Each becomes a candidate. */
@@ -395,14 +396,14 @@ static int grow_old(void)
 	    rs_repeat(fd, op_create(1, NULL), count, handles) ||
 	    touch_all(fd, handles, count))
 		return 2;
-	before = kernel_memory();
+	before = memory_stat("kernel");
 	if (before < 0)
 		return 3;
 	for (turn = 0; turn < 8; turn++)
 		if (rs_collect_generation(fd, 0, NULL) ||
 		    touch_all(fd, handles, count))
 			return 4;
-	return kernel_memory() - before < (long)(count * sizeof(void *)) ? 5 : 0;
+	return memory_stat("kernel") - before < (long)(count * sizeof(void *)) ? 5 : 0;
 }
 
 TEST(scanner_memory)
@@ -447,6 +448,91 @@ TEST(memory_cgroup)
 	EXPECT_EQ(0, rs_read_file(CGROUP "memory.events", events,
 			       sizeof(events)));
 	EXPECT_NE(NULL, strstr(events, "oom_kill 0"));
+	EXPECT_TRUE(rs_wait_until(!rmdir(CGROUP), RS_SOON));
+}
+
+#define OPS 8192
+
+/* What one operation of a batch made, and is there still. */
+static bool made_well(int fd, const struct refstore_op *op, __u32 number)
+{
+	__u32 data;
+
+	return !op->error && rs_refs(fd, op->create.result) == 1 &&
+	       !rs_read(fd, op->create.result, 0, sizeof(data), &data, NULL) &&
+	       data == number;
+}
+
+/*
+ * In the cgroup, a batch whose objects do not all fit. 0, or what is wrong.
+ */
+static int fill_in_a_batch(void)
+{
+	struct refstore_op *ops = calloc(OPS, sizeof(*ops));
+	__u32 (*data)[1000] = calloc(OPS, sizeof(*data)), i, made;
+	struct refstore_batch batch;
+	int fd = rs_open(), turn;
+
+	if (!ops || !data || fd < 0 || mlockall(MCL_CURRENT | MCL_FUTURE))
+		return 1;
+	for (i = 0; i < OPS; i++)
+		data[i][0] = i;
+	if (rs_write_file(CGROUP "cgroup.procs", "0"))
+		return 2;
+	for (turn = 0; turn < 3; turn++) {
+		for (i = 0; i < OPS; i++) {
+			ops[i] = op_create(0, NULL);
+			ops[i].create.flags = 0;
+			ops[i].create.data = rs_ptr(data[i]);
+			ops[i].create.data_len = sizeof(data[i]);
+		}
+		if (rs_batch(fd, 0, ops, OPS, &batch) || batch.failed != 1)
+			return 3;
+		made = batch.done - 1;
+		if (ops[made].error != -ENOMEM || made < 100)
+			return 4;
+		for (i = 0; i < made; i++)
+			if (!made_well(fd, &ops[i], i))
+				return 5;
+		if (rs_objects(fd) != made)
+			return 6;
+		for (i = 0; i < made; i++)
+			if (rs_release(fd, ops[i].create.result))
+				return 7;
+		if (rs_objects(fd))
+			return 8;
+	}
+	return 0;
+}
+
+/*
+ * Whether no slab is charged any more, but for names of files that were looked up.
+ * The limit has what processors had put aside given back.
+ */
+static bool no_slab_left(void)
+{
+	rs_write_file(CGROUP "memory.max", "0");
+	return !memory_stat("slab_unreclaimable");
+}
+
+/*
+ * The limit in the middle of a batch: what was made is there, what was not is
+ * not, all of it works afterwards, and at the end nothing is charged.
+ */
+TEST(memory_cgroup_in_a_batch)
+{
+	pid_t child;
+
+	if (!have_memory_cgroups())
+		SKIP(return, "no memory cgroups");
+	ASSERT_EQ(0, rs_write_file(CGROUPS "cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, mkdir(CGROUP, 0755));
+	ASSERT_EQ(0, rs_write_file(CGROUP "memory.max", "16M"));
+	child = fork();
+	if (!child)
+		_exit(fill_in_a_batch());
+	EXPECT_EQ(0, rs_wait_child(child));
+	EXPECT_TRUE(rs_wait_until(no_slab_left(), RS_SOON));
 	EXPECT_TRUE(rs_wait_until(!rmdir(CGROUP), RS_SOON));
 }
 

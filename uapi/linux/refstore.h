@@ -1113,8 +1113,8 @@ enum {
  *
  * Labels are for people: REFSTORE_WALK_SESSIONS and REFSTORE_WALK_LABELS list
  * them, and a heap's stands in /proc/refstore/heaps. A sealed object can be
- * labelled, too. The first label of an object costs the heap 32 bytes, for as long
- * as the object lives.
+ * labelled, too. The first label of an object, be it empty, costs the heap 32 bytes,
+ * and has it listed, for as long as the object lives.
  * EBADF, EDQUOT, EINVAL (@what, @object, @label), ENOMEM.
  */
 struct refstore_label {
@@ -1371,7 +1371,9 @@ enum {
  * @used: out: how much is used
  * @max: out: how much may be
  *
- * A heap takes up to 256 objects and 64 KiB ahead, but no more than a 64th of what
+ * Of handles and weak handles it tells of who pays for this session; making
+ * another session, or exporting, is charged to the caller, who may be somebody
+ * else. A heap takes up to 256 objects and 64 KiB ahead, but no more than a 64th of what
  * a user may have, and nothing when the user has half of it; @used of a user counts
  * these. So whoever has a session on a heap sees how much its owner has in all.
  * EINVAL (@limit).

@@ -27,6 +27,7 @@
  * "Errors" line are what it is likely to meet, with the meaning that
  * <linux/refstore.h> gives them; beside these, any function may return
  *
+ *   -EACCES  the session lacks a right that the call needs, REFSTORE_RIGHT_*;
  *   -EBADF   the session is dead (see below), or a handle is stale;
  *   -ENOMEM  no memory, here or in the kernel.
  *
@@ -111,8 +112,9 @@ struct refstore;
  * refstore_open() - make a private heap and a session on it
  * @store: out: the session, to be closed with refstore_close()
  *
- * The heap lives as long as it has a session.
- * Errors: -ENOENT, -ENODEV (no such module), -EACCES, -EMFILE, -ENFILE.
+ * The heap lives as long as it has a session, or an exported object.
+ * Errors: -ENOENT, -ENODEV (no such module), -EACCES, -EDQUOT (the user has as many
+ * heaps as max_user_heaps allows), -EMFILE, -ENFILE.
  */
 int refstore_open(struct refstore **store);
 
@@ -136,9 +138,11 @@ int refstore_open_path(const char *path, struct refstore **store);
  * @mode: the file's permissions where it is made, less the umask
  * @store: out: the session
  *
- * The heap lives while its file has a name, or it has a session.
+ * The heap lives while its file has a name, or it has a session or an exported
+ * object. Where others make heaps, too (a directory with the sticky bit), only who
+ * makes it should give O_CREAT: see fs.protected_regular in proc(5).
  * Errors: those of open(2); -EDQUOT (the file system has as many names as it may
- * have); -EACCES (O_WRONLY, too); -EPERM (O_TRUNC); -ENOTTY if the file is something
+ * have, or the user as many heaps); -EACCES (O_WRONLY, too); -EPERM (O_TRUNC); -ENOTTY if the file is something
  * else, as one that O_CREAT made where no such file system is mounted.
  */
 int refstore_open_heap(const char *path, int flags, mode_t mode,
@@ -152,6 +156,9 @@ int refstore_open_heap(const char *path, int flags, mode_t mode,
  *
  * On success the descriptor belongs to @store and is close-on-exec; on failure
  * it stays the caller's, as it was.
+ * An exported object's descriptor is taken, too, but all calls but
+ * refstore_query() and refstore_limit() fail with -ENOTTY on it; so try
+ * refstore_open_export() first, which fails with -ENOTTY on a session's.
  * Errors: -EBADF (no descriptor), -ENOTTY (not a session's).
  */
 int refstore_open_fd(int fd, struct refstore **store);
@@ -184,7 +191,7 @@ int refstore_fd(const struct refstore *store);
  *
  * Return: a descriptor, the caller's, close-on-exec, to be sent to another
  * process or adopted with refstore_open_fd().
- * Errors: -EINVAL, -EMFILE, -ENFILE, -EOVERFLOW.
+ * Errors: -EDQUOT (cloning), -EINVAL, -EMFILE, -ENFILE, -EOVERFLOW.
  */
 int refstore_session_fd(struct refstore *store, unsigned int flags);
 
@@ -284,7 +291,7 @@ int refstore_restrict(struct refstore *store, uint64_t rights);
  * its copies are closed, in flight as well, whatever becomes of this process.
  * Return: the descriptor, the caller's, close-on-exec.
  * Errors: -EACCES (a right that the session has not got), -EINVAL (a bit that is
- * no right), -EMFILE, -ENFILE, -EOVERFLOW.
+ * no right), -EDQUOT, -EMFILE, -ENFILE, -EOVERFLOW.
  */
 int refstore_export(struct refstore *store, uint64_t object, uint64_t rights);
 
@@ -306,7 +313,7 @@ int refstore_import(struct refstore *store, int fd, uint64_t *result);
  * @store: out: a session on the object's heap, with the export's rights
  * @object: out: its handle of the object
  *
- * Errors: -ENOTTY (@fd is no export's), -EMFILE, -ENFILE, -EOVERFLOW.
+ * Errors: -ENOTTY (@fd is no export's), -EDQUOT, -EMFILE, -ENFILE, -EOVERFLOW.
  */
 int refstore_open_export(int fd, struct refstore **store, uint64_t *object);
 

@@ -13,7 +13,8 @@
 /* Columns whose cells are names, even if somebody's name is a number. */
 static bool column_is_number(const char *name)
 {
-	return strcmp(name, "name") && strcmp(name, "trigger");
+	return strcmp(name, "name") && strcmp(name, "trigger") &&
+	       strcmp(name, "label");
 }
 
 /* Any version will do: later ones have more columns. */

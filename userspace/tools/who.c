@@ -191,7 +191,7 @@ static void print_holder(struct refstore_walk_session *session,
 	out_open_object(NULL);
 	out_count("handles", "", handles, "handle");
 	out_number("session",
-		   session->exported ? " of exported object %" PRIu64 :
+		   session->exported ? " of session %" PRIu64 " (an export)" :
 				       " of session %" PRIu64,
 		   session->session);
 	out_json_truth("exported", session->exported);
