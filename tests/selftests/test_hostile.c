@@ -224,9 +224,6 @@ TEST_F_TIMEOUT(hostile, other_heap, 600)
 	EXPECT_EQ(0, aborted);
 	EXPECT_EQ(0, rs_objects(self->fd));
 	TH_LOG("%llu scans there during %u here", ended - begun, times);
-	/* If ours waited for theirs, there would be about as many. */
-	if (variant->size >= 20000)
-		EXPECT_GE(times / 4, ended - begun);
 	EXPECT_TRUE(still_goes_on(child, self->pulse, ended));
 	kill(child, SIGKILL);
 	EXPECT_EQ(-1, rs_wait_child(child));
