@@ -5,6 +5,8 @@
  * in the scanner's own thread, which would wait for itself for ever. And
  * whatever users do, each scan ends, and does its work elsewhere.
  */
+#include <linux/completion.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 
@@ -21,6 +23,9 @@
 /* Each component begins with pauses; of so many we use some only. */
 #define RST_PAUSES	20000
 #define RST_PAUSE_STEP	64
+
+#define RST_SMALL	5
+#define RST_PATIENCE	(60 * HZ)
 
 #define RST_RING	RST_COUNT(20000, 1500)
 #define RST_LOOPS	RST_COUNT(15000, 800)
@@ -507,11 +512,71 @@ static void bound_queue(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rst_audit(g).objects, 0);
 }
 
+/**
+ * struct rst_beside - another heap, which is scanned while a scan stands still
+ * @other: the heap
+ * @done: its scan has ended
+ * @scans: how many have
+ * @stuck: one has not, in a time in which thousands could
+ */
+struct rst_beside {
+	struct rst_graph *other;
+	struct completion done;
+	u32 scans;
+	bool stuck;
+};
+
+static int rst_beside_collect(void *data)
+{
+	struct rst_beside *beside = data;
+	struct rst_graph *other = beside->other;
+
+	KUNIT_EXPECT_EQ(other->test, rst_collect(other).reclaimed, RST_SMALL);
+	complete(&beside->done);
+	return 0;
+}
+
+/* In the thread of the scan that stands still. */
+static void rst_beside_hook(struct rst_graph *g, enum rs_scan_step step)
+{
+	struct rst_beside *beside = g->priv;
+	struct task_struct *task;
+
+	if (step == RS_STEP_PAUSE || beside->stuck)
+		return;
+	rst_release(beside->other, rst_ring(beside->other, RST_SMALL));
+	reinit_completion(&beside->done);
+	task = kthread_run(rst_beside_collect, beside, "refstore_test");
+	KUNIT_ASSERT_FALSE(g->test, IS_ERR(task));
+	beside->stuck = !wait_for_completion_timeout(&beside->done,
+						     RST_PATIENCE);
+	beside->scans += !beside->stuck;
+}
+
+/* Between any two steps of a heap's scan, another heap's whole scan fits. */
+static void bound_other_heap(struct kunit *test)
+{
+	struct rst_graph *g = rst_graph(test);
+	struct rst_beside beside = { .other = rst_graph(test) };
+
+	init_completion(&beside.done);
+	rst_release(g, rst_ring(g, RST_SMALL));
+	g->priv = &beside;
+	g->hook = rst_beside_hook;
+	KUNIT_EXPECT_EQ(test, rst_collect(g).reclaimed, RST_SMALL);
+	g->hook = NULL;
+	if (beside.stuck)
+		wait_for_completion(&beside.done);
+	KUNIT_EXPECT_FALSE(test, beside.stuck);
+	KUNIT_EXPECT_GE(test, beside.scans, RS_STEP_END);
+}
+
 static struct kunit_case bound_cases[] = {
 	KUNIT_CASE_PARAM(bound_pauses, rst_bound_gen_params),
 	KUNIT_CASE(bound_busy_counted),
 	KUNIT_CASE(bound_busy_suspected),
 	KUNIT_CASE(bound_queue),
+	KUNIT_CASE(bound_other_heap),
 	{}
 };
 

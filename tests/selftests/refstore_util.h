@@ -1042,7 +1042,7 @@ static inline __u64 rs_milliseconds(void)
 /* Replaces what is in a file. */
 static inline int rs_write_file(const char *path, const char *value)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC), ret = 0;
 
 	if (fd < 0)
 		return -errno;

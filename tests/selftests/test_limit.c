@@ -324,6 +324,15 @@ static bool have_memory_cgroups(void)
 	       strstr(names, "memory");
 }
 
+static int make_cgroup(const char *most)
+{
+	int ret = rs_write_file(CGROUPS "cgroup.subtree_control", "+memory");
+
+	if (!ret && mkdir(CGROUP, 0755))
+		ret = -errno;
+	return ret ? ret : rs_write_file(CGROUP "memory.max", most);
+}
+
 /* Makes objects in the cgroup until that is refused; exits with the errno. */
 static void fill_cgroup(__u32 length, __u32 nr_slots)
 {
@@ -412,8 +421,7 @@ TEST(scanner_memory)
 
 	if (!have_memory_cgroups())
 		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(0, rs_write_file(CGROUPS "cgroup.subtree_control", "+memory"));
-	ASSERT_EQ(0, mkdir(CGROUP, 0755));
+	ASSERT_EQ(0, make_cgroup("max"));
 	child = fork();
 	if (!child)
 		_exit(grow_old());
@@ -436,9 +444,7 @@ TEST(memory_cgroup)
 
 	if (!have_memory_cgroups())
 		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(0, rs_write_file(CGROUPS "cgroup.subtree_control", "+memory"));
-	ASSERT_EQ(0, mkdir(CGROUP, 0755));
-	ASSERT_EQ(0, rs_write_file(CGROUP "memory.max", "16M"));
+	ASSERT_EQ(0, make_cgroup("16M"));
 	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
 		child = fork();
 		if (!child)
@@ -525,9 +531,7 @@ TEST(memory_cgroup_in_a_batch)
 
 	if (!have_memory_cgroups())
 		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(0, rs_write_file(CGROUPS "cgroup.subtree_control", "+memory"));
-	ASSERT_EQ(0, mkdir(CGROUP, 0755));
-	ASSERT_EQ(0, rs_write_file(CGROUP "memory.max", "16M"));
+	ASSERT_EQ(0, make_cgroup("16M"));
 	child = fork();
 	if (!child)
 		_exit(fill_in_a_batch());

@@ -17,18 +17,6 @@ FIXTURE(trace)
 	__u64 heap;
 };
 
-static int write_file(const char *name, const char *value)
-{
-	int fd = open(name, O_WRONLY | O_TRUNC | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
 /*
  * It takes over that names of tasks are not taken down: for that the scheduler's
  * code would be patched, and an emulated processor beside has been seen to go on
@@ -36,12 +24,12 @@ static int write_file(const char *name, const char *value)
  */
 static int make_instance(void)
 {
-	int ret = write_file(RECORD_CMD, "0");
+	int ret = rs_write_file(RECORD_CMD, "0");
 
 	if (ret)
 		return ret;
 	ret = mkdir(INSTANCE, 0700);
-	return write_file(RECORD_CMD, "1") ? -1 : ret;
+	return rs_write_file(RECORD_CMD, "1") ? -1 : ret;
 }
 
 /* An instance of its own, so that nobody else's trace is touched. */
@@ -53,13 +41,13 @@ FIXTURE_SETUP(trace)
 	ASSERT_EQ(0, rs_manual(self->fd));
 	if (access(INSTANCES, W_OK) || make_instance())
 		SKIP(return, "no instances of tracefs");
-	if (write_file(INSTANCE "events/refstore/enable", "1"))
+	if (rs_write_file(INSTANCE "events/refstore/enable", "1"))
 		SKIP(return, "the kernel traces no events of modules");
 }
 
 FIXTURE_TEARDOWN(trace)
 {
-	write_file(INSTANCE "events/refstore/enable", "0");
+	rs_write_file(INSTANCE "events/refstore/enable", "0");
 	rmdir(INSTANCE);
 	EXPECT_NE(0, access(INSTANCE, F_OK));
 	EXPECT_EQ(0, close(self->fd));
@@ -162,8 +150,8 @@ TEST_F(trace, abort)
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "one processor");
 	/* Of objects, there would be too many to keep. */
-	ASSERT_EQ(0, write_file(INSTANCE "events/refstore/enable", "0"));
-	ASSERT_EQ(0, write_file(INSTANCE
+	ASSERT_EQ(0, rs_write_file(INSTANCE "events/refstore/enable", "0"));
+	ASSERT_EQ(0, rs_write_file(INSTANCE
 				"events/refstore/refstore_scan_abort/enable",
 				"1"));
 	ASSERT_EQ(0, rs_ring(self->fd, 500, 1, &ring));
