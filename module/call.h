@@ -74,6 +74,7 @@ struct rs_call {
  * @reserved: offset of a __u32 that must be zero; 0 if there is none
  * @out: bits of the words of the struct that have an answer in them
  * @batch: it may be part of a batch, and runs under the session's lock
+ * @locked: it runs under the session's lock, though it cannot
  * @probe: it cannot be undone when the answer cannot be copied out, so that is
  *         tried first
  * @exported: it works on the descriptor of an exported object, too
@@ -87,11 +88,12 @@ struct rs_command {
 	u16 reserved;
 	u16 out;
 	bool batch;
+	bool locked;
 	bool probe;
 	bool exported;
 };
 
-#define RS_NR_COMMANDS	(REFSTORE_CMD_LABEL - REFSTORE_CMD_QUERY + 1)
+#define RS_NR_COMMANDS	(REFSTORE_CMD_MAP - REFSTORE_CMD_QUERY + 1)
 
 extern const struct rs_command rs_commands[RS_NR_COMMANDS];
 

@@ -12,6 +12,7 @@
 
 #include "call.h"
 #include "data.h"
+#include "large.h"
 #include "limit.h"
 #include "proc.h"
 #include "reclaim.h"
@@ -314,7 +315,7 @@ static int rs_cmd_seal(struct rs_call *call, void *body)
 		err = rs_session_may(call->session,
 				     rs_seal_rights(seal->flags));
 	if (!err)
-		rs_data_seal(call->heap, obj, seal->flags);
+		err = rs_data_seal(call->heap, obj, seal->flags);
 	return err;
 }
 
@@ -333,6 +334,7 @@ static int rs_cmd_stat(struct rs_call *call, void *body)
 	stat->data_len = rs_object_data_len(obj);
 	stat->refs = rs_ref_count(&obj->ref);
 	stat->bytes = rs_object_bytes(obj);
+	stat->inode = rs_object_large(obj) ? rs_large_inode(obj) : 0;
 	return 0;
 }
 
@@ -536,15 +538,13 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 		RS_RESERVED(refstore_resize_slots),
 	},
 	[REFSTORE_CMD_READ - REFSTORE_CMD_QUERY] = {
-		RS_COMMAND(rs_cmd_read, refstore_data, reserved, 0, true),
-		RS_RESERVED(refstore_data),
+		RS_COMMAND(rs_cmd_read, refstore_data, done, 0, true),
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_data),
 	},
 	[REFSTORE_CMD_WRITE - REFSTORE_CMD_QUERY] = {
-		RS_COMMAND(rs_cmd_write, refstore_data, reserved, 0, true),
+		RS_COMMAND(rs_cmd_write, refstore_data, done, 0, true),
 		.rights = REFSTORE_RIGHT_WRITE_DATA,
-		RS_RESERVED(refstore_data),
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_data),
 	},
@@ -553,8 +553,7 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 			   REFSTORE_SEAL_DATA | REFSTORE_SEAL_SLOTS, true),
 	},
 	[REFSTORE_CMD_STAT - REFSTORE_CMD_QUERY] = {
-		RS_COMMAND(rs_cmd_stat, refstore_stat, bytes, 0, true),
-		RS_RESERVED(refstore_stat),
+		RS_COMMAND(rs_cmd_stat, refstore_stat, inode, 0, true),
 		.out = RS_OUT_ALL(refstore_stat),
 	},
 	[REFSTORE_CMD_GET_ROOT - REFSTORE_CMD_QUERY] = {
@@ -690,5 +689,18 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 	[REFSTORE_CMD_LABEL - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_label, refstore_label, label, 0, true),
 		RS_RESERVED(refstore_label),
+	},
+	[REFSTORE_CMD_ADOPT - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_adopt, refstore_adopt, id, 0, false),
+		.locked = true,
+		.rights = REFSTORE_RIGHT_CREATE,
+		.out = RS_OUT(refstore_adopt, result) |
+		       RS_OUT(refstore_adopt, id),
+	},
+	[REFSTORE_CMD_MAP - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_map, refstore_map, reserved, REFSTORE_MAP_WRITE,
+			   false),
+		RS_RESERVED(refstore_map),
+		.out = RS_OUT_ALL(refstore_map),
 	},
 };

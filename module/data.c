@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 
 #include "data.h"
+#include "large.h"
 #include "slot.h"
 #include "user.h"
 
@@ -132,19 +133,23 @@ static int rs_data_copy_out(struct rs_heap *heap, struct rs_object *obj,
  * @buffer: where they go
  * @done: where the number of bytes read goes
  *
- * Return: 0, -ERANGE, -EFAULT or -ENOMEM.
+ * Return: 0, -ERANGE, -EFAULT or -ENOMEM; as rs_large_read() for large values.
  */
-int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u32 offset,
+int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u64 offset,
 		 u32 length, void __user *buffer, u32 *done)
 {
-	u32 size = rs_object_data_len(obj);
+	u64 size = rs_object_data_len(obj);
 	int err = 0;
 	bool sealed;
 
 	if (offset > size)
 		return -ERANGE;
 	offset = array_index_nospec(offset, size + 1);
-	length = min(length, size - offset);
+	length = min_t(u64, length, size - offset);
+	if (unlikely(rs_object_large(obj))) {
+		err = rs_large_read(obj, offset, length, buffer);
+		goto out;
+	}
 	/* Pairs with the release in rs_data_seal() */
 	sealed = smp_load_acquire(&obj->flags) & RS_SEALED_DATA;
 	if (length && sealed) {
@@ -153,6 +158,7 @@ int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u32 offset,
 	} else if (length) {
 		err = rs_data_copy_out(heap, obj, offset, length, buffer);
 	}
+out:
 	if (!err)
 		*done = length;
 	return err;
@@ -166,18 +172,21 @@ int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u32 offset,
  * @length: number of bytes
  * @buffer: where they come from
  *
- * Return: 0, -ERANGE, -EPERM, -EFAULT or -ENOMEM.
+ * Return: 0, -ERANGE, -EPERM, -EFAULT or -ENOMEM; as rs_large_write() for large
+ * values.
  */
-int rs_data_write(struct rs_heap *heap, struct rs_object *obj, u32 offset,
+int rs_data_write(struct rs_heap *heap, struct rs_object *obj, u64 offset,
 		  u32 length, const void __user *buffer)
 {
-	u32 size = rs_object_data_len(obj);
+	u64 size = rs_object_data_len(obj);
 	struct rs_bounce bounce;
 	int err;
 
 	if (offset > size || length > size - offset)
 		return -ERANGE;
 	offset = array_index_nospec(offset, size + 1);
+	if (unlikely(rs_object_large(obj)))
+		return rs_large_write(obj, offset, length, buffer);
 	err = rs_bounce_init(&bounce, length);
 	if (err)
 		return err;
@@ -195,11 +204,18 @@ int rs_data_write(struct rs_heap *heap, struct rs_object *obj, u32 offset,
 	return err;
 }
 
-/* Seals for good. */
-void rs_data_seal(struct rs_heap *heap, struct rs_object *obj, u32 seals)
+/* Seals for good; of large values, if they let it be: rs_large_may_seal(). */
+int rs_data_seal(struct rs_heap *heap, struct rs_object *obj, u32 seals)
 {
+	int err = 0;
+
+	if (unlikely(rs_object_large(obj)) && seals & RS_SEALED_DATA)
+		err = rs_large_may_seal(obj);
+	if (err)
+		return err;
 	spin_lock(rs_slot_lock(heap, obj));
 	/* What was written before is seen: pairs with rs_data_read() */
 	smp_store_release(&obj->flags, obj->flags | seals);
 	spin_unlock(rs_slot_lock(heap, obj));
+	return 0;
 }

@@ -20,10 +20,10 @@ struct rs_object *rs_object_create(const struct rs_spec *spec,
 				   const void __user *data, int *err);
 int rs_objects_create(const struct rs_spec *spec, const void __user *data,
 		      struct rs_object **objs, u32 nr);
-int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u32 offset,
+int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u64 offset,
 		 u32 length, void __user *buffer, u32 *done);
-int rs_data_write(struct rs_heap *heap, struct rs_object *obj, u32 offset,
+int rs_data_write(struct rs_heap *heap, struct rs_object *obj, u64 offset,
 		  u32 length, const void __user *buffer);
-void rs_data_seal(struct rs_heap *heap, struct rs_object *obj, u32 seals);
+int rs_data_seal(struct rs_heap *heap, struct rs_object *obj, u32 seals);
 
 #endif /* RS_DATA_H */

@@ -45,6 +45,8 @@ union rs_body {
 	struct refstore_open_export open_export;
 	struct refstore_limit limit;
 	struct refstore_label label;
+	struct refstore_adopt adopt;
+	struct refstore_map map;
 };
 
 /* A struct of another size than ours. */
@@ -160,7 +162,7 @@ static long rs_ioctl(struct file *file, unsigned int nr, unsigned long arg)
 		err = rs_body_put(command, &body, user);
 	if (err)
 		return err;
-	if (command->batch)
+	if (command->batch || command->locked)
 		err = rs_run_locked(command, &call, &body, user);
 	else
 		err = rs_run(command, &call, &body, user);

@@ -8,6 +8,7 @@
 
 #include "candidate.h"
 #include "heap.h"
+#include "large.h"
 #include "limit.h"
 #include "proc.h"
 #include "reclaim.h"
@@ -367,6 +368,8 @@ static noinline size_t rs_table_forget(struct rs_heap *heap,
 		rs_intern_forget(heap, obj);
 	if (obj->flags & RS_LABELLED)
 		rs_label_forget(heap, obj);
+	if (obj->flags & RS_LARGE)
+		rs_large_forget(heap, obj);
 	return rs_object_bytes_apart(obj);
 }
 

@@ -31,6 +31,7 @@
  *                        included; so nobody but the session's own users may
  *                        wait for it (no /proc file, no other session, no work
  *                        item does)
+ *     a memfd's inode    (i_rwsem) writing a large value
  *     heap->resize_lock  mutex: resizing slots
  *     heap->grow_lock    mutex: growing the arrays
  *     heap->types_lock   mutex: registering types, making the table of interned
@@ -209,6 +210,8 @@ struct rs_generation {
  * @slotted: those of them that have slots
  * @bytes: memory of them
  * @created: objects ever made
+ * @large: those of the objects that are large values
+ * @large_bytes: and what these are charged for
  * @types: types and their counters; see type.h
  * @payer: who pays for it; written under @backlog_lock, too
  * @charged: what that one is charged for, see limit.h
@@ -306,6 +309,8 @@ struct rs_heap {
 	u64 slotted;
 	u64 bytes;
 	u64 created;
+	u64 large;
+	u64 large_bytes;
 	u64 charged[RS_HEAP_ITEMS];
 	u64 ceiling[RS_HEAP_ITEMS];
 	u64 floor[RS_HEAP_ITEMS];

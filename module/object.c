@@ -11,6 +11,7 @@
 #include "heap.h"
 #include "intern.h"
 #include "label.h"
+#include "large.h"
 #include "object.h"
 #include "slot.h"
 #include "scan.h"
@@ -158,6 +159,8 @@ u32 rs_object_state(const struct rs_heap *heap, const struct rs_object *obj)
 		state |= REFSTORE_STATE_INTERNED;
 	if (flags & RS_SAVED)
 		state |= REFSTORE_STATE_SAVED;
+	if (flags & RS_LARGE)
+		state |= REFSTORE_STATE_LARGE;
 	if (frozen && obj->id <= frozen)
 		state |= REFSTORE_STATE_FROZEN;
 	return state;
@@ -179,6 +182,8 @@ size_t rs_object_bytes_apart(struct rs_object *obj)
 
 	if (READ_ONCE(obj->flags) & RS_BLOCK_DATA)
 		bytes += rs_object_data_len(obj);
+	if (rs_object_large(obj))
+		bytes += rs_large_bytes(obj);
 	if (READ_ONCE(obj->flags) & RS_INTERNED)
 		bytes += RS_INTERN_BYTES;
 	if (READ_ONCE(obj->flags) & RS_LABELLED)
@@ -190,10 +195,12 @@ size_t rs_object_bytes_apart(struct rs_object *obj)
 	return bytes;
 }
 
-u32 rs_object_data_len(const struct rs_object *obj)
+u64 rs_object_data_len(const struct rs_object *obj)
 {
 	const struct rs_slotted *slotted;
 
+	if (unlikely(rs_object_large(obj)))
+		return rs_large_len(obj);
 	if (!rs_object_tracked(obj))
 		return obj->data_len;
 	if (!(READ_ONCE(obj->flags) & RS_BLOCK_DATA))
@@ -258,9 +265,8 @@ static int rs_slotted_init(struct rs_object *obj, const struct rs_spec *spec)
 	return 0;
 }
 
-/* Sets up a cell, all but its data. On an error it is a mere cell still. */
-static int rs_object_init(struct rs_object *obj, const struct rs_spec *spec,
-			  u8 class)
+static void rs_object_init_header(struct rs_object *obj,
+				  const struct rs_spec *spec, u8 class)
 {
 	rs_ref_init(&obj->ref, spec->slotted);
 	obj->id = 0;
@@ -268,6 +274,13 @@ static int rs_object_init(struct rs_object *obj, const struct rs_spec *spec,
 	obj->type = spec->type;
 	obj->class = class;
 	obj->flags = spec->seals;
+}
+
+/* Sets up a cell, all but its data. On an error it is a mere cell still. */
+static int rs_object_init(struct rs_object *obj, const struct rs_spec *spec,
+			  u8 class)
+{
+	rs_object_init_header(obj, spec, class);
 	return spec->slotted ? rs_slotted_init(obj, spec) :
 			       rs_leaf_init(obj, spec);
 }
@@ -296,10 +309,40 @@ struct rs_object *rs_object_alloc(const struct rs_spec *spec)
 	return obj;
 }
 
+/**
+ * rs_object_alloc_large - the same for a leaf whose data is a file's
+ * @spec: what it shall be, with RS_LARGE, and no data of its own
+ * @file: the file: the object's, which drops it with its memory
+ *
+ * Return: the object, or NULL.
+ */
+struct rs_object *rs_object_alloc_large(const struct rs_spec *spec,
+					struct file *file)
+{
+	struct rs_leaf_block *leaf;
+
+	leaf = kmem_cache_alloc(rs_caches[RS_BLOCK_CLASS], RS_GFP);
+	if (!leaf)
+		return NULL;
+	rs_object_init_header(&leaf->obj, spec, RS_BLOCK_CLASS);
+	leaf->obj.data_len = 0;
+	leaf->obj.queue_pos = 0;
+	leaf->file = file;
+	return &leaf->obj;
+}
+
+static noinline void rs_object_free_apart(struct rs_object *obj)
+{
+	if (obj->flags & RS_LARGE)
+		rs_large_free(obj);
+	else
+		kvfree(rs_object_data(obj));
+}
+
 static void rs_object_free_blocks(struct rs_object *obj)
 {
-	if (obj->flags & RS_BLOCK_DATA)
-		kvfree(rs_object_data(obj));
+	if (obj->flags & (RS_LARGE | RS_BLOCK_DATA))
+		rs_object_free_apart(obj);
 	if (rs_object_tracked(obj) && obj->shape & RS_SHAPE_ARRAY)
 		kvfree(rs_slots_array(rs_slotted(obj)));
 }

@@ -3,9 +3,9 @@
  * Objects: their layout, making and unmaking them.
  *
  * A leaf is a header and its data, from one of the leaf caches; data that does
- * not fit the largest is a block of its own. A slotted object is a longer
- * header and a tail of words, from one of the slotted caches; in the tail
- * stand, in this order:
+ * not fit the largest is a block of its own; or it is a memfd, see large.c. A
+ * slotted object is a longer header and a tail of words, from one of the slotted
+ * caches; in the tail stand, in this order:
  *
  *   - if it has data: a pointer to it, and its length;
  *   - its slots; or, when they do not fit or were resized out of the tail, a
@@ -42,6 +42,7 @@
 
 #include "ref.h"
 
+struct file;
 struct rs_heap;
 
 #define RS_MAX_DATA	(64U << 10)
@@ -50,9 +51,10 @@ struct rs_heap;
 #define RS_MAX_TAIL	26	/* words of a slotted object's tail */
 #define RS_BIN_SIZE	8	/* objects freed at a time */
 
-/* flags: the first two are the uAPI's; RS_BLOCK_DATA never changes. */
+/* flags: the first two are the uAPI's; RS_LARGE and RS_BLOCK_DATA never change. */
 #define RS_SEALED_DATA	REFSTORE_SEAL_DATA
 #define RS_SEALED_SLOTS	REFSTORE_SEAL_SLOTS
+#define RS_LARGE	0x4	/* see large.c */
 #define RS_LABELLED	0x8	/* see label.c; never cleared */
 #define RS_BLOCK_DATA	0x10	/* data is a block of its own */
 #define RS_SAVED	0x20	/* a scan took a reference, for the heap */
@@ -90,10 +92,13 @@ struct rs_leaf {
 	u8 data[];
 };
 
-/* A leaf whose data does not fit any leaf cache. */
+/* A leaf whose data does not fit any leaf cache; or is a file, with RS_LARGE. */
 struct rs_leaf_block {
 	struct rs_object obj;
-	void *data;
+	union {
+		void *data;
+		struct file *file;
+	};
 };
 
 struct rs_slotted {
@@ -166,7 +171,7 @@ static inline struct rs_object *rs_slot_object(unsigned long slot)
  * @nr_slots: number of slots
  * @data_len: bytes of data
  * @slotted: whether it has, or may get, slots
- * @seals: REFSTORE_SEAL_*, and RS_INTERNED
+ * @seals: REFSTORE_SEAL_*, RS_INTERNED, and RS_LARGE
  */
 struct rs_spec {
 	struct rs_heap *heap;
@@ -203,6 +208,8 @@ static inline void rs_bin_init(struct rs_bin *bin)
 }
 
 struct rs_object *rs_object_alloc(const struct rs_spec *spec);
+struct rs_object *rs_object_alloc_large(const struct rs_spec *spec,
+					struct file *file);
 void rs_object_free(struct rs_object *obj);
 void rs_object_free_data(struct rs_object *obj);
 int rs_objects_alloc(const struct rs_spec *spec, struct rs_object **objs,
@@ -212,7 +219,7 @@ void rs_bin_add(struct rs_bin *bin, struct rs_object *obj);
 void rs_bin_empty(struct rs_bin *bin);
 
 u32 rs_object_state(const struct rs_heap *heap, const struct rs_object *obj);
-u32 rs_object_data_len(const struct rs_object *obj);
+u64 rs_object_data_len(const struct rs_object *obj);
 u32 rs_object_tail_room(const struct rs_object *obj);
 size_t rs_object_bytes_apart(struct rs_object *obj);
 int rs_object_tryget(struct rs_heap *heap, struct rs_object *obj);
@@ -226,7 +233,7 @@ static __always_inline bool rs_object_simple(const struct rs_object *obj)
 	u64 word = rs_ref_read(&obj->ref);
 
 	if (unlikely(READ_ONCE(obj->flags) &
-		     (RS_BLOCK_DATA | RS_INTERNED | RS_LABELLED)))
+		     (RS_LARGE | RS_BLOCK_DATA | RS_INTERNED | RS_LABELLED)))
 		return false;
 	if (unlikely(word & RS_REF_WEAK))
 		return false;

@@ -112,6 +112,8 @@ struct rs_heap_state {
 	u64 created;
 	u64 saturated;
 	u64 deferred;
+	u64 large;
+	u64 large_bytes;
 	struct rs_scan_figures figures;
 	struct rs_scan_figures last_found;
 	u64 most_objects;
@@ -148,6 +150,8 @@ static void rs_heap_read(struct rs_heap *heap, struct rs_heap_state *state)
 	state->objects += heap->objects;
 	state->bytes += heap->bytes;
 	state->created += heap->created;
+	state->large += heap->large;
+	state->large_bytes += heap->large_bytes;
 	spin_unlock(&heap->table_lock);
 	spin_lock(&heap->report_lock);
 	rs_figures_add(&state->figures, &heap->figures);
@@ -244,6 +248,8 @@ static int rs_stats_show(struct seq_file *m, void *v)
 	seq_printf(m, "floating_peak_objects %llu\n", state.most_objects);
 	seq_printf(m, "floating_peak_bytes %llu\n", state.most_bytes);
 	seq_printf(m, "deferred_bytes %llu\n", state.deferred);
+	seq_printf(m, "large %llu\n", state.large);
+	seq_printf(m, "large_bytes %llu\n", state.large_bytes);
 	return 0;
 }
 
@@ -288,7 +294,6 @@ static void rs_heap_label_show(struct seq_file *m, struct rs_heap *heap)
 	memcpy(label, heap->label, sizeof(label));
 	spin_unlock(&heap->table_lock);
 	seq_escape(m, *label ? label : "-", " \\");
-	seq_putc(m, '\n');
 }
 
 static int rs_heaps_show(struct seq_file *m, void *v)
@@ -298,7 +303,7 @@ static int rs_heaps_show(struct seq_file *m, void *v)
 
 	if (v == SEQ_START_TOKEN) {
 		seq_puts(m, "refstore-heaps 1\n");
-		seq_puts(m, "# heap uid sessions handles objects bytes candidates backlog scans reclaimed label\n");
+		seq_puts(m, "# heap uid sessions handles objects bytes candidates backlog scans reclaimed label large large_bytes\n");
 		return 0;
 	}
 	rs_heap_read(heap, &state);
@@ -310,6 +315,7 @@ static int rs_heaps_show(struct seq_file *m, void *v)
 		   state.candidates, state.backlog, state.figures.scans,
 		   state.figures.reclaimed);
 	rs_heap_label_show(m, heap);
+	seq_printf(m, " %llu %llu\n", state.large, state.large_bytes);
 	return 0;
 }
 

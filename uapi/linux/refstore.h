@@ -37,6 +37,10 @@
  * An object can be *sealed*: its data, its slots, or both cannot be written any
  * more, by nobody.
  *
+ * A *large value* is a leaf whose data is a memfd, see memfd_create(2), which the
+ * store has adopted (REFSTORE_ADOPT) and hands out descriptors of, to be mapped
+ * (REFSTORE_MAP).
+ *
  * What a session asked to be told it reads from its descriptor: struct
  * refstore_event.
  *
@@ -55,6 +59,8 @@
  *
  *   EACCES      The session has not got the right for that: REFSTORE_RIGHT_*.
  *   EAGAIN      A compare-and-set found something else than expected.
+ *   EBUSY       A large value cannot be sealed, as somebody may have it mapped
+ *               for writing.
  *   EBADF       A handle is zero where an object is needed, stale, another
  *               session's, or weak where a call does not say that it may be; or
  *               a REFSTORE_RESULT() names no earlier operation of the batch that
@@ -74,8 +80,10 @@
  *   EINVAL      A size below the first version's, an unknown flag, a reserved
  *               field that is not zero, an unknown type, a count of zero where
  *               one is needed.
- *   EMFILE, ENFILE   No descriptor for a new session.
- *   ENOMEM      No memory, or the memory cgroup's limit; nobody is killed for it.
+ *   EIO         Memory of a large value is broken.
+ *   EMFILE, ENFILE   No descriptor, or no open file, to be had.
+ *   ENOMEM      No memory, or the memory cgroup's limit; nobody is killed for it (but
+ *               for what of a large value is in the swap).
  *   ENOTTY      No such command (in this version).
  *   EOPNOTSUPP  The object is a leaf and has no slots to read, write or resize;
  *               or the command cannot be part of a batch.
@@ -147,6 +155,8 @@ enum {
 	REFSTORE_CMD_OPEN_EXPORT,
 	REFSTORE_CMD_LIMIT,
 	REFSTORE_CMD_LABEL,
+	REFSTORE_CMD_ADOPT,
+	REFSTORE_CMD_MAP,
 };
 
 /*
@@ -549,21 +559,23 @@ struct refstore_resize_slots {
  * @length: number of bytes; may be 0
  * @done: out: bytes read or written: less than @length when reading past the
  *        end of the data
- * @reserved: must be 0
  *
  * A write is seen by any read whole or not at all; it must lie within the data.
+ * Not so in a large value, which is read and written as any file: others may see
+ * parts, and if it fails a part may have been written. Writes to it wait for each
+ * other, and for those that others make by descriptors of it, and nothing interrupts
+ * that; they are subject to RLIMIT_FSIZE (EFBIG, and SIGXFSZ).
  * EBADF, ERANGE (writing: beyond the end; reading: @offset beyond the end),
- * EPERM (writing), EFAULT, ENOMEM.
+ * EPERM (writing), EFAULT, EIO (large values: broken memory), ENOMEM.
  */
 struct refstore_data {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 object;
 	__aligned_u64 buffer;
-	__u32 offset;
+	__aligned_u64 offset;
 	__u32 length;
 	__u32 done;
-	__u32 reserved;
 };
 
 #define REFSTORE_READ _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_READ)
@@ -575,7 +587,13 @@ struct refstore_data {
  * @flags: REFSTORE_SEAL_DATA, REFSTORE_SEAL_SLOTS or both; at least one
  * @object: a handle
  *
- * For good; sealing again is no error. EBADF, EINVAL.
+ * For good; sealing again is no error. The data of a large value can be sealed when
+ * its memfd has the seal F_SEAL_WRITE, which whoever has a descriptor for writing
+ * can add with fcntl(2); that fails with EBUSY while anybody has the value mapped
+ * for writing, or a device or io_uring works on its pages. It takes time in
+ * proportion to the size, as all pages are looked for, and those made where holes
+ * were punched; a signal that ends the process ends it. EBADF, EBUSY, EINTR, EINVAL,
+ * EIO, ENOMEM.
  */
 struct refstore_seal {
 	__u32 size;
@@ -596,6 +614,7 @@ struct refstore_seal {
 #define REFSTORE_STATE_SAVED		0x80 /* garbage, kept by the heap */
 #define REFSTORE_STATE_INTERNED		0x100
 #define REFSTORE_STATE_IMMORTAL		0x200
+#define REFSTORE_STATE_LARGE		0x400 /* its data is a memfd */
 
 /**
  * struct refstore_stat - ioctl(REFSTORE_STAT)
@@ -606,11 +625,12 @@ struct refstore_seal {
  * @type: out: its type
  * @state: out: REFSTORE_STATE_*
  * @nr_slots: out
- * @data_len: out: bytes of data
  * @refs: out: references to it, the handle's own included; of no meaning with
  *        REFSTORE_STATE_SATURATED or REFSTORE_STATE_IMMORTAL
- * @reserved: must be 0
+ * @data_len: out: bytes of data
  * @bytes: out: memory that it takes, in bytes, as charged to the heap
+ * @inode: out: of a large value: the number of its memfd's inode, as stat(2) and
+ *         /proc/PID/maps tell it of descriptors and mappings; else 0
  *
  * EBADF.
  */
@@ -622,10 +642,10 @@ struct refstore_stat {
 	__u32 type;
 	__u32 state;
 	__u32 nr_slots;
-	__u32 data_len;
 	__u32 refs;
-	__u32 reserved;
+	__aligned_u64 data_len;
 	__aligned_u64 bytes;
+	__aligned_u64 inode;
 };
 
 #define REFSTORE_STAT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_STAT)
@@ -701,7 +721,8 @@ struct refstore_session_new {
  * Gives up the others, for good; nobody can give them back to this session. Calls
  * that other threads had begun may still come to their end with the rights that
  * they found, and return descriptors, but for those on objects that can be in a
- * batch: these have ended when it returns.
+ * batch: these have ended when it returns. Descriptors that it has got stay what they
+ * are: sessions, exports, those of large values.
  *
  * EINVAL (a bit that is no right), EINTR.
  */
@@ -1128,6 +1149,88 @@ struct refstore_label {
 
 #define REFSTORE_LABEL _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_LABEL)
 
+/* What a large value is charged for at least, in bytes: it takes an open file. */
+#define REFSTORE_MIN_LARGE	65536
+
+/**
+ * struct refstore_adopt - ioctl(REFSTORE_ADOPT)
+ * @size: sizeof(struct refstore_adopt)
+ * @flags: must be 0
+ * @fd: descriptor of a memfd, open for reading and writing; of one that has the
+ *      seal F_SEAL_WRITE, for reading. It stays the caller's, who can close it
+ * @type: a type of the heap
+ * @result: out: a handle of the new object
+ * @id: out: the new object's id
+ *
+ * Makes a large value: a leaf whose data is the memfd, which must not be empty, and
+ * must have the seals F_SEAL_SHRINK and F_SEAL_GROW, so that it does not end below
+ * who has it mapped. Its pages are no huge ones of hugetlbfs.
+ *
+ * All of its memory is reserved when the call returns: what was not there is
+ * charged to the caller's memory cgroup, as that of any memfd (but nobody is
+ * killed for it: ENOMEM), and stays with the memfd if the call fails. The heap is
+ * charged for its size in pages, and no less than REFSTORE_MIN_LARGE. It takes time
+ * in proportion to the size; a signal that ends the process ends it.
+ *
+ * Who has the right to write data can write it, by REFSTORE_WRITE or mapped, until
+ * it is sealed; the adopter's own descriptor can, too. So can whoever has such a
+ * descriptor punch holes, for which others then pay; and add seals, F_SEAL_SEAL
+ * among them, after which nobody can seal it. A sealed one has no holes: who reads
+ * it is sent no SIGBUS but for broken memory or swap. With F_SEAL_WRITE, it is sealed
+ * at once.
+ *
+ * The memory is freed when the object is and the last descriptor is closed. The
+ * call cannot be part of a batch.
+ * EBADF (@fd is no descriptor, or is not open for that), EBUSY (somebody has a lease
+ * on it, or executes it), E2BIG (above 2^47 bytes), EDQUOT, EINTR, EINVAL (@fd is no
+ * such memfd; type), EIO (broken memory), ENFILE, ENOMEM.
+ */
+struct refstore_adopt {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 type;
+	__aligned_u64 result;
+	__aligned_u64 id;
+};
+
+#define REFSTORE_ADOPT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_ADOPT)
+
+/* For REFSTORE_MAP: a descriptor for writing, too. */
+#define REFSTORE_MAP_WRITE	0x1
+
+/**
+ * struct refstore_map - ioctl(REFSTORE_MAP)
+ * @size: sizeof(struct refstore_map)
+ * @flags: REFSTORE_MAP_WRITE, or 0
+ * @object: a large value
+ * @length: out: bytes of data
+ * @fd: out: a descriptor of the memfd, close-on-exec, the caller's
+ * @reserved: must be 0
+ *
+ * A fresh descriptor each time, with a position of its own, to be mapped with
+ * mmap(2), or read, as that of any file. It keeps the memory, not the object.
+ *
+ * Of a sealed value anybody who has a handle gets one for reading. Before, only who
+ * has REFSTORE_RIGHT_WRITE_DATA, as a descriptor of a memfd can be opened anew for
+ * writing, in /proc/self/fd. What was handed out before the seal stays, and can
+ * write no more. As long as anybody has the value mapped for writing, or shared
+ * from a descriptor with REFSTORE_MAP_WRITE, nobody can seal it.
+ * EACCES (REFSTORE_RIGHT_WRITE_DATA), EBADF, EBUSY (as for REFSTORE_ADOPT), EINTR,
+ * EMFILE, ENFILE, ENOMEM, EOPNOTSUPP (no large value), EPERM (REFSTORE_MAP_WRITE: it
+ * is sealed).
+ */
+struct refstore_map {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 length;
+	__s32 fd;
+	__u32 reserved;
+};
+
+#define REFSTORE_MAP _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_MAP)
+
 /* What REFSTORE_WALK lists. */
 enum {
 	REFSTORE_WALK_OBJECTS,	/* struct refstore_walk_object */
@@ -1147,24 +1250,26 @@ enum {
  * @handle: with REFSTORE_WALK_MINT, a handle, or 0 if the object has as many
  *          references as it can have; else 0
  * @bytes: memory that it takes
+ * @data_len: bytes of data
  * @type: its type
  * @state: REFSTORE_STATE_*
  * @nr_slots: number of slots
- * @data_len: bytes of data
  * @refs: references to it, @handle's included; 0 if it is just going; of no
  *        meaning with REFSTORE_STATE_SATURATED or REFSTORE_STATE_IMMORTAL
  * @generation: its age, if it has slots: 0 to REFSTORE_GENERATIONS - 1
+ * @reserved: 0
  */
 struct refstore_walk_object {
 	__aligned_u64 id;
 	__aligned_u64 handle;
 	__aligned_u64 bytes;
+	__aligned_u64 data_len;
 	__u32 type;
 	__u32 state;
 	__u32 nr_slots;
-	__u32 data_len;
 	__u32 refs;
 	__u32 generation;
+	__u32 reserved;
 };
 
 /**
