@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +117,127 @@ static void check_objects(void)
 	CHECK(refs(store, again) == 1);
 	CHECK(refstore_get_slot(store, again, 0, &none) == -EOPNOTSUPP);
 	CHECK(!refstore_release(store, again));
+}
+
+#define LARGE 1000000
+
+/* All of a value, mapped; the descriptor is not needed any more. */
+static char *map_fd(int fd, int protection)
+{
+	void *data;
+
+	CHECK(fd >= 0);
+	data = mmap(NULL, LARGE, protection, MAP_SHARED, fd, 0);
+	CHECK(data != MAP_FAILED && !close(fd));
+	return data;
+}
+
+static uint64_t create_large(void)
+{
+	uint64_t value;
+	char *data;
+	int fd;
+
+	CHECK(!refstore_large_new(store, REFSTORE_TYPE_BYTES, LARGE, &value,
+				  &fd));
+	data = map_fd(fd, PROT_READ | PROT_WRITE);
+	memcpy(data + LARGE - 10, "0123456789", 10);
+	CHECK(!munmap(data, LARGE));
+	return value;
+}
+
+/* What is written in one way is read in the others. */
+static void check_large(void)
+{
+	uint64_t value = create_large();
+	struct refstore_stat stat;
+	struct stat file;
+	char buffer[8], *data;
+	size_t length;
+	int fd = refstore_map(store, value, REFSTORE_MAP_WRITE, &length);
+
+	CHECK(fd >= 0 && length == LARGE && !fstat(fd, &file));
+	CHECK(!refstore_stat(store, value, &stat));
+	CHECK(stat.inode == file.st_ino && stat.data_len == LARGE);
+	CHECK(stat.state & REFSTORE_STATE_LARGE && stat.bytes > LARGE);
+	data = map_fd(fd, PROT_READ | PROT_WRITE);
+	CHECK(!refstore_write(store, value, LARGE - 11, "x", 1));
+	CHECK(!memcmp(data + LARGE - 11, "x0123", 5));
+	data[0] = 'y';
+	CHECK(refstore_read(store, value, 0, buffer, 2) == 2);
+	CHECK(!memcmp(buffer, "y", 2));
+	CHECK(refstore_read(store, value, LARGE - 4, buffer, 8) == 4);
+	CHECK(!memcmp(buffer, "6789", 4));
+	CHECK(refstore_read(store, value, LARGE + 1, buffer, 1) == -ERANGE);
+	CHECK(refstore_write(store, value, LARGE, "x", 1) == -ERANGE);
+	CHECK(refstore_read(store, value, 1ULL << 32, buffer, 1) == -ERANGE);
+	CHECK(!munmap(data, LARGE) && !refstore_release(store, value));
+	CHECK(count_objects() == 0);
+}
+
+static void check_large_seal(void)
+{
+	uint64_t value = create_large(), small = create(0);
+	char *data = map_fd(refstore_map(store, value, REFSTORE_MAP_WRITE,
+					 NULL), PROT_WRITE);
+
+	CHECK(refstore_map(store, small, 0, NULL) == -EOPNOTSUPP);
+	CHECK(refstore_seal(store, value, REFSTORE_SEAL_DATA) == -EBUSY);
+	CHECK(!refstore_seal(store, value, REFSTORE_SEAL_SLOTS));
+	data[0] = 'y';
+	CHECK(!munmap(data, LARGE));
+	CHECK(!refstore_seal(store, value, REFSTORE_SEAL_DATA));
+	CHECK(!refstore_seal(store, value, REFSTORE_SEAL_DATA));
+	CHECK(refstore_write(store, value, 0, "x", 1) == -EPERM);
+	CHECK(refstore_map(store, value, REFSTORE_MAP_WRITE, NULL) == -EPERM);
+	data = map_fd(refstore_map(store, value, 0, NULL), PROT_READ);
+	/* A mapping keeps the memory, whatever becomes of the value. */
+	CHECK(!refstore_release(store, value) && count_objects() == 1);
+	CHECK(data[0] == 'y' && !memcmp(data + LARGE - 10, "0123", 4));
+	CHECK(!munmap(data, LARGE) && !refstore_release(store, small));
+}
+
+/* Who may not write a value can map it when nobody can write it any more. */
+static void check_large_rights(void)
+{
+	uint64_t value = create_large(), none;
+	struct refstore *reader;
+	int fd;
+
+	CHECK(!refstore_session_new(store, REFSTORE_SESSION_CLONE, &reader));
+	CHECK(!refstore_restrict(reader, REFSTORE_RIGHTS_READ));
+	CHECK(refstore_map(reader, value, 0, NULL) == -EACCES);
+	CHECK(refstore_seal(reader, value, REFSTORE_SEAL_DATA) == -EACCES);
+	CHECK(refstore_large_new(reader, REFSTORE_TYPE_BYTES, 1, &none, &fd) ==
+	      -EACCES);
+	CHECK(!refstore_seal(store, value, REFSTORE_SEAL_DATA));
+	munmap(map_fd(refstore_map(reader, value, 0, NULL), PROT_READ), LARGE);
+	refstore_close(reader);
+	await_refs(value, 1);
+	CHECK(!refstore_release(store, value));
+}
+
+static void check_adopt(void)
+{
+	int fd = memfd_create("value", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const uint32_t type = REFSTORE_TYPE_BYTES;
+	struct refstore_stat stat;
+	uint64_t value, id;
+
+	CHECK(fd >= 0 && !ftruncate(fd, LARGE));
+	CHECK(refstore_adopt(store, fd, type, &value, &id) == -EINVAL);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+	CHECK(refstore_adopt(store, fd, 999999, &value, &id) == -EINVAL);
+	CHECK(refstore_adopt(store, -1, type, &value, &id) == -EBADF);
+	CHECK(refstore_adopt(store, refstore_fd(store), type, &value, &id) ==
+	      -EINVAL);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+	CHECK(!refstore_adopt(store, fd, type, &value, &id));
+	CHECK(!refstore_stat(store, value, &stat) && stat.id == id);
+	CHECK(stat.state & REFSTORE_STATE_SEALED_DATA);
+	CHECK(!close(fd) && !refstore_release(store, value));
+	CHECK(refstore_large_new(store, type, 0, &value, &fd) == -EINVAL);
+	CHECK(count_objects() == 0);
 }
 
 static void check_slots(void)
@@ -578,6 +701,10 @@ int main(void)
 	CHECK(!refstore_query(store, &query));
 	CHECK(query.version == REFSTORE_VERSION);
 	check_objects();
+	check_large();
+	check_large_seal();
+	check_large_rights();
+	check_adopt();
 	check_slots();
 	check_heap();
 	check_iterators();

@@ -209,6 +209,22 @@ echo '{"refstore":1}
 {"root":null}' >"$work/empty"
 check 'an empty heap' refstore load "$work/empty" -- refstore verify --json
 
+# Large values: one is more than is read at a time, another is less than a page.
+data=$(head -c 800001 /dev/urandom | base64 -w 0)
+printf '%s\n' '{"refstore":1}' '{"id":1,"type":"list","slots":[2,3,4]}' \
+	'{"id":2,"type":"bytes","large":true,"data":"'"$data"'"}' \
+	'{"id":3,"type":"str","large":true,"data":"aGVsbG8=","sealed":["data"]}' \
+	'{"id":4,"type":"str","text":"hello"}' '{"root":1}' >"$work/large"
+refstore load "$work/large" -- refstore dump >"$work/again"
+check 'large values are dumped as they were loaded' \
+	judge same 4 "$work/large" "$work/again"
+check 'large values are verified' \
+	refstore load "$work/large" -- refstore verify
+check 'ls tells of large values' gives '
+	sorted((o["data"], "sealed-data" in o["state"]) for o in v
+	       if "large" in o["state"]) == [(5, True), (800001, False)]' \
+	refstore load "$work/large" -- refstore ls
+
 # What the root does not reach is gone before the command begins; one and many.
 printf '%s\n' '{"refstore":1}' '{"id":1,"type":"list","slots":[1]}' \
 	'{"id":2,"type":"list","slots":[3]}' \
@@ -333,6 +349,57 @@ check 'it is content when that stands still' refstore verify --pid "$busy"
 kill -KILL "$busy"
 wait "$busy"
 
+# A large value, of id 1, that a process has mapped, and then seals.
+cat >"$work/value" <<'EOF'
+import ctypes, mmap, os, sys
+library = ctypes.CDLL(sys.argv[1])
+store = ctypes.c_void_p()
+fd = int(os.environ["REFSTORE_FD"])
+assert not library.refstore_open_fd(fd, ctypes.byref(store))
+value, file, length = ctypes.c_uint64(), ctypes.c_int(), 100000
+assert not library.refstore_large_new(store, 5, ctypes.c_size_t(length),
+                                      ctypes.byref(value), ctypes.byref(file))
+memory = mmap.mmap(file.value, length)
+memory[:5] = b"hello"
+print("mapped", flush=True)
+sys.stdin.readline()
+memory.close()
+os.close(file.value)
+assert not library.refstore_seal(store, value, 1)
+print("sealed", flush=True)
+sys.stdin.readline()
+EOF
+
+mkfifo "$work/orders"
+refstore load "$work/empty" -- python3 -IS "$work/value" \
+	"$build/lib/librefstore.so.0" <"$work/orders" >"$work/fifo" &
+value=$!
+exec 3>"$work/orders" 4<"$work/fifo"
+read -r where <&4
+check 'who has a large value open, or mapped' gives '
+	{(d["pid"], d["mode"]) for d in v["descriptors"]} ==
+	{('"$value"', "rw")} and
+	[(m["pid"], m["mode"]) for m in v["mappings"]] ==
+	[('"$value"', "rw-s")]' refstore who 1 -p "$value"
+# shellcheck disable=SC2016
+check 'people are told of that' sh -c 'refstore who 1 -p "$1" |
+	tee /dev/stderr | grep -q "^process $1 (.*): mapped at .*, rw-s\$"' \
+	sh "$value"
+check 'stat counts large values' gives 'v["stats"]["large"] == 1 and
+	v["stats"]["large_bytes"] == 102400 and
+	1 in [h["large"] for h in v["heaps"]]' refstore stat
+check 'verify does, too' refstore verify -p "$value"
+echo seal >&3
+read -r where <&4
+check 'nobody has it open any more' gives 'v["descriptors"] == [] and
+	v["mappings"] == [] and len(v["sessions"]) == 1' \
+	refstore who 1 -p "$value"
+check 'of what is not large, this is not told' gives '"mappings" not in v' \
+	refstore load "$work/large" -- refstore who 4
+exec 3>&- 4<&-
+wait "$value"
+check 'its process ends well' [ $? -eq 0 ]
+
 # The scanner, by the command. Another process has two objects, of ids 1 and 2,
 # that refer to each other, and a handle and a weak handle of the first one. On
 # "release", it gives the handle back. No scan comes by itself.
@@ -371,7 +438,6 @@ has_handle() {
 	cat /proc/"$1"/fdinfo/* 2>/dev/null | grep -qx 'handles:.1'
 }
 
-mkfifo "$work/orders"
 refstore load "$work/empty" -- python3 -IS "$work/pair" \
 	"$build/lib/librefstore.so.0" <"$work/orders" >"$work/fifo" &
 pair=$!

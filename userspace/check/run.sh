@@ -113,6 +113,8 @@ passes 'changes of a heap show in its sum' "$build/check/sum"
 passes 'batches survive being cut' "$build/check/builder"
 passes 'signals are nothing to most calls' "$build/check/signal"
 passes 'many objects are made, or none' "$build/check/many"
+passes 'large values are made, sealed and read' "$build/check/large"
+passes 'who has a memfd is found' "$build/check/memfd"
 passes 'events come to those that they are for' "$build/check/event"
 passes 'sessions survive fork()' "$build/check/fork"
 passes 'descriptors pass through sockets' "$build/check/socket"
@@ -149,6 +151,10 @@ lines '{"id":1,"type":"a","slots":[]}' '{"id":2,"type":"b","data":"AAECAw=="}' \
 	'{"id":5,"type":"c","sealed":["data","slots"]}' \
 	'{"id":6,"type":"c","sealed":["slots"]}' '{"root":null}'
 same 'no slots, bytes, seals'
+lines '{"id":1,"type":"a","large":true,"data":"aGVsbG8="}' \
+	'{"id":2,"type":"b","large":true,"data":"AAEC","sealed":["data"]}' \
+	'{"id":3,"type":"b","slots":[1,2]}' '{"root":3}'
+same 'large values'
 
 : >"$work/dump"
 refused '1: the file ends without "root"'
@@ -223,6 +229,25 @@ lines '{"id":1,"type":"a","text":"x","data":"AAAA"}'
 refused '2: both "data" and "text"'
 lines '{"id":1,"type":"a","text":"01234567890123456789012345678901234567890"}'
 refused '2: 41 bytes of data, at most 40 are possible'
+for value in false null 1 '"true"' '[true]'; do
+	lines "{\"id\":1,\"type\":\"a\",\"data\":\"AAAA\",\"large\":$value}"
+	refused '2: "large" is true, or is not there'
+done
+lines '{"id":1,"type":"a","large":true}'
+refused '2: a large object has data'
+lines '{"id":1,"type":"a","large":true,"data":""}'
+refused '2: a large object has data'
+lines '{"id":1,"type":"a"}' \
+	'{"id":2,"type":"a","large":true,"slots":[],"data":"AAAA"}'
+refused '3: a large object has no slots'
+ten=0123456789
+sixty=$ten$ten$ten$ten$ten$ten
+lines "{\"id\":1,\"type\":\"a\",\"text\":\"$sixty\"}"
+refused '2: 60 bytes of data, at most 40 are possible'
+lines "{\"id\":1,\"type\":\"a\",\"text\":\"$sixty\",\"large\":true}" nonsense
+refused '3: no JSON: null expected'
+lines "{\"id\":1,\"type\":\"a\",\"large\":true,\"text\":\"x$sixty\"}"
+refused '2: 61 bytes of data, at most 60 are possible'
 lines '{"id":1,"type":"a","sealed":true}'
 refused '2: "sealed" is an array'
 lines '{"id":1,"type":"a","sealed":["all"]}'

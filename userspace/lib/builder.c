@@ -449,12 +449,12 @@ static ssize_t append_data(struct refstore_builder *builder, uint32_t command,
 			.size = sizeof(op.data),
 			.object = object,
 			.buffer = refstore_pointer(buffer),
-			.offset = (uint32_t)offset,
+			.offset = offset,
 			.length = (uint32_t)length,
 		},
 	};
 
-	if (!refstore_fits(offset) || !refstore_fits(length))
+	if (!refstore_fits(length))
 		return fail(builder, -ERANGE);
 	return append(builder, &op);
 }

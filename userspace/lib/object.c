@@ -2,7 +2,10 @@
 /*
  * Objects, their data, and handles of them.
  */
-#include "session.h"
+#include "large.h"
+
+/* Bytes in a call, where there are too many for one: whole pages. */
+#define TRANSFER_PART (1U << 31)
 
 int refstore_create(struct refstore *store, const struct refstore_spec *spec,
 		    uint64_t *handle, uint64_t *id)
@@ -134,10 +137,16 @@ int refstore_seal(struct refstore *store, uint64_t object, unsigned int flags)
 		.flags = flags,
 		.object = object,
 	};
+	int ret = refstore_call(store, REFSTORE_SEAL, &args);
 
-	return refstore_call(store, REFSTORE_SEAL, &args);
+	/* A large value: its memfd comes first. */
+	if (ret != -EBUSY)
+		return ret;
+	ret = refstore_seal_memfd(store, object);
+	return ret ? ret : refstore_call(store, REFSTORE_SEAL, &args);
 }
 
+/* A large value may take more than one call; data that ends needs no other. */
 static ssize_t transfer(struct refstore *store, unsigned long command,
 			uint64_t object, size_t offset, const void *buffer,
 			size_t length)
@@ -146,15 +155,22 @@ static ssize_t transfer(struct refstore *store, unsigned long command,
 		.size = sizeof(args),
 		.object = object,
 		.buffer = refstore_pointer(buffer),
-		.offset = (uint32_t)offset,
-		.length = (uint32_t)length,
+		.offset = offset,
 	};
+	size_t left = length;
 	int ret;
 
-	if (!refstore_fits(offset) || !refstore_fits(length))
-		return -ERANGE;
-	ret = refstore_call(store, command, &args);
-	return ret ? ret : (ssize_t)args.done;
+	do {
+		args.length = refstore_fits(left) ? (uint32_t)left :
+						    TRANSFER_PART;
+		ret = refstore_call(store, command, &args);
+		if (ret)
+			return ret;
+		args.buffer += args.done;
+		args.offset += args.done;
+		left -= args.done;
+	} while (left && args.done == args.length);
+	return (ssize_t)(length - left);
 }
 
 ssize_t refstore_read(struct refstore *store, uint64_t object, size_t offset,

@@ -5,8 +5,8 @@
  * The library puts functions on the calls of <linux/refstore.h>, which says
  * what objects, slots, heaps, sessions, roots and handles are. It adds
  * transfers that go on after a signal, batches of any length, iterators, the
- * passing of sessions to other processes, callbacks for deaths and scans, and
- * sessions that survive fork().
+ * passing of sessions to other processes, the making of large values, callbacks
+ * for deaths and scans, and sessions that survive fork().
  *
  *	struct refstore *store;
  *	struct refstore_spec spec = {
@@ -419,7 +419,12 @@ int refstore_stat(struct refstore *store, uint64_t object,
  * @object: a handle
  * @flags: REFSTORE_SEAL_DATA, REFSTORE_SEAL_SLOTS
  *
- * Errors: -EINVAL.
+ * To seal the data of a large value, the library seals its memfd first: so nobody
+ * may have it mapped for writing, this process included, or shared from a
+ * descriptor that is open for writing. After -EIO and -ENOMEM the memfd is sealed,
+ * the value is not: call again.
+ * Errors: -EINVAL; of large values also -EBUSY (somebody has it mapped), -EIO
+ * (broken memory), -EMFILE, -ENFILE, -EPERM (its memfd takes no more seals).
  */
 int refstore_seal(struct refstore *store, uint64_t object, unsigned int flags);
 
@@ -436,7 +441,7 @@ int refstore_seal(struct refstore *store, uint64_t object, unsigned int flags);
  * @length: at most this many bytes
  *
  * Return: bytes read, less than @length where the data ends.
- * Errors: -ERANGE (@offset beyond the end).
+ * Errors: -EIO (broken memory of a large value), -ERANGE (@offset beyond the end).
  */
 ssize_t refstore_read(struct refstore *store, uint64_t object, size_t offset,
 		      void *buffer, size_t length);
@@ -449,11 +454,79 @@ ssize_t refstore_read(struct refstore *store, uint64_t object, size_t offset,
  * @buffer: what to write
  * @length: number of bytes, all of them within the data
  *
- * Writes everything or nothing, and readers see it so.
- * Errors: -EPERM (sealed), -ERANGE.
+ * Writes everything or nothing, and readers see it so. Not so in a large value:
+ * others may see parts, and after an error a part may have been written.
+ * Errors: -EFBIG (RLIMIT_FSIZE) and -EIO (broken memory) of large values, -EPERM
+ * (sealed), -ERANGE.
  */
 int refstore_write(struct refstore *store, uint64_t object, size_t offset,
 		   const void *buffer, size_t length);
+
+/*
+ * Large values: leaves whose data is a memfd, see memfd_create(2), which processes
+ * map instead of copying it. All else is as with other leaves: what holds them,
+ * rights, exports, weak handles, limits.
+ *
+ * A descriptor, or a mapping, keeps the memory, but not the object.
+ */
+
+/**
+ * refstore_large_new() - make a large value, to be filled
+ * @store: the session
+ * @type: REFSTORE_TYPE_*, or what refstore_type_register() gave
+ * @length: bytes of data, for good; at least 1
+ * @handle: out: a handle of it, the caller's
+ * @fd: out: a descriptor of its memfd for reading and writing, close-on-exec, the
+ *      caller's
+ *
+ * All bytes are 0. They can be written with mmap(2) (MAP_SHARED) or write(2) on the
+ * descriptor, and with refstore_write(). Until refstore_seal(), which wants it
+ * unmapped, only sessions with REFSTORE_RIGHT_WRITE_DATA can map it.
+ * All of the memory is taken in the call, in time in proportion to @length, and
+ * charged to the caller's memory cgroup. The heap is charged for whole pages, and
+ * for REFSTORE_MIN_LARGE at least.
+ * Errors: -E2BIG (above 2^47 bytes), -EDQUOT, -EINVAL (@type; @length is 0), -EMFILE,
+ * -ENFILE, those of memfd_create(2) and ftruncate(2).
+ */
+int refstore_large_new(struct refstore *store, uint32_t type, size_t length,
+		       uint64_t *handle, int *fd);
+
+/**
+ * refstore_adopt() - make a large value of a memfd that is there
+ * @store: the session
+ * @fd: the memfd, which is not empty, has the seals F_SEAL_SHRINK and F_SEAL_GROW,
+ *      and is open for reading and writing; with F_SEAL_WRITE, for reading. It
+ *      stays the caller's
+ * @type: as for refstore_large_new()
+ * @handle: out: a handle of the value, the caller's
+ * @id: out: its id in the heap; may be NULL
+ *
+ * With F_SEAL_WRITE, it is sealed at once. What of its memory is missing is taken,
+ * as by refstore_large_new(), and stays with the memfd if the call fails.
+ * Errors: -E2BIG (above 2^47 bytes), -EBADF (@fd is no descriptor, or not open for
+ * that), -EDQUOT, -EINVAL (@fd is no such memfd; @type), -EIO (broken memory),
+ * -ENFILE.
+ */
+int refstore_adopt(struct refstore *store, int fd, uint32_t type,
+		   uint64_t *handle, uint64_t *id);
+
+/**
+ * refstore_map() - a descriptor of a large value, to be mapped
+ * @store: the session
+ * @object: a handle
+ * @flags: 0: for reading; REFSTORE_MAP_WRITE: for writing, too
+ * @length: out: bytes of data; may be NULL
+ *
+ * For mmap(2), or read(2) and its kin. Whoever has a handle of a sealed value gets
+ * one for reading; of one that is not sealed, only a session with
+ * REFSTORE_RIGHT_WRITE_DATA gets any, as it could be opened anew for writing.
+ * Return: the descriptor, the caller's, close-on-exec, with a position of its own.
+ * Errors: -EACCES (neither sealed nor has the session that right), -EMFILE,
+ * -ENFILE, -EOPNOTSUPP (no large value), -EOVERFLOW (@length is more than a size_t
+ * can be here), -EPERM (REFSTORE_MAP_WRITE: it is sealed).
+ */
+int refstore_map(struct refstore *store, uint64_t object, unsigned int flags,
+		 size_t *length);
 
 /*
  * Slots. Functions on a leaf return -EOPNOTSUPP.
@@ -1188,8 +1261,9 @@ size_t refstore_builder_count(const struct refstore_builder *builder);
 /*
  * Adding an operation: arguments are those of the function of the same name
  * without "builder_"; results are to be had from the builder later.
- * Return: the index, or -E2BIG, -ENOMEM, -ERANGE (a number beyond 32 bits),
- * -EBUSY (already submitted and not reset), -EINVAL (slots for many objects).
+ * Return: the index, or -E2BIG, -ENOMEM, -ERANGE (a number beyond 32 bits, but for
+ * offsets), -EBUSY (already submitted and not reset), -EINVAL (slots for many
+ * objects).
  * A @count of 0 makes an operation that does nothing and succeeds, whose @done is
  * of no meaning.
  */
@@ -1233,6 +1307,7 @@ ssize_t refstore_builder_read(struct refstore_builder *builder, uint64_t object,
 ssize_t refstore_builder_write(struct refstore_builder *builder,
 			       uint64_t object, size_t offset,
 			       const void *buffer, size_t length);
+/* -EBUSY for a large value whose memfd is not sealed: refstore_seal() does that. */
 ssize_t refstore_builder_seal(struct refstore_builder *builder, uint64_t object,
 			      unsigned int flags);
 /* The answer is refstore_builder_op()->stat. */

@@ -7,6 +7,7 @@
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,9 @@
 #include "idmap.h"
 #include "limit.h"
 #include "target.h"
+
+/* So much of a large object's data is read at a time; threes become fours. */
+#define LARGE_PART (3U << 18)
 
 /**
  * struct dump - a dump being written
@@ -25,7 +29,7 @@
  * @ids: objects that were written
  * @slots: room for the slots of an object
  * @slots_room: number of slots that there is room for
- * @data: room for the data of an object
+ * @data: room for the data of an object, or a part of it
  * @data_room: bytes that there is room for
  * @root: id of the root, or 0
  */
@@ -144,54 +148,92 @@ static int fill_slots(struct dump *dump,
 	return 0;
 }
 
-static int fill_data(struct dump *dump,
-		     const struct refstore_walk_object *object)
+/* Reads data to @dump->data: a negative errno, or the number of bytes. */
+static ssize_t read_data(struct dump *dump,
+			 const struct refstore_walk_object *object,
+			 size_t offset, size_t length)
 {
-	ssize_t ret;
-
-	if (!object->data_len)
-		return 0;
-	if (object->data_len > dump->data_room) {
+	if (length > dump->data_room) {
 		free(dump->data);
 		dump->data_room = 0;
-		dump->data = malloc(object->data_len);
+		dump->data = malloc(length);
 		if (!dump->data)
 			return -ENOMEM;
-		dump->data_room = object->data_len;
+		dump->data_room = length;
 	}
 	/* So many references that the walk could not take another one. */
 	if (!object->handle)
 		return -EOVERFLOW;
-	ret = refstore_read(dump->store, object->handle, 0, dump->data,
-			    object->data_len);
-	return ret < 0 ? (int)ret : 0;
+	return refstore_read(dump->store, object->handle, offset, dump->data,
+			     length);
+}
+
+static int write_small(struct dump *dump,
+		       const struct refstore_walk_object *object,
+		       const struct graph_object *line, const char *type)
+{
+	ssize_t ret = fill_slots(dump, object);
+
+	if (!ret && line->data_len)
+		ret = read_data(dump, object, 0, line->data_len);
+	if (ret < 0)
+		return (int)ret;
+	graph_write_object(stdout, line, type, dump->slots, dump->data);
+	return 0;
+}
+
+/* There may be more of it than memory. */
+static int write_large(struct dump *dump,
+		       const struct refstore_walk_object *object,
+		       const struct graph_object *line, const char *type)
+{
+	size_t done = 0;
+	ssize_t ret;
+
+	if (line->data_len != object->data_len)
+		return -EFBIG;
+	graph_begin_large(stdout, line, type);
+	while (done < line->data_len) {
+		ret = read_data(dump, object, done, LARGE_PART);
+		if (ret < 0)
+			return (int)ret;
+		graph_add_large(stdout, dump->data, (size_t)ret);
+		done += (size_t)ret;
+	}
+	graph_end_large(stdout, line);
+	return 0;
+}
+
+static uint32_t flags_of(uint32_t state)
+{
+	uint32_t flags = 0;
+
+	if (state & REFSTORE_STATE_SLOTTED)
+		flags |= GRAPH_SLOTTED;
+	if (state & REFSTORE_STATE_SEALED_DATA)
+		flags |= GRAPH_SEALED_DATA;
+	if (state & REFSTORE_STATE_SEALED_SLOTS)
+		flags |= GRAPH_SEALED_SLOTS;
+	return flags;
 }
 
 static int write_object(struct dump *dump,
 			const struct refstore_walk_object *object)
 {
-	struct graph_object line = {
+	const struct graph_object line = {
 		.id = object->id,
+		.flags = flags_of(object->state),
 		.nr_slots = object->nr_slots,
-		.data_len = object->data_len,
+		.data_len = (size_t)object->data_len,
 	};
+	bool large = object->state & REFSTORE_STATE_LARGE;
 	char type[REFSTORE_TYPE_NAME_MAX];
 	int ret = refstore_type_name(dump->store, object->type, type);
 
 	if (!ret)
-		ret = fill_slots(dump, object);
-	if (!ret)
-		ret = fill_data(dump, object);
-	if (ret)
-		return ret;
-	if (object->state & REFSTORE_STATE_SLOTTED)
-		line.flags |= GRAPH_SLOTTED;
-	if (object->state & REFSTORE_STATE_SEALED_DATA)
-		line.flags |= GRAPH_SEALED_DATA;
-	if (object->state & REFSTORE_STATE_SEALED_SLOTS)
-		line.flags |= GRAPH_SEALED_SLOTS;
-	graph_write_object(stdout, &line, type, dump->slots, dump->data);
-	return idmap_add(&dump->ids, object->id, 0);
+		ret = large ? write_large(dump, object, &line, type) :
+			      write_small(dump, object, &line, type);
+	return ret ? ret : idmap_add(&dump->ids, object->id, 0);
 }
 
 static int write_objects(struct dump *dump)
@@ -286,9 +328,11 @@ const struct command command_dump = {
 		"     \"text\":\"...\",\"sealed\":[\"data\",\"slots\"]}\n"
 		"\n"
 		"in one line. Without slots it is a leaf; data that is no\n"
-		"printable text is \"data\", in base64. 'refstore load' reads\n"
-		"it back. The heap must be quiet: if it changes meanwhile,\n"
-		"the last line may be missing, and the exit status is 1.\n",
+		"printable text is \"data\", in base64, and so is that of large\n"
+		"values, which have \"large\":true. 'refstore load' reads it\n"
+		"back, but no line of more than 2 GiB: a large value of 1.5.\n"
+		"The heap must be quiet: if it changes meanwhile, the last\n"
+		"line may be missing, and the exit status is 1.\n",
 	.session = true,
 	.run = run_dump,
 };

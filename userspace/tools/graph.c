@@ -67,19 +67,49 @@ static void write_sealed(FILE *file, uint32_t flags)
 		data && slots ? "," : "", slots ? "\"slots\"" : "");
 }
 
+static void begin_object(FILE *file, const struct graph_object *object,
+			 const char *type)
+{
+	fprintf(file, "{\"id\":%" PRIu64 ",\"type\":", object->id);
+	text_write_json(file, type, strlen(type));
+}
+
+static void end_object(FILE *file, const struct graph_object *object)
+{
+	if (object->flags & (GRAPH_SEALED_DATA | GRAPH_SEALED_SLOTS))
+		write_sealed(file, object->flags);
+	fputs("}\n", file);
+}
+
 void graph_write_object(FILE *file, const struct graph_object *object,
 			const char *type, const uint64_t *slots,
 			const void *data)
 {
-	fprintf(file, "{\"id\":%" PRIu64 ",\"type\":", object->id);
-	text_write_json(file, type, strlen(type));
+	begin_object(file, object, type);
 	if (object->flags & GRAPH_SLOTTED)
 		write_slots(file, slots, object->nr_slots);
 	if (object->data_len)
 		write_data(file, data, object->data_len);
-	if (object->flags & (GRAPH_SEALED_DATA | GRAPH_SEALED_SLOTS))
-		write_sealed(file, object->flags);
-	fputs("}\n", file);
+	end_object(file, object);
+}
+
+/* In base64, whatever it is: nobody has looked at all of it before. */
+void graph_begin_large(FILE *file, const struct graph_object *object,
+		       const char *type)
+{
+	begin_object(file, object, type);
+	fputs(",\"large\":true,\"data\":\"", file);
+}
+
+void graph_add_large(FILE *file, const void *data, size_t length)
+{
+	text_write_base64(file, data, length);
+}
+
+void graph_end_large(FILE *file, const struct graph_object *object)
+{
+	fputc('"', file);
+	end_object(file, object);
 }
 
 void graph_write_end(FILE *file, uint64_t root)

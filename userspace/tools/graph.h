@@ -7,12 +7,14 @@
  *	{"refstore":1}
  *	{"id":N,"type":"name","slots":[N,null,...],"text":"...",
  *		"sealed":["data","slots"]}		(in one line)
+ *	{"id":N,"type":"name","large":true,"data":"..."}
  *	...
  *	{"root":N}
  *
  * An object without "slots" is a leaf; its data is "text", or "data" in base64;
- * it is not sealed unless "sealed" says so. Ids are numbers from 1, each given
- * once; slots may refer to objects of later lines. "root" may be null.
+ * it is not sealed unless "sealed" says so. A leaf whose data is a memfd is
+ * "large". Ids are numbers from 1, each given once; slots may refer to objects of
+ * later lines. "root" may be null.
  */
 #ifndef REFSTORE_GRAPH_H
 #define REFSTORE_GRAPH_H
@@ -26,10 +28,11 @@
 /* In the place of an object: none. */
 #define GRAPH_NONE UINT64_MAX
 
-/* The object is no leaf; its data, its slots are sealed. */
+/* The object is no leaf; its data, its slots are sealed; its data is a memfd. */
 #define GRAPH_SLOTTED		(1U << 0)
 #define GRAPH_SEALED_DATA	(1U << 1)
 #define GRAPH_SEALED_SLOTS	(1U << 2)
+#define GRAPH_LARGE		(1U << 3)
 
 /**
  * struct graph_object - an object of a graph
@@ -80,12 +83,14 @@ struct graph {
  * @objects: number of objects
  * @slots: slots of an object
  * @data: bytes of an object
+ * @large: the same of one that is large
  * @types: number of types
  */
 struct graph_limits {
 	uint64_t objects;
 	uint64_t slots;
 	uint64_t data;
+	uint64_t large;
 	uint64_t types;
 };
 
@@ -130,6 +135,32 @@ void graph_write_begin(FILE *file);
 void graph_write_object(FILE *file, const struct graph_object *object,
 			const char *type, const uint64_t *slots,
 			const void *data);
+
+/**
+ * graph_begin_large() - begin the line of a large object
+ * @file: the dump
+ * @object: the object
+ * @type: name of its type
+ *
+ * Then come graph_add_large() for its data, and graph_end_large().
+ */
+void graph_begin_large(FILE *file, const struct graph_object *object,
+		       const char *type);
+
+/**
+ * graph_add_large() - write the next part of its data
+ * @file: the dump
+ * @data: the part
+ * @length: bytes of it; of all parts but the last, a multiple of three
+ */
+void graph_add_large(FILE *file, const void *data, size_t length);
+
+/**
+ * graph_end_large() - end the line
+ * @file: the dump
+ * @object: the object
+ */
+void graph_end_large(FILE *file, const struct graph_object *object);
 
 /**
  * graph_write_end() - write a dump's last line

@@ -226,15 +226,11 @@ static unsigned char *add_data(struct reader *reader,
 	return data + graph->data_len;
 }
 
-static int keep_data(struct reader *reader, struct graph_object *object,
-		     size_t length)
+static void keep_data(struct reader *reader, struct graph_object *object,
+		      size_t length)
 {
-	if (length > reader->limits->data)
-		return fail(reader, "%zu bytes of data, at most %" PRIu64
-			    " are possible", length, reader->limits->data);
 	object->data_len = length;
 	reader->graph->data_len += length;
-	return 0;
 }
 
 static int take_data(struct reader *reader, struct graph_object *object,
@@ -252,7 +248,8 @@ static int take_data(struct reader *reader, struct graph_object *object,
 	if (!text_read_base64(json_object_get_string(value), length, data,
 			      &length))
 		return fail(reader, "\"data\" is not base64");
-	return keep_data(reader, object, length);
+	keep_data(reader, object, length);
+	return 0;
 }
 
 static int take_text(struct reader *reader, struct graph_object *object,
@@ -268,7 +265,18 @@ static int take_text(struct reader *reader, struct graph_object *object,
 	if (!data)
 		return -1;
 	memcpy(data, json_object_get_string(value), length);
-	return keep_data(reader, object, length);
+	keep_data(reader, object, length);
+	return 0;
+}
+
+static int take_large(struct reader *reader, struct graph_object *object,
+		      struct json_object *value)
+{
+	if (!json_object_is_type(value, json_type_boolean) ||
+	    !json_object_get_boolean(value))
+		return fail(reader, "\"large\" is true, or is not there");
+	object->flags |= GRAPH_LARGE;
+	return 0;
 }
 
 static int take_sealed(struct reader *reader, struct graph_object *object,
@@ -303,6 +311,7 @@ static const struct {
 	{ "slots", take_slots },
 	{ "data", take_data },
 	{ "text", take_text },
+	{ "large", take_large },
 	{ "sealed", take_sealed },
 };
 
@@ -323,6 +332,23 @@ static int take_key(struct reader *reader, struct graph_object *object,
  * Lines
  */
 
+/* What its keys say together, in whatever order they came. */
+static int check_object(struct reader *reader,
+			const struct graph_object *object)
+{
+	bool large = object->flags & GRAPH_LARGE;
+	uint64_t most = large ? reader->limits->large : reader->limits->data;
+
+	if (large && object->flags & GRAPH_SLOTTED)
+		return fail(reader, "a large object has no slots");
+	if (large && !object->data_len)
+		return fail(reader, "a large object has data");
+	if (object->data_len > most)
+		return fail(reader, "%zu bytes of data, at most %" PRIu64
+			    " are possible", object->data_len, most);
+	return 0;
+}
+
 static int take_object(struct reader *reader, struct json_object *line)
 {
 	struct graph *graph = reader->graph;
@@ -335,6 +361,8 @@ static int take_object(struct reader *reader, struct json_object *line)
 	}
 	if (!object.id || !json_object_object_get_ex(line, "type", NULL))
 		return fail(reader, "an object needs \"id\" and \"type\"");
+	if (check_object(reader, &object))
+		return -1;
 	if (graph->nr_objects >= reader->limits->objects)
 		return fail(reader, "more than %" PRIu64 " objects",
 			    reader->limits->objects);

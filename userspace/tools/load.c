@@ -22,6 +22,7 @@ static int read_file(const char *name, const struct refstore_query *query,
 		.objects = query->max_objects,
 		.slots = query->max_slots,
 		.data = query->max_data,
+		.large = query->max_bytes,
 		.types = query->max_types,
 	};
 	struct graph_error error;

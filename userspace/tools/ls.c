@@ -42,6 +42,7 @@ static const struct {
 	const char *word;
 } states[] = {
 	{ REFSTORE_STATE_SLOTTED, "tracked" },
+	{ REFSTORE_STATE_LARGE, "large" },
 	{ REFSTORE_STATE_CANDIDATE, "candidate" },
 	{ REFSTORE_STATE_FROZEN, "frozen" },
 	{ REFSTORE_STATE_SAVED, "saved" },
@@ -82,8 +83,8 @@ static void print_object(const struct refstore_walk_object *object,
 		out_text("    -");
 	out_number("refs", "  %8" PRIu64, object->refs);
 	out_number("slots", "  %8" PRIu64, object->nr_slots);
-	out_number("data", "  %6" PRIu64, object->data_len);
-	out_number("bytes", "  %8" PRIu64, object->bytes);
+	out_number("data", "  %10" PRIu64, object->data_len);
+	out_number("bytes", "  %10" PRIu64, object->bytes);
 	out_text("  ");
 	out_cell("type", 12, type);
 	out_text("  ");
@@ -93,7 +94,7 @@ static void print_object(const struct refstore_walk_object *object,
 
 static void print_heading(void)
 {
-	out_text("%10s  %3s  %8s  %8s  %6s  %8s  %-12s  %s\n", "id", "gen",
+	out_text("%10s  %3s  %8s  %8s  %10s  %10s  %-12s  %s\n", "id", "gen",
 		 "refs", "slots", "data", "bytes", "type", "state");
 }
 
@@ -151,13 +152,14 @@ const struct command command_ls = {
 	.help = "A line for each object: its id, its age if it has slots, the\n"
 		"references to it, the number of its slots, the bytes of its\n"
 		"data, the bytes that it takes, its type, and words for its\n"
-		"state: 'tracked' (it is no leaf), 'candidate' (a scan of its\n"
-		"age begins at it), 'frozen', 'saved' (garbage that was kept),\n"
-		"'weak' (it has, or had, weak handles), 'saturated' (its\n"
-		"count was wrong, and it is never freed), 'immortal' (never\n"
-		"freed, as was asked for), 'interned' (of its type and data\n"
-		"there is no other), 'sealed-data', 'sealed-slots'. The\n"
-		"references to one that is never freed are not counted.\n",
+		"state: 'tracked' (it is no leaf), 'large' (its data is a\n"
+		"memfd), 'candidate' (a scan of its age begins at it),\n"
+		"'frozen', 'saved' (garbage that was kept), 'weak' (it has, or\n"
+		"had, weak handles), 'saturated' (its count was wrong, and it\n"
+		"is never freed), 'immortal' (never freed, as was asked for),\n"
+		"'interned' (of its type and data there is no other),\n"
+		"'sealed-data', 'sealed-slots'. The references to one that is\n"
+		"never freed are not counted.\n",
 	.session = true,
 	.options = options,
 	.options_help =

@@ -2,11 +2,13 @@
 /*
  * In steps over all objects: create them, with a handle each; let their slots
  * refer to each other; seal them; and, when the root is set, let them go. A
- * step runs in batches, cut so that they are small beside the graph.
+ * step runs in batches, cut so that they are small beside the graph. Large objects
+ * are created and sealed before, one by one, as that takes several calls each.
  */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "restore.h"
 
@@ -51,6 +53,38 @@ struct step {
 	int (*finish)(struct restore *restore, size_t index);
 };
 
+/* REFSTORE_SEAL_* of what is sealed. */
+static unsigned int seals_of(const struct graph_object *object)
+{
+	unsigned int seals = 0;
+
+	if (object->flags & GRAPH_SEALED_DATA)
+		seals |= REFSTORE_SEAL_DATA;
+	if (object->flags & GRAPH_SEALED_SLOTS)
+		seals |= REFSTORE_SEAL_SLOTS;
+	return seals;
+}
+
+static int create_large(struct restore *restore, uint64_t place)
+{
+	const struct graph *graph = restore->graph;
+	const struct graph_object *object = &graph->objects[place];
+	uint64_t *handle = &restore->handles[place];
+	unsigned int seals = seals_of(object);
+	int fd, ret;
+
+	ret = refstore_large_new(restore->store, restore->types[object->type],
+				 object->data_len, handle, &fd);
+	if (ret)
+		return ret;
+	close(fd);
+	ret = refstore_write(restore->store, *handle, 0,
+			     graph->data + object->data, object->data_len);
+	if (!ret && seals)
+		ret = refstore_seal(restore->store, *handle, seals);
+	return ret;
+}
+
 static bool add_create(struct restore *restore, uint64_t place)
 {
 	const struct graph *graph = restore->graph;
@@ -60,6 +94,8 @@ static bool add_create(struct restore *restore, uint64_t place)
 		.nr_slots = object->nr_slots,
 	};
 
+	if (object->flags & GRAPH_LARGE)
+		return false;
 	if (object->flags & GRAPH_SLOTTED)
 		spec.flags |= REFSTORE_CREATE_SLOTTED;
 	if (object->data_len) {
@@ -125,17 +161,13 @@ static int finish_slots(struct restore *restore, size_t index)
 
 static bool add_seal(struct restore *restore, uint64_t place)
 {
-	uint32_t sealed = restore->graph->objects[place].flags;
-	unsigned int flags = 0;
+	const struct graph_object *object = &restore->graph->objects[place];
+	unsigned int seals = seals_of(object);
 
-	if (sealed & GRAPH_SEALED_DATA)
-		flags |= REFSTORE_SEAL_DATA;
-	if (sealed & GRAPH_SEALED_SLOTS)
-		flags |= REFSTORE_SEAL_SLOTS;
-	if (!flags)
+	if (object->flags & GRAPH_LARGE || !seals)
 		return false;
 	refstore_builder_seal(restore->builder, restore->handles[place],
-			      flags);
+			      seals);
 	return true;
 }
 
@@ -207,6 +239,23 @@ static int take_step(struct restore *restore, const struct step *step,
 	return restore->nr_ops ? submit(restore, step, error) : 0;
 }
 
+static int create_all_large(struct restore *restore,
+			    struct restore_error *error)
+{
+	const struct graph *graph = restore->graph;
+	uint64_t i;
+	int ret;
+
+	for (i = 0; i < graph->nr_objects; i++) {
+		if (!(graph->objects[i].flags & GRAPH_LARGE))
+			continue;
+		ret = create_large(restore, i);
+		if (ret)
+			return fail(error, step_create.what, i, ret);
+	}
+	return 0;
+}
+
 static int register_types(struct restore *restore, struct restore_error *error)
 {
 	const struct graph *graph = restore->graph;
@@ -237,6 +286,8 @@ static int take_steps(struct restore *restore, struct restore_error *error)
 {
 	int ret = register_types(restore, error);
 
+	if (!ret)
+		ret = create_all_large(restore, error);
 	if (!ret)
 		ret = take_step(restore, &step_create, error);
 	if (!ret)

@@ -64,6 +64,18 @@ bool text_is_printable(const void *data, size_t length)
 	return true;
 }
 
+const char *text_harmless(char *text)
+{
+	bool ascii = !text_is_printable(text, strlen(text));
+	char *byte;
+
+	for (byte = text; *byte; byte++)
+		if ((unsigned char)*byte < ' ' ||
+		    (ascii && (unsigned char)*byte > '~'))
+			*byte = '?';
+	return text;
+}
+
 static void write_json_byte(FILE *file, unsigned char byte)
 {
 	switch (byte) {

@@ -12,6 +12,12 @@
 /* Well-formed UTF-8 without control characters but tabs and newlines. */
 bool text_is_printable(const void *data, size_t length);
 
+/*
+ * Makes a name that others have chosen one that moves no terminal's cursor.
+ * Returns it.
+ */
+const char *text_harmless(char *text);
+
 /* Writes a JSON string, with its quotes; the bytes are UTF-8. */
 void text_write_json(FILE *file, const char *text, size_t length);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "idmap.h"
@@ -60,6 +61,7 @@ struct total {
  * @types: totals by type
  * @nr_types: number of types that there is room for
  * @total: of all objects
+ * @large: of the data of large ones
  * @edges: slots that are not empty
  * @handles: handles of all sessions that are not weak
  * @weak: those that are: what the kernel states of handles, less these
@@ -79,6 +81,7 @@ struct verify {
 	struct total *types;
 	uint32_t nr_types;
 	struct total total;
+	struct total large;
 	uint64_t edges;
 	uint64_t handles;
 	uint64_t weak;
@@ -172,6 +175,20 @@ static int add_type(struct verify *verify,
 	return 0;
 }
 
+/* The data of a large object is charged in pages, and for so much at least. */
+static void add_large(struct verify *verify,
+		      const struct refstore_walk_object *object)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t bytes = (object->data_len + page - 1) / page * page;
+
+	if (!(object->state & REFSTORE_STATE_LARGE))
+		return;
+	if (bytes < REFSTORE_MIN_LARGE)
+		bytes = REFSTORE_MIN_LARGE;
+	add_total(&verify->large, bytes);
+}
+
 static int add_object(struct verify *verify,
 		      const struct refstore_walk_object *object)
 {
@@ -206,6 +223,7 @@ static int add_object(struct verify *verify,
 	};
 	verify->saved += !!(object->state & REFSTORE_STATE_SAVED);
 	add_total(&verify->total, object->bytes);
+	add_large(verify, object);
 	return add_type(verify, object);
 }
 
@@ -332,6 +350,23 @@ static void check_handles(struct verify *verify, uint64_t stated)
 		verify->weak = stated - verify->handles;
 }
 
+static void check_totals(struct verify *verify, const struct table *heaps,
+			 size_t row)
+{
+	check_heap_number(verify, "objects",
+			  table_number(heaps, row, "objects"),
+			  verify->total.objects);
+	check_heap_number(verify, "bytes", table_number(heaps, row, "bytes"),
+			  verify->total.bytes);
+	check_heap_number(verify, "large objects",
+			  table_number(heaps, row, "large"),
+			  verify->large.objects);
+	check_heap_number(verify, "bytes of large objects",
+			  table_number(heaps, row, "large_bytes"),
+			  verify->large.bytes);
+	check_handles(verify, table_number(heaps, row, "handles"));
+}
+
 static int check_heap(struct verify *verify)
 {
 	struct table heaps;
@@ -342,17 +377,10 @@ static int check_heap(struct verify *verify)
 	for (i = 0; i < heaps.nr_rows; i++)
 		if (table_number(&heaps, i, "heap") == verify->heap)
 			break;
-	if (i == heaps.nr_rows) {
+	if (i == heaps.nr_rows)
 		check_heap_number(verify, "lines about it", 0, 1);
-	} else {
-		check_heap_number(verify, "objects",
-				  table_number(&heaps, i, "objects"),
-				  verify->total.objects);
-		check_heap_number(verify, "bytes",
-				  table_number(&heaps, i, "bytes"),
-				  verify->total.bytes);
-		check_handles(verify, table_number(&heaps, i, "handles"));
-	}
+	else
+		check_totals(verify, &heaps, i);
 	table_free(&heaps);
 	return 0;
 }
@@ -527,9 +555,10 @@ const struct command command_verify = {
 	.help = "Collects cycles, then counts the references to each object:\n"
 		"slots, handles of all sessions, the root, the heap's own on\n"
 		"saved garbage. Prints where that is not what the kernel\n"
-		"states, and where objects, bytes, handles and types add up\n"
-		"to something else. Saturated objects have no exact count and\n"
-		"are left out; handles that are not listed are weak ones.\n"
+		"states, and where objects, bytes, handles, types and large\n"
+		"values add up to something else. Saturated objects have no\n"
+		"exact count and are left out; handles that are not listed\n"
+		"are weak ones.\n"
 		"\n"
 		"The heap must be quiet. If it was in use meanwhile, what was\n"
 		"printed may be wrong: then the last line on standard error\n"

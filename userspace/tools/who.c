@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "memfd.h"
 #include "number.h"
 #include "out.h"
 #include "target.h"
@@ -172,19 +173,6 @@ static int count_handles(struct refstore *store, uint64_t id,
 	return ret;
 }
 
-/* Names that others have chosen: nothing in them moves a terminal's cursor. */
-static const char *harmless(char *text)
-{
-	bool ascii = !text_is_printable(text, strlen(text));
-	char *byte;
-
-	for (byte = text; *byte; byte++)
-		if ((unsigned char)*byte < ' ' ||
-		    (ascii && (unsigned char)*byte > '~'))
-			*byte = '?';
-	return text;
-}
-
 static void print_holder(struct refstore_walk_session *session,
 			 uint64_t handles)
 {
@@ -196,11 +184,11 @@ static void print_holder(struct refstore_walk_session *session,
 		   session->session);
 	out_json_truth("exported", session->exported);
 	out_number("pid", ": process %" PRIu64, session->pid);
-	out_string("command", " (%s)", harmless(session->comm));
+	out_string("command", " (%s)", text_harmless(session->comm));
 	out_number("uid", ", user %" PRIu64, session->uid);
 	out_number("rights", ", rights %#" PRIx64, session->rights);
 	if (*session->label)
-		out_string("label", ", '%s'", harmless(session->label));
+		out_string("label", ", '%s'", text_harmless(session->label));
 	out_text("\n");
 	out_close_object();
 }
@@ -230,7 +218,7 @@ static int print_label(struct refstore *store, uint64_t id)
 	} while (ret == 1 && label.id != id);
 	refstore_iter_free(iter);
 	if (ret == 1 && *label.label)
-		out_string("label", "'%s'\n", harmless(label.label));
+		out_string("label", "'%s'\n", text_harmless(label.label));
 	return ret < 0 ? ret : 0;
 }
 
@@ -277,6 +265,34 @@ static int print_referrers(struct refstore *store,
 	return ret;
 }
 
+/* The inode of a large value's memfd; 0 if the value is gone. */
+static int find_inode(struct refstore *store, uint64_t id, uint64_t *inode)
+{
+	struct refstore_stat stat = {};
+	uint64_t handle;
+	int ret = refstore_find(store, id, &handle);
+
+	if (!ret && handle) {
+		ret = refstore_stat(store, handle, &stat);
+		refstore_release(store, handle);
+	}
+	*inode = stat.inode;
+	return ret;
+}
+
+/* Of a large value, who can get at its memory without the store. */
+static int print_memfd(struct refstore *store,
+		       const struct refstore_walk_object *object)
+{
+	uint64_t inode;
+	int ret;
+
+	if (!(object->state & REFSTORE_STATE_LARGE))
+		return 0;
+	ret = find_inode(store, object->id, &inode);
+	return ret ? ret : memfd_print_users(inode);
+}
+
 static int print_who(struct refstore *store,
 		     const struct refstore_walk_object *object)
 {
@@ -299,7 +315,7 @@ static int print_who(struct refstore *store,
 	if (!ret)
 		ret = print_root(store, object->id);
 	print_saved(object);
-	return ret;
+	return ret ? ret : print_memfd(store, object);
 }
 
 static int print_referents(struct refstore *store,
@@ -390,7 +406,12 @@ const struct command command_who = {
 		"the user who pays, and the session's rights and label.\n"
 		"Process 0 is gone, or not to be seen from here; who has a\n"
 		"session's descriptor now, /proc/PID/fdinfo/FD tells. Slots\n"
-		"follow, and the root. 'refstore ls' lists the ids.\n",
+		"follow, and the root. 'refstore ls' lists the ids.\n"
+		"\n"
+		"Of a large value, processes come last that have descriptors\n"
+		"of its memory, or have it mapped: these keep the memory, not\n"
+		"the object, and cannot be seen in the counts. Processes that\n"
+		"you may not look into, as other users' are, are left out.\n",
 	.session = true,
 	.operand = "ID",
 	.run = run_who,
