@@ -10,8 +10,8 @@ OUT=$PROJECT/build/bench
 
 # build_guest NAME: a program for guests, $OUT/NAME.
 build_guest() {
-	"${CC:-gcc}" -std=gnu11 -O2 -static -Wall -Wextra -I"$PROJECT/uapi" \
-		-o "$OUT/$1" "$BENCH/guest/$1.c"
+	"${CC:-gcc}" -std=gnu11 -O2 -static -Wall -Wextra -D_GNU_SOURCE \
+		-I"$PROJECT/uapi" -o "$OUT/$1" "$BENCH/guest/$1.c"
 }
 
 # scan_guest MODE: what the program says of scans, with two processors.

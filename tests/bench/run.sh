@@ -26,7 +26,8 @@ calls() {
 	module=$("$VM_DIR/module.sh" stock-6.12)
 	build_guest icount
 	build_guest scan
-	"$VM_DIR/run.sh" --icount --smp 1 --log "$OUT/calls.kernel.log" \
+	build_guest large
+	"$VM_DIR/run.sh" --icount --smp 1 --mem 4G --log "$OUT/calls.kernel.log" \
 		stock-6.12 -- "$BENCH/guest/run.sh" "$module" "$OUT"
 }
 

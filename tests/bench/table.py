@@ -19,6 +19,7 @@ NOT_OURS = {"slab_pair"}
 
 PER_PAIR, PER_OBJECT, PER_CALL = (
     "instructions/pair", "instructions/object", "instructions/call")
+PER_VALUE = "instructions/value"
 NS_PAIR, NS_OBJECT, NS, NS_COLLECTION = (
     "ns/pair", "ns/object", "ns/operation", "ns/collection")
 
@@ -44,6 +45,11 @@ ROWS = (
     ("read_64b", PER_CALL, None, ("getppid",)),
     ("batch_read_64b", "instructions/operation", None, ("getppid",)),
     ("ioctl_refused", PER_CALL, None, ("getppid",)),
+    ("large_1m", PER_VALUE, None, ("memfd_1m", "memfd_sealed_1m")),
+    ("large_unsealed_1m", PER_VALUE, None, ("memfd_1m",)),
+    ("large_to_memfd", "large/memfd", 1.2, ()),
+    ("large_pages", "pages/MiB", 256, ()),
+    ("large_gigabyte_page_tables", "KiB/process", None, ()),
     ("native_create_release_64b", NS_PAIR, 60,
      ("slab_pair", "cpython_instance")),
     ("native_get_slot", NS, 30, ("slab_pair", "cpython_get_slot")),
@@ -86,6 +92,9 @@ PEERS = {
     "eventfd_close": "eventfd(2) and close(2)",
     "getppid": "getppid(2): what any system call costs",
     "..._memcg": "the same in a memory cgroup, where memory is charged",
+    "memfd_1m": "a memfd of 1 MiB made, filled, sent, mapped and read by another "
+                "process; ours: as a large value, by a slot",
+    "memfd_sealed_1m": "the same with all seals, as ours has them",
     "slab_pair": "kmem_cache_alloc() and kmem_cache_free() of 96 bytes",
     "cpython_instance": "an instance with two slots, made and dropped",
     "cpython_get_slot": "node.slot, with the interpreter's share",
@@ -139,7 +148,7 @@ def unit_of_peer(name, unit):
     """A peer's own unit, from the first row that it stands in."""
     if name.startswith("getppid"):
         return PER_CALL
-    if unit.startswith("instructions"):
+    if unit.startswith("instructions") and unit != PER_VALUE:
         return PER_PAIR
     return NS_PAIR if name in ("slab_pair", "cpython_instance") else unit
 
@@ -172,7 +181,7 @@ def peer_entries(figures):
 
 def cells(row, aims, before):
     """A row's columns; what the row before says already is left out."""
-    value = f"{row['value']:,.1f}"
+    value = f"{row['value']:,.{1 if row['value'] >= 10 else 2}f}"
     aim = aims.get(row["name"])
     head = [row["name"], value, row["unit"], f"{aim:,}" if aim else ""]
     if before and before["name"] == row["name"]:

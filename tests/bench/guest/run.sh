@@ -11,6 +11,7 @@ insmod "$1"
 echo "# measured: Linux $(uname -r)"
 "$2/icount"
 "$2/scan" instructions
+"$2/large"
 echo +memory >$cgroups/cgroup.subtree_control
 mkdir $cgroups/bench
 echo $$ >$cgroups/bench/cgroup.procs
