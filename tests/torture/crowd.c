@@ -10,18 +10,6 @@
 static __u64 crowd[CROWD];
 static char data[CROWD * IDENTITY];
 
-/* What may be said for want of memory or room. */
-static bool tolerable(int ret, const char *what)
-{
-	if (!ret)
-		return true;
-	if (ret == -ENOMEM || ret == -EDQUOT)
-		add(torture->refused, 1);
-	else
-		complain("%s: %s", what, strerror(-ret));
-	return false;
-}
-
 /* Returns how many there are. */
 static __u32 make(int fd, __u64 tag, __u32 count, __u32 length)
 {

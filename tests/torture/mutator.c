@@ -610,6 +610,9 @@ static void mutate(struct mutator *mutator)
 	case 301 ... 380:
 		count(mutator, crowd_pass(session, &mutator->seed));
 		break;
+	case 381 ... 460:
+		count(mutator, sharing_pass(session, &mutator->seed));
+		break;
 	default:
 		do_batch(mutator, session);
 		break;

@@ -186,7 +186,7 @@ static bool learn_stat(struct plan *plan, struct outcome *outcome,
 				stat->id);
 	if (known.tag && (tag_type(known.tag) != stat->type ||
 			  known.length != stat->data_len))
-		return complain("object %llu: type %u, %u bytes", stat->id,
+		return complain("object %llu: type %u, %llu bytes", stat->id,
 				stat->type, stat->data_len);
 	if (known.sealed && !(stat->state & REFSTORE_STATE_SEALED_SLOTS))
 		return complain("object %llu: seal broken", stat->id);
@@ -352,7 +352,7 @@ static bool hollow(const struct refstore_op *op)
 	return false;
 }
 
-static bool tolerable(const struct refstore_op *op, bool excuse)
+static bool op_tolerable(const struct refstore_op *op, bool excuse)
 {
 	switch (-op->error) {
 	case ENOMEM:
@@ -384,7 +384,7 @@ static void plan_results(struct plan *plan)
 		excuse |= hollow(op);
 		if (!op->error)
 			look(plan, i);
-		else if (!tolerable(op, excuse))
+		else if (!op_tolerable(op, excuse))
 			complain("operation %u of %u, command %#x: %s", i,
 				 plan->nr, op->command, strerror(-op->error));
 	}

@@ -79,6 +79,17 @@ bool complain(const char *format, ...)
 	return false;
 }
 
+bool tolerable(int ret, const char *what)
+{
+	if (ret >= 0)
+		return true;
+	if (ret == -ENOMEM || ret == -EDQUOT)
+		add(torture->refused, 1);
+	else
+		complain("%s: %s", what, strerror(-ret));
+	return false;
+}
+
 /* --- Progress ---------------------------------------------------------- */
 
 static __u64 operations(void)
@@ -263,12 +274,13 @@ static bool all_are(enum phase phase)
 	return true;
 }
 
-/* Those of who was killed go a little later than he does. */
+/* Those of who was killed go a little later than he does; what he sent may too. */
 static bool sessions_agree(void)
 {
 	__u64 sum = 1;
 	__u32 i;
 
+	sharing_drain();
 	for (i = 0; i < control.seats; i++)
 		if (torture->seats[i].pid > 0)
 			sum += load(torture->seats[i].sessions);
@@ -366,6 +378,7 @@ static bool nothing_left(void)
 {
 	static const char * const what[] = {
 		"heaps", "sessions", "handles", "objects", "bytes", "backlog",
+		"large", "large_bytes",
 	};
 	__u32 i;
 
@@ -383,6 +396,9 @@ static void report(void)
 	       torture->reads, torture->upgrades, torture->deaths,
 	       torture->notices, torture->sessions, torture->twins,
 	       torture->refused);
+	printf("# %llu exports sent, %llu received, %llu values adopted, "
+	       "%llu mapped\n", torture->sent, torture->received,
+	       torture->adopted, torture->mapped);
 	printf("torture: %llu operations, %llu kills, %llu scans, %llu "
 	       "aborted, %llu reclaimed, %llu oracles, %llu errors\n",
 	       operations(), control.kills, rs_stats_value("scans"),
@@ -397,6 +413,7 @@ static void finish(void)
 	end_all();
 	if (!torture->errors)
 		consult();
+	sharing_drain();
 	close(control.museum.fd);
 	if (!rs_wait_until(nothing_left(), PATIENCE))
 		complain("%llu objects, %llu bytes, %llu sessions are left",
@@ -411,7 +428,8 @@ static void set_up(__u64 seconds, __u64 seed)
 
 	torture = mmap(NULL, sizeof(*torture), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (torture == MAP_FAILED || museum_open(&control.museum, seed)) {
+	if (torture == MAP_FAILED || sharing_open() ||
+	    museum_open(&control.museum, seed)) {
 		printf("Bail out! no store\n");
 		exit(KSFT_FAIL);
 	}

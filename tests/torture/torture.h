@@ -10,6 +10,7 @@
  *   mutator.c   what a process does with its sessions
  *   session.c   one of these, and the notices that come to it
  *   crowd.c     many objects with one call
+ *   sharing.c   exports, restricted sessions, large values
  *   plan.c      batches, and what is to be done with their results
  *   identity.c  who an object is, by its data
  *   collector.c scans without pause
@@ -72,6 +73,10 @@ struct seat {
  * @sessions: opened by mutators
  * @twins: mutators that were forked by mutators
  * @refused: calls for which there was no memory or no room
+ * @sent: exports that went to the post
+ * @received: and came out
+ * @adopted: large values
+ * @mapped: descriptors of them
  * @seats: see struct seat
  */
 struct torture {
@@ -86,6 +91,10 @@ struct torture {
 	__u64 sessions;
 	__u64 twins;
 	__u64 refused;
+	__u64 sent;
+	__u64 received;
+	__u64 adopted;
+	__u64 mapped;
 	struct seat seats[SEATS];
 };
 
@@ -97,6 +106,9 @@ extern struct torture *torture;
 
 /* Something is wrong: says so, and ends the run soon. Returns false. */
 bool __attribute__((format(printf, 1, 2))) complain(const char *format, ...);
+
+/* Whether a call did not fail; for want of memory or room it may. */
+bool tolerable(int ret, const char *what);
 
 /* --- Objects ---------------------------------------------------------- */
 
@@ -271,6 +283,9 @@ void plan_weak(struct plan *plan, struct subject subject);
 int plan_run(struct plan *plan);
 
 __u32 crowd_pass(struct session *session, __u64 *seed);
+__u32 sharing_pass(struct session *session, __u64 *seed);
+int sharing_open(void);
+void sharing_drain(void);
 
 void mutator_run(struct seat *seat, int fd, const struct known *known,
 		 __u32 count, __u64 seed);
