@@ -19,22 +19,25 @@ struct rs_figures {
 	__u64 heap, uid, sessions, handles, objects, bytes;
 	__u64 candidates, backlog, scans, reclaimed;
 	char label[4 * REFSTORE_LABEL_MAX];
+	__u64 large, large_bytes;
 };
 
 #define RS_HEAPS_COLUMNS \
 	"# heap uid sessions handles objects bytes candidates backlog scans " \
-	"reclaimed label"
+	"reclaimed label large large_bytes"
 
 static inline bool rs_parse_figures(const char *line, struct rs_figures *f)
 {
 	int end = -1;
 
 	static const char format[] = "%llu %llu %llu %llu %llu "
-				     "%llu %llu %llu %llu %llu %127s%n";
+				     "%llu %llu %llu %llu %llu "
+				     "%127s %llu %llu%n";
 
 	return sscanf(line, format, &f->heap, &f->uid, &f->sessions,
 		      &f->handles, &f->objects, &f->bytes, &f->candidates,
-		      &f->backlog, &f->scans, &f->reclaimed, f->label, &end) == 11 &&
+		      &f->backlog, &f->scans, &f->reclaimed, f->label,
+		      &f->large, &f->large_bytes, &end) == 13 &&
 	       end >= 0 && line[end] == '\n' && !line[end + 1];
 }
 
@@ -382,10 +385,10 @@ static inline void rs_tell_objects(const struct rs_heap *a,
 		if (!memcmp(x, y, sizeof(*x)))
 			continue;
 		ksft_print_msg("object %llu: %u refs, state %u, %u slots, "
-			       "%u + %llu bytes\n", x->id, x->refs, x->state,
+			       "%llu + %llu bytes\n", x->id, x->refs, x->state,
 			       x->nr_slots, x->data_len, x->bytes);
 		ksft_print_msg("object %llu: %u refs, state %u, %u slots, "
-			       "%u + %llu bytes\n", y->id, y->refs, y->state,
+			       "%llu + %llu bytes\n", y->id, y->refs, y->state,
 			       y->nr_slots, y->data_len, y->bytes);
 		return;
 	}
@@ -466,6 +469,8 @@ static inline bool rs_unchanged(int fd, struct rs_before *before)
 	RS_FIGURE(handles);
 	RS_FIGURE(objects);
 	RS_FIGURE(bytes);
+	RS_FIGURE(large);
+	RS_FIGURE(large_bytes);
 #undef RS_FIGURE
 	rs_heap_free(&now.heap);
 	return same;

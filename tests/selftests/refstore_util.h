@@ -27,6 +27,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <linux/refstore.h>
@@ -203,7 +204,7 @@ static inline int rs_resize(int fd, __u64 object, __u32 nr_slots)
 }
 
 static inline int rs_data(int fd, unsigned long command, __u64 object,
-			  __u32 offset, __u32 length, const void *buffer,
+			  __u64 offset, __u32 length, const void *buffer,
 			  __u32 *done)
 {
 	struct refstore_data data = {
@@ -220,13 +221,13 @@ static inline int rs_data(int fd, unsigned long command, __u64 object,
 	return ret;
 }
 
-static inline int rs_read(int fd, __u64 object, __u32 offset, __u32 length,
+static inline int rs_read(int fd, __u64 object, __u64 offset, __u32 length,
 			  void *buffer, __u32 *done)
 {
 	return rs_data(fd, REFSTORE_READ, object, offset, length, buffer, done);
 }
 
-static inline int rs_write(int fd, __u64 object, __u32 offset, __u32 length,
+static inline int rs_write(int fd, __u64 object, __u64 offset, __u32 length,
 			   const void *buffer, __u32 *done)
 {
 	return rs_data(fd, REFSTORE_WRITE, object, offset, length, buffer,
@@ -333,6 +334,34 @@ static inline int rs_open_export(int export, __u64 *object)
 	int ret = rs_call(export, REFSTORE_OPEN_EXPORT, &args);
 
 	*object = args.object;
+	return ret ? ret : args.fd;
+}
+
+/* Makes a large value of a memfd, which stays the caller's. */
+static inline int rs_adopt(int fd, int memfd, __u32 type, __u64 *result)
+{
+	struct refstore_adopt args = {
+		.size = sizeof(args),
+		.fd = memfd,
+		.type = type,
+	};
+	int ret = rs_call(fd, REFSTORE_ADOPT, &args);
+
+	*result = args.result;
+	return ret;
+}
+
+/* The new descriptor, or a negative errno. */
+static inline int rs_map(int fd, __u64 object, __u32 flags)
+{
+	struct refstore_map args = {
+		.size = sizeof(args),
+		.flags = flags,
+		.object = object,
+		.fd = -1,
+	};
+	int ret = rs_call(fd, REFSTORE_MAP, &args);
+
 	return ret ? ret : args.fd;
 }
 
@@ -512,6 +541,21 @@ static inline int rs_node(int fd, __u32 nr_slots, const __u64 *slots,
 
 	*handle = create.result;
 	return ret;
+}
+
+/* A memfd that can be adopted: all of it a hole, of a size for good. */
+static inline int rs_memfd(off_t length)
+{
+	int fd = memfd_create("refstore", MFD_CLOEXEC | MFD_ALLOW_SEALING), err;
+
+	if (fd < 0)
+		return -errno;
+	if (!ftruncate(fd, length) &&
+	    !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
 }
 
 /* References to an object, or a negative errno. */
@@ -728,7 +772,7 @@ static inline struct refstore_op op_resize(__u64 object, __u32 nr_slots)
 
 /* @command: REFSTORE_CMD_READ or REFSTORE_CMD_WRITE */
 static inline struct refstore_op op_data(__u32 command, __u64 object,
-					 __u32 offset, __u32 length,
+					 __u64 offset, __u32 length,
 					 const void *buffer)
 {
 	return (struct refstore_op){
@@ -1084,6 +1128,28 @@ static inline int rs_read_parameter(const char *name, char *value, size_t size)
 
 	snprintf(path, sizeof(path), RS_PARAMETERS "%s", name);
 	return rs_read_file(path, value, size);
+}
+
+#define RS_CGROUPS "/sys/fs/cgroup/"
+
+static inline bool rs_have_memory_cgroups(void)
+{
+	char names[512];
+
+	return !rs_read_file(RS_CGROUPS "cgroup.controllers", names,
+			     sizeof(names)) && strstr(names, "memory");
+}
+
+/* @path: below RS_CGROUPS, with a slash at its end; @most: bytes of memory */
+static inline int rs_make_cgroup(const char *path, const char *most)
+{
+	int ret = rs_write_file(RS_CGROUPS "cgroup.subtree_control", "+memory");
+	char file[128];
+
+	if (!ret && mkdir(path, 0755))
+		ret = -errno;
+	snprintf(file, sizeof(file), "%smemory.max", path);
+	return ret ? ret : rs_write_file(file, most);
 }
 
 /* Long enough for whatever is done by a queue, on any machine. */

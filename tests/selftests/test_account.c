@@ -287,6 +287,35 @@ TEST_F(account, bytes)
 	EXPECT_EQ(0, run_as(ALICE, bytes));
 }
 
+/*
+ * A large value takes an open file, of which the system has few: so the smallest is
+ * charged for much, and nobody fills the system's table with them.
+ */
+static int large_values(void)
+{
+	const __u64 each = REFSTORE_MIN_LARGE + 40;
+	int fd = rs_open(), memfd = rs_memfd(1), n = 0, ret;
+	__u64 value;
+
+	NEED(fd >= 0 && memfd >= 0);
+	NEED(!used_now(fd, REFSTORE_LIMIT_USER_BYTES));
+	while (!(ret = rs_adopt(fd, memfd, REFSTORE_TYPE_BYTES, &value))) {
+		n++;
+		NEED(used_now(fd, REFSTORE_LIMIT_USER_BYTES) >= n * each);
+	}
+	NEED(ret == -EDQUOT);
+	NEED(n == (1 << 20) / each);
+	NEED(refused(fd, REFSTORE_LIMIT_USER_BYTES, geteuid(), n * each,
+		     1 << 20));
+	return 0;
+}
+
+TEST_F(account, large_values)
+{
+	ASSERT_EQ(0, rs_write_parameter("max_user_bytes", "1048576"));
+	EXPECT_EQ(0, run_as(ALICE, large_values));
+}
+
 #define NODE_BYTES	56	/* of a node with one slot */
 
 /*

@@ -78,15 +78,18 @@ static const char *set_up_faults(void)
 
 enum { SLOTS = 700, MANY = 200, LONG = 20000, CHAIN = 100, PART = 64 };
 
+/* Of a large value: it takes some pages, and no end of places. */
+enum { LARGE = 5 * 4096 };
+
 FIXTURE(fault)
 {
 	int nth_fd;
 	__u64 objects, handles, bytes, heaps, sessions;
 
 	/* Made anew for each try. */
-	int fd, other, opened, export;
+	int fd, other, opened, export, memfd, mapped;
 	__u64 heap;
-	__u64 node, leaf, wide, chain, ring, weak;
+	__u64 node, leaf, wide, chain, ring, weak, large;
 	__u32 done;
 	__u64 slots[SLOTS];
 	struct refstore_op ops[MANY];
@@ -480,6 +483,66 @@ CALL(open_export)
 	return self->opened < 0 ? self->opened : 0;
 }
 
+CALL(prepare_adopt)
+{
+	self->memfd = rs_memfd(LARGE);
+	return self->memfd < 0 ? self->memfd : 0;
+}
+
+/* Pages that were made stay with the memfd, which nothing else looks at. */
+CALL(adopt)
+{
+	return rs_adopt(self->fd, self->memfd, REFSTORE_TYPE_BYTES,
+			&self->slots[0]);
+}
+
+/* A value that is all holes again, for its pages to be made by the call. */
+CALL(prepare_large)
+{
+	int ret = call_prepare_adopt(self);
+
+	if (!ret)
+		ret = rs_adopt(self->fd, self->memfd, REFSTORE_TYPE_BYTES,
+			       &self->large);
+	if (ret)
+		return ret;
+	return fallocate(self->memfd, FALLOC_FL_PUNCH_HOLE |
+			 FALLOC_FL_KEEP_SIZE, 0, LARGE) ? -errno : 0;
+}
+
+CALL(map)
+{
+	self->mapped = rs_map(self->fd, self->large, REFSTORE_MAP_WRITE);
+	return self->mapped < 0 ? self->mapped : 0;
+}
+
+CALL(read_large)
+{
+	return rs_read(self->fd, self->large, LARGE - LONG, LONG, self->data,
+		       &self->done);
+}
+
+CALL(write_large)
+{
+	return rs_write(self->fd, self->large, LARGE - LONG, LONG, self->data,
+			&self->done);
+}
+
+CALL(seal_memfd)
+{
+	return fcntl(self->memfd, F_ADD_SEALS, F_SEAL_WRITE) ? -errno : 0;
+}
+
+CALL(prepare_seal_large)
+{
+	return call_prepare_large(self) ?: call_seal_memfd(self);
+}
+
+CALL(seal_large)
+{
+	return rs_seal(self->fd, self->large, REFSTORE_SEAL_DATA);
+}
+
 /* A place of our own; and what was there is in nobody's way. */
 CALL(prepare_named)
 {
@@ -636,6 +699,11 @@ VARIANT(restrict);
 VARIANT(export);
 VARIANT(import, .prepare = call_prepare_export);
 VARIANT(open_export, .prepare = call_prepare_export);
+VARIANT(adopt, .prepare = call_prepare_adopt);
+VARIANT(map, .prepare = call_prepare_large);
+VARIANT(read_large, .prepare = call_prepare_large);
+VARIANT(write_large, .prepare = call_prepare_large);
+VARIANT(seal_large, .prepare = call_prepare_seal_large);
 VARIANT(create_named, .prepare = call_prepare_named);
 VARIANT(chown, .prepare = call_prepare_chown);
 VARIANT(open_as_another, .prepare = call_prepare_open_as_another);
@@ -709,6 +777,9 @@ static void make_heap(struct __test_metadata *_metadata,
 
 	self->opened = -1;
 	self->export = -1;
+	self->memfd = -1;
+	self->mapped = -1;
+	self->large = 0;
 	memset(self->ops, 0, sizeof(self->ops));
 	memset(self->entries, 0, sizeof(self->entries));
 	memset(self->data, 0, sizeof(self->data));
@@ -741,6 +812,10 @@ static void end_heap(struct __test_metadata *_metadata,
 		EXPECT_EQ(0, close(self->opened));
 	if (self->export >= 0)
 		EXPECT_EQ(0, close(self->export));
+	if (self->memfd >= 0)
+		EXPECT_EQ(0, close(self->memfd));
+	if (self->mapped >= 0)
+		EXPECT_EQ(0, close(self->mapped));
 	unlink(NAMED);
 	EXPECT_TRUE(rs_wait_until(rs_heap_gone(self->heap), RS_SOON));
 }
@@ -836,7 +911,9 @@ static int (* const calls[])(FIXTURE_DATA(fault) *self) = {
 	call_upgrade, call_tune, call_generation, call_freeze,
 	call_create_many, call_release_ring, call_collect, call_unfreeze,
 	call_collect, call_drop_saved, call_release_many, call_prepare_export,
-	call_import, call_restrict, call_release, call_close,
+	call_import, call_prepare_large, call_map, call_read_large,
+	call_write_large, call_seal_memfd, call_seal_large, call_restrict,
+	call_release, call_close,
 };
 
 FIXTURE(scenario)

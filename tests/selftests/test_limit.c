@@ -5,8 +5,6 @@
  *
  * They are module parameters. The tests set them to something small, and back.
  */
-#include <sys/stat.h>
-
 #include "refstore_heap.h"
 
 FIXTURE(limit)
@@ -313,25 +311,7 @@ TEST_F(limit, of_whom)
 	EXPECT_EQ(0, close(other));
 }
 
-#define CGROUPS	"/sys/fs/cgroup/"
-#define CGROUP	CGROUPS "refstore_limit/"
-
-static bool have_memory_cgroups(void)
-{
-	char names[512];
-
-	return !rs_read_file(CGROUPS "cgroup.controllers", names, sizeof(names)) &&
-	       strstr(names, "memory");
-}
-
-static int make_cgroup(const char *most)
-{
-	int ret = rs_write_file(CGROUPS "cgroup.subtree_control", "+memory");
-
-	if (!ret && mkdir(CGROUP, 0755))
-		ret = -errno;
-	return ret ? ret : rs_write_file(CGROUP "memory.max", most);
-}
+#define CGROUP	RS_CGROUPS "refstore_limit/"
 
 /* Makes objects in the cgroup until that is refused; exits with the errno. */
 static void fill_cgroup(__u32 length, __u32 nr_slots)
@@ -419,9 +399,9 @@ TEST(scanner_memory)
 {
 	pid_t child;
 
-	if (!have_memory_cgroups())
+	if (!rs_have_memory_cgroups())
 		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(0, make_cgroup("max"));
+	ASSERT_EQ(0, rs_make_cgroup(CGROUP, "max"));
 	child = fork();
 	if (!child)
 		_exit(grow_old());
@@ -442,9 +422,9 @@ TEST(memory_cgroup)
 	pid_t child;
 	size_t i;
 
-	if (!have_memory_cgroups())
+	if (!rs_have_memory_cgroups())
 		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(0, make_cgroup("16M"));
+	ASSERT_EQ(0, rs_make_cgroup(CGROUP, "16M"));
 	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
 		child = fork();
 		if (!child)
@@ -529,9 +509,9 @@ TEST(memory_cgroup_in_a_batch)
 {
 	pid_t child;
 
-	if (!have_memory_cgroups())
+	if (!rs_have_memory_cgroups())
 		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(0, make_cgroup("16M"));
+	ASSERT_EQ(0, rs_make_cgroup(CGROUP, "16M"));
 	child = fork();
 	if (!child)
 		_exit(fill_in_a_batch());

@@ -494,7 +494,6 @@ TEST_F(object, stat_fields)
 	ASSERT_EQ(0, rs_create(self->fd, &create));
 	stat.size = sizeof(stat);
 	stat.flags = 0;
-	stat.reserved = 0;
 	stat.object = create.result;
 	ASSERT_EQ(0, rs_call(self->fd, REFSTORE_STAT, &stat));
 	EXPECT_EQ(create.id, stat.id);
@@ -503,7 +502,7 @@ TEST_F(object, stat_fields)
 	EXPECT_EQ(3, stat.nr_slots);
 	EXPECT_EQ(33, stat.data_len);
 	EXPECT_EQ(1, stat.refs);
-	EXPECT_EQ(0, stat.reserved);
+	EXPECT_EQ(0, stat.inode);
 	ASSERT_EQ(0, rs_heap_figures(self->fd, &figures));
 	EXPECT_EQ(figures.bytes, stat.bytes);
 }

@@ -114,7 +114,7 @@ TEST_F(proc, stats)
 		"scan_aborted", "scan_stopped", "scan_nanoseconds",
 		"scan_saved", "floating_objects", "floating_bytes",
 		"floating_peak_objects", "floating_peak_bytes",
-		"deferred_bytes",
+		"deferred_bytes", "large", "large_bytes",
 	};
 	__u64 values[ARRAY_SIZE(names)];
 	char *line, name[64];

@@ -12,7 +12,7 @@
 /* The layout is the same for 32-bit and 64-bit callers, for ever. */
 #define SIZE_IS(type, bytes) \
 	_Static_assert(sizeof(struct type) == (bytes), #type " has a new size")
-SIZE_IS(refstore_walk_object, 48);
+SIZE_IS(refstore_walk_object, 56);
 SIZE_IS(refstore_walk_edge, 24);
 SIZE_IS(refstore_walk_handle, 16);
 SIZE_IS(refstore_walk_session, 80);
@@ -26,10 +26,11 @@ _Static_assert(REFSTORE_DROP_SAVED == 0xbc5c, "command has a new number");
 _Static_assert(REFSTORE_RELEASE_MANY == 0xbc5e, "command has a new number");
 _Static_assert(REFSTORE_OPEN_EXPORT == 0xbc62, "command has a new number");
 _Static_assert(REFSTORE_LABEL == 0xbc64, "command has a new number");
+_Static_assert(REFSTORE_MAP == 0xbc66, "command has a new number");
 
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
-#define LAST REFSTORE_CMD_LABEL
+#define LAST REFSTORE_CMD_MAP
 #define LARGEST 4096	/* bytes of any struct: a page */
 
 union argument {
@@ -67,6 +68,8 @@ union argument {
 	struct refstore_open_export open_export;
 	struct refstore_limit limit;
 	struct refstore_label label;
+	struct refstore_adopt adopt;
+	struct refstore_map map;
 	char bytes[LARGEST + 8];
 };
 
@@ -80,6 +83,7 @@ FIXTURE(uapi)
 {
 	int fd;
 	int export;		/* of leaf */
+	int memfd;		/* of 16 bytes */
 	int target;		/* what the command is called on */
 	__u64 node;		/* 4 slots; the root; slot 0 refers to leaf */
 	__u64 leaf;		/* 16 bytes of data */
@@ -208,7 +212,21 @@ FILL(data)
 	self->arg.data.buffer = rs_ptr(self->data);
 	self->arg.data.offset = 0;
 	self->arg.data.length = sizeof(self->data);
-	self->arg.data.reserved = 0;
+}
+
+/* A large value, which has the memory that others adopted. */
+static __u64 large_value(FIXTURE_DATA(uapi) *self)
+{
+	__u64 handle = 0;
+
+	rs_adopt(self->fd, self->memfd, REFSTORE_TYPE_BYTES, &handle);
+	return handle;
+}
+
+FILL(large_data)
+{
+	fill_data(self);
+	self->arg.data.object = large_value(self);
 }
 
 FILL(seal)
@@ -224,7 +242,6 @@ FILL(stat)
 {
 	self->arg.stat.flags = 0;
 	self->arg.stat.object = self->node;
-	self->arg.stat.reserved = 0;
 }
 
 FILL(get_root)
@@ -435,6 +452,20 @@ FILL(label)
 	memset(self->arg.label.label, 0, sizeof(self->arg.label.label));
 }
 
+FILL(adopt)
+{
+	self->arg.adopt.flags = 0;
+	self->arg.adopt.fd = self->memfd;
+	self->arg.adopt.type = REFSTORE_TYPE_BYTES;
+}
+
+FILL(map)
+{
+	self->arg.map.flags = REFSTORE_MAP_WRITE;
+	self->arg.map.object = large_value(self);
+	self->arg.map.reserved = 0;
+}
+
 #define RESERVED(struct_type, field)					\
 	.reserved = offsetof(struct struct_type, field),		\
 	.reserved_bytes = sizeof(((struct struct_type *)0)->field)
@@ -501,13 +532,21 @@ FIXTURE_VARIANT_ADD(uapi, resize_slots)
 FIXTURE_VARIANT_ADD(uapi, read)
 {
 	.command = REFSTORE_CMD_READ, .first = 40, .fill = fill_data,
-	RESERVED(refstore_data, reserved),
+	.answers = UNDONE, .in_batch = true,
+};
+FIXTURE_VARIANT_ADD(uapi, read_large)
+{
+	.command = REFSTORE_CMD_READ, .first = 40, .fill = fill_large_data,
 	.answers = UNDONE, .in_batch = true,
 };
 FIXTURE_VARIANT_ADD(uapi, write)
 {
 	.command = REFSTORE_CMD_WRITE, .first = 40, .fill = fill_data,
-	RESERVED(refstore_data, reserved),
+	.answers = STANDS, .in_batch = true,
+};
+FIXTURE_VARIANT_ADD(uapi, write_large)
+{
+	.command = REFSTORE_CMD_WRITE, .first = 40, .fill = fill_large_data,
 	.answers = STANDS, .in_batch = true,
 };
 FIXTURE_VARIANT_ADD(uapi, seal)
@@ -517,8 +556,7 @@ FIXTURE_VARIANT_ADD(uapi, seal)
 };
 FIXTURE_VARIANT_ADD(uapi, stat)
 {
-	.command = REFSTORE_CMD_STAT, .first = 56, .fill = fill_stat,
-	RESERVED(refstore_stat, reserved),
+	.command = REFSTORE_CMD_STAT, .first = 64, .fill = fill_stat,
 	.answers = UNDONE, .in_batch = true,
 };
 FIXTURE_VARIANT_ADD(uapi, get_root)
@@ -652,6 +690,17 @@ FIXTURE_VARIANT_ADD(uapi, label)
 	.command = REFSTORE_CMD_LABEL, .first = 56, .fill = fill_label,
 	RESERVED(refstore_label, reserved), .in_batch = true,
 };
+FIXTURE_VARIANT_ADD(uapi, adopt)
+{
+	.command = REFSTORE_CMD_ADOPT, .first = 32, .fill = fill_adopt,
+	.answers = UNDONE,
+};
+FIXTURE_VARIANT_ADD(uapi, map)
+{
+	.command = REFSTORE_CMD_MAP, .first = 32, .fill = fill_map,
+	.flags = REFSTORE_MAP_WRITE, RESERVED(refstore_map, reserved),
+	.answers = UNDONE,
+};
 
 FIXTURE_SETUP(uapi)
 {
@@ -663,6 +712,8 @@ FIXTURE_SETUP(uapi)
 	ASSERT_EQ(0, rs_set_root(self->fd, self->node));
 	self->export = rs_export(self->fd, self->leaf, REFSTORE_RIGHTS);
 	ASSERT_LE(0, self->export);
+	self->memfd = rs_memfd(16);
+	ASSERT_LE(0, self->memfd);
 	self->target = self->fd;
 }
 
@@ -1024,7 +1075,7 @@ FIXTURE(pointers)
 {
 	int fd;
 	char *end;		/* what lies before it is there */
-	__u64 node, leaf;
+	__u64 node, leaf, large;
 	struct rs_before before;
 };
 
@@ -1062,9 +1113,10 @@ FIXTURE_VARIANT_ADD(pointers, beyond_32_bits)
 
 FIXTURE_SETUP(pointers)
 {
+	int memfd = rs_memfd(NR_BYTES), i;
 	char data[NR_BYTES];
-	int i;
 
+	ASSERT_LE(0, memfd);
 	memset(data, 'a', sizeof(data));
 	self->end = rs_fenced(4);
 	ASSERT_NE(MAP_FAILED, self->end);
@@ -1072,6 +1124,9 @@ FIXTURE_SETUP(pointers)
 	self->fd = rs_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, rs_leaf(self->fd, data, NR_BYTES, &self->leaf));
+	ASSERT_EQ(0, rs_adopt(self->fd, memfd, REFSTORE_TYPE_BYTES,
+			      &self->large));
+	ASSERT_EQ(0, close(memfd));
 	ASSERT_EQ(0, rs_node(self->fd, NR_SLOTS, NULL, &self->node));
 	for (i = 0; i < NR_SLOTS; i++) {
 		ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i, self->leaf));
@@ -1137,6 +1192,20 @@ TEST_F(pointers, write)
 	for (i = 0; i < NR_BYTES; i++) {
 		ASSERT_EQ('a', found[i]);
 	}
+}
+
+/* A large value's data may have been written in part. */
+TEST_F(pointers, large)
+{
+	struct refstore_data data = {
+		.size = sizeof(data),
+		.object = self->large,
+		.buffer = place(self, variant, NR_BYTES),
+		.length = NR_BYTES,
+	};
+
+	EXPECT_FAILS(EFAULT, rs_call(self->fd, REFSTORE_READ, &data));
+	EXPECT_FAILS(EFAULT, rs_call(self->fd, REFSTORE_WRITE, &data));
 }
 
 /* As many handles are valid as the call says, and none that it does not. */

@@ -257,7 +257,10 @@ TEST_F(walk, empty)
 /* What was not written is not touched. */
 TEST_F(walk, writes_what_it_says)
 {
-	char *room = malloc((self->length + 10) * 48);
+	/* For the longest of them. */
+	const size_t size = (self->length + 10) *
+			    sizeof(struct refstore_walk_object);
+	char *room = malloc(size);
 	struct refstore_walk walk = {
 		.capacity = self->length + 10,
 		.entries = rs_ptr(room),
@@ -265,12 +268,11 @@ TEST_F(walk, writes_what_it_says)
 	size_t i;
 
 	for (walk.what = 0; walk.what <= REFSTORE_WALK_ROOTS; walk.what++) {
-		memset(room, 0x5a, (self->length + 10) * 48);
+		memset(room, 0x5a, size);
 		walk.cursor[0] = walk.cursor[1] = 0;
 		ASSERT_EQ(0, rs_walk(self->fd, &walk));
 		ASSERT_GE(walk.capacity, walk.count);
-		for (i = walk.count * rs_entry_size[walk.what];
-		     i < (self->length + 10) * 48; i++) {
+		for (i = walk.count * rs_entry_size[walk.what]; i < size; i++) {
 			ASSERT_EQ(0x5a, room[i]);
 		}
 	}
