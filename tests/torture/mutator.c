@@ -610,7 +610,7 @@ static void mutate(struct mutator *mutator)
 	case 301 ... 380:
 		count(mutator, crowd_pass(session, &mutator->seed));
 		break;
-	case 381 ... 460:
+	case 381 ... 520:
 		count(mutator, sharing_pass(session, &mutator->seed));
 		break;
 	default:

@@ -254,31 +254,6 @@ static int make_memfd(__u64 tag, __u32 length, bool sealed)
 	return memfd;
 }
 
-/* It is kept, or goes to the board, where others find it. */
-static __u32 pass_adopt(struct session *session, __u64 *seed)
-{
-	__u32 length = IDENTITY + rs_below(seed, 32 << 12);
-	struct known known = { .tag = tag_new(), .length = length };
-	bool sealed = rs_below(seed, 2);
-	int memfd = make_memfd(known.tag, length, sealed), ret;
-
-	if (memfd < 0)
-		return 0;
-	if (!sealed)
-		known.tag = 0;
-	ret = rs_adopt(session->fd, memfd, tag_type(known.tag), &known.handle);
-	close(memfd);
-	if (!tolerable(ret, "adopt"))
-		return 1;
-	add(torture->adopted, 1);
-	/* Somebody may have cut the board short */
-	if (session->board && rs_below(seed, 2))
-		rs_set_slot(session->fd, session->board,
-			    rs_below(seed, PLACES), known.handle);
-	session_keep(session, seed, &known);
-	return 2;
-}
-
 /* What is mapped is what is read; nobody can write what is sealed. */
 static void check_map(struct session *session, __u64 object, int fd)
 {
@@ -326,30 +301,13 @@ static void write_map(int fd)
 	munmap(map, IDENTITY + 1);
 }
 
-/* The descriptor of a large value, if there is one among some; or an error. */
-static int map_any(struct session *session, __u64 *seed, __u32 flags,
-		   __u64 *object)
-{
-	int i, fd = -EOPNOTSUPP;
-
-	for (i = 0; i < HELD && fd == -EOPNOTSUPP; i++) {
-		*object = session->held[rs_below(seed, HELD)].handle;
-		if (*object)
-			fd = rs_map(session->fd, *object, flags);
-	}
-	return fd;
-}
-
-static __u32 pass_map(struct session *session, __u64 *seed)
+/* Looks at a large value, writes to it, or seals it. Returns how many operations. */
+static __u32 use_large(struct session *session, __u64 *seed, __u64 object)
 {
 	bool write = rs_below(seed, 4) == 0;
-	__u64 object;
-	int fd;
+	int fd = rs_map(session->fd, object, write ? REFSTORE_MAP_WRITE : 0);
 
-	fd = map_any(session, seed, write ? REFSTORE_MAP_WRITE : 0, &object);
-	if (fd == -EOPNOTSUPP || (write && fd == -EPERM))
-		return 1;
-	if (!tolerable(fd, "map"))
+	if ((write && fd == -EPERM) || !tolerable(fd, "map"))
 		return 1;
 	add(torture->mapped, 1);
 	check_map(session, object, fd);
@@ -359,6 +317,47 @@ static __u32 pass_map(struct session *session, __u64 *seed)
 		seal_large(session, object, fd);
 	close(fd);
 	return 3;
+}
+
+/* One that there is among some handles, wherever it came from. */
+static __u32 pass_map(struct session *session, __u64 *seed)
+{
+	struct refstore_stat stat;
+	__u64 object;
+	__u32 i;
+
+	for (i = 0; i < HELD; i++) {
+		object = session->held[rs_below(seed, HELD)].handle;
+		if (object && !rs_stat(session->fd, object, &stat) &&
+		    stat.state & REFSTORE_STATE_LARGE)
+			return i + use_large(session, seed, object);
+	}
+	return i;
+}
+
+/* It is kept, or goes to the board, where others find it. */
+static __u32 pass_adopt(struct session *session, __u64 *seed)
+{
+	__u32 length = IDENTITY + rs_below(seed, 32 << 12);
+	struct known known = { .tag = tag_new(), .length = length };
+	bool sealed = rs_below(seed, 2);
+	int memfd = make_memfd(known.tag, length, sealed), ret;
+
+	if (memfd < 0)
+		return 0;
+	if (!sealed)
+		known.tag = 0;
+	ret = rs_adopt(session->fd, memfd, tag_type(known.tag), &known.handle);
+	close(memfd);
+	if (!tolerable(ret, "adopt"))
+		return 1;
+	add(torture->adopted, 1);
+	/* Somebody may have cut the board short */
+	if (session->board && rs_below(seed, 2))
+		rs_set_slot(session->fd, session->board,
+			    rs_below(seed, PLACES), known.handle);
+	session_keep(session, seed, &known);
+	return 2 + use_large(session, seed, known.handle);
 }
 
 /* --- All of it --------------------------------------------------------- */
