@@ -17,7 +17,7 @@
 
 #define CELL	40	/* bytes of the object itself */
 #define PAGE	4096
-#define LENGTH	300000	/* bytes of most values: some pages, and not whole ones */
+#define LENGTH	300000	/* bytes of most values: no whole pages */
 #define MUCH	(32 << 20)	/* bytes: nothing else in the system makes such a step */
 
 /* Of no period that a page, or a slice that the kernel copies, is a multiple of. */
