@@ -148,7 +148,7 @@ static int rs_memfd_check(struct file *file)
 {
 	fmode_t mode = FMODE_READ;
 
-	if (!shmem_file(file) || !S_ISREG(file_inode(file)->i_mode))
+	if (!shmem_file(file))
 		return -EINVAL;
 	if ((rs_memfd_seals(file) & RS_FIXED_SIZE) != RS_FIXED_SIZE ||
 	    !i_size_read(file_inode(file)))
