@@ -51,7 +51,7 @@ static void write_object(const struct graph *graph,
 
 int main(int argc, char **argv)
 {
-	struct graph_error error;
+	struct lines_error error;
 	struct graph graph;
 	FILE *file;
 	size_t i;

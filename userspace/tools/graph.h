@@ -23,6 +23,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "lines.h"
+
 #define GRAPH_VERSION 1
 
 /* In the place of an object: none. */
@@ -95,16 +97,6 @@ struct graph_limits {
 };
 
 /**
- * struct graph_error - what is wrong with a dump
- * @line: where, from 1
- * @text: what
- */
-struct graph_error {
-	size_t line;
-	char text[200];
-};
-
-/**
  * graph_read() - read a dump
  * @graph: out: the graph, to be freed with graph_free()
  * @file: the dump
@@ -114,7 +106,7 @@ struct graph_error {
  * Return: 0, or -1 if the file is no dump, or cannot be read.
  */
 int graph_read(struct graph *graph, FILE *file,
-	       const struct graph_limits *limits, struct graph_error *error);
+	       const struct graph_limits *limits, struct lines_error *error);
 
 void graph_free(struct graph *graph);
 

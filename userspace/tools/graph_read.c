@@ -6,31 +6,30 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <linux/refstore.h>
 
+#include "array.h"
 #include "graph.h"
 #include "idmap.h"
+#include "lines.h"
 #include "text.h"
 
 /* A line is an object that contains arrays, and those nothing deeper. */
 #define MAX_DEPTH 4
 
+/* The parser counts its bytes in an int. */
+#define MAX_LINE (INT_MAX - 1)
+
 /**
  * struct reader - a dump being read
  * @graph: what is read so far
  * @limits: what is too much
- * @error: where to say what is wrong; its line is the current one
- * @file: the dump
- * @tokener: parser of lines
- * @line: the current line
- * @line_room: bytes of @line
+ * @lines: the dump
  * @ids: places of objects
  * @objects_room: room in @graph->objects
  * @slots_room: room in @graph->slots
@@ -40,11 +39,7 @@
 struct reader {
 	struct graph *graph;
 	const struct graph_limits *limits;
-	struct graph_error *error;
-	FILE *file;
-	struct json_tokener *tokener;
-	char *line;
-	size_t line_room;
+	struct lines lines;
 	struct idmap ids;
 	size_t objects_room;
 	size_t slots_room;
@@ -52,34 +47,16 @@ struct reader {
 	bool ended;
 };
 
-/* Says what is wrong; returns -1. */
-__attribute__((format(printf, 2, 3)))
-static int fail(struct reader *reader, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(reader->error->text, sizeof(reader->error->text), format,
-		  args);
-	va_end(args);
-	return -1;
-}
+/* Says what is wrong with the current line; returns -1. */
+#define fail(reader, ...) lines_fail(&(reader)->lines, __VA_ARGS__)
 
 /* @array with room for @needed elements at least, or NULL: nothing changed. */
 static void *reserve(struct reader *reader, void *array, size_t *room,
 		     size_t needed, size_t size)
 {
-	size_t wanted = *room ? *room : 64;
-	void *grown;
+	void *grown = array_reserve(array, room, needed, size);
 
-	if (array && needed <= *room)
-		return array;
-	while (wanted < needed)
-		wanted *= 2;
-	grown = reallocarray(array, wanted, size);
-	if (grown)
-		*room = wanted;
-	else
+	if (!grown)
 		fail(reader, "not enough memory");
 	return grown;
 }
@@ -404,7 +381,7 @@ static int take_line(struct reader *reader, struct json_object *line)
 {
 	if (!json_object_is_type(line, json_type_object))
 		return fail(reader, "not a JSON object");
-	if (reader->error->line == 1)
+	if (reader->lines.error->line == 1)
 		return take_first(reader, line);
 	if (reader->ended)
 		return fail(reader, "a line after the last one");
@@ -413,53 +390,20 @@ static int take_line(struct reader *reader, struct json_object *line)
 	return take_object(reader, line);
 }
 
-static int read_line(struct reader *reader, size_t length)
-{
-	struct json_object *line;
-	enum json_tokener_error problem;
-	int ret;
-
-	if (reader->line[length - 1] == '\n')
-		length--;
-	if (length > INT_MAX)
-		return fail(reader, "a line of more than 2 GiB");
-	json_tokener_reset(reader->tokener);
-	line = json_tokener_parse_ex(reader->tokener, reader->line,
-				     (int)length);
-	problem = json_tokener_get_error(reader->tokener);
-	if (problem == json_tokener_continue)
-		return fail(reader, "an incomplete line");
-	if (problem != json_tokener_success)
-		return fail(reader, "no JSON: %s",
-			    json_tokener_error_desc(problem));
-	if (json_tokener_get_parse_end(reader->tokener) < length)
-		ret = fail(reader, "something after the JSON value");
-	else
-		ret = take_line(reader, line);
-	json_object_put(line);
-	return ret;
-}
-
 static int read_lines(struct reader *reader)
 {
-	ssize_t length;
+	struct json_object *line;
+	int ret;
 
-	for (;;) {
-		errno = 0;
-		length = getline(&reader->line, &reader->line_room,
-				 reader->file);
-		if (length <= 0)
+	while ((ret = lines_next(&reader->lines, &line)) == 1) {
+		ret = take_line(reader, line);
+		json_object_put(line);
+		if (ret)
 			break;
-		reader->error->line++;
-		if (read_line(reader, (size_t)length))
-			return -1;
 	}
-	reader->error->line++;
-	if (!feof(reader->file))
-		return fail(reader, "cannot read: %s", strerror(errno));
-	if (!reader->ended)
-		return fail(reader, "the file ends without \"root\"");
-	return 0;
+	if (!ret && !reader->ended)
+		ret = fail(reader, "the file ends without \"root\"");
+	return ret;
 }
 
 /*
@@ -481,47 +425,36 @@ static int resolve(struct reader *reader, uint64_t *slot, const char *what)
 static int resolve_all(struct reader *reader)
 {
 	struct graph *graph = reader->graph;
-	size_t last = reader->error->line - 1;
+	size_t last = reader->lines.error->line - 1;
 	size_t i, j;
 
 	for (i = 0; i < graph->nr_objects; i++) {
 		const struct graph_object *object = &graph->objects[i];
 
-		reader->error->line = i + 2;
+		reader->lines.error->line = i + 2;
 		for (j = 0; j < object->nr_slots; j++)
 			if (resolve(reader, &graph->slots[object->slots + j],
 				    "a slot"))
 				return -1;
 	}
-	reader->error->line = last;
+	reader->lines.error->line = last;
 	return resolve(reader, &graph->root, "the root");
 }
 
 int graph_read(struct graph *graph, FILE *file,
-	       const struct graph_limits *limits, struct graph_error *error)
+	       const struct graph_limits *limits, struct lines_error *error)
 {
-	struct reader reader = {
-		.graph = graph,
-		.limits = limits,
-		.error = error,
-		.file = file,
-		.tokener = json_tokener_new_ex(MAX_DEPTH),
-	};
-	int ret;
+	struct reader reader = { .graph = graph, .limits = limits };
+	int ret = lines_begin(&reader.lines, file, MAX_DEPTH, MAX_LINE, error);
 
 	*graph = (struct graph){};
-	*error = (struct graph_error){};
-	if (!reader.tokener)
-		return fail(&reader, "not enough memory");
-	json_tokener_set_flags(reader.tokener, JSON_TOKENER_STRICT |
-			       JSON_TOKENER_VALIDATE_UTF8);
-	ret = read_lines(&reader);
+	if (!ret)
+		ret = read_lines(&reader);
 	if (!ret)
 		ret = resolve_all(&reader);
 	if (ret)
 		graph_free(graph);
-	json_tokener_free(reader.tokener);
-	free(reader.line);
+	lines_free(&reader.lines);
 	idmap_free(&reader.ids);
 	return ret;
 }

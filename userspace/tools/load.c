@@ -25,7 +25,7 @@ static int read_file(const char *name, const struct refstore_query *query,
 		.large = query->max_bytes,
 		.types = query->max_types,
 	};
-	struct graph_error error;
+	struct lines_error error;
 	FILE *file = stdin;
 	int ret;
 

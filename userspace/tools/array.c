@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdlib.h>
+
+#include "array.h"
+
+void *array_reserve(void *array, size_t *room, size_t needed, size_t size)
+{
+	size_t wanted = *room ? *room : 64;
+	void *grown;
+
+	if (array && needed <= *room)
+		return array;
+	while (wanted < needed)
+		wanted *= 2;
+	grown = reallocarray(array, wanted, size);
+	if (grown)
+		*room = wanted;
+	return grown;
+}
