@@ -301,6 +301,48 @@ check 'one can be' refstore verify --pid "$loader" --session-fd "$own"
 kill "$loader"
 wait "$loader"
 
+# Makes five more objects with a label that is no text, and lets the session that
+# it inherited keep them.
+cat >"$work/grow" <<'EOF'
+import ctypes, os, struct, sys
+library = ctypes.CDLL(sys.argv[1])
+store = ctypes.c_void_p()
+fd = int(os.environ["REFSTORE_FD"])
+assert not library.refstore_open_fd(fd, ctypes.byref(store))
+spec = struct.pack("IIQQQQ", 4, 0, 0, 0, 0, 0)
+object = ctypes.c_uint64()
+for i in range(5):
+    assert not library.refstore_create(store, spec, ctypes.byref(object), None)
+    assert not library.refstore_label(store, 2, object, b'"\xff<\\N>&\\')
+EOF
+# shellcheck disable=SC2016
+check 'two snapshots are taken' \
+	refstore load "$work/web" -- sh -c 'refstore snapshot >"$1/before" &&
+	python3 -IS "$1/grow" "$2" && refstore snapshot >"$1/after" &&
+	refstore verify >"$1/totals"' \
+	sh "$work" "$build/lib/librefstore.so.0"
+check 'growth shows what was made' gives '
+	[(g["type"], g["label"], g["objects"]["change"]) for g in v["groups"]]
+	== [("str", "\"?<%cN>&%c" % (92, 92), 5)] and v["total"]["objects"] ==
+	{"before": 3000, "after": 3005, "change": 5}' \
+	refstore growth "$work/before" "$work/after"
+sed 's/^\([0-9]*\) objects of \([0-9]*\) bytes.*/\1 \2/' "$work/totals" \
+	>"$work/text"
+check 'a snapshot counts what verify does' gives '"%d %d" %
+	(v["total"]["objects"]["after"], v["total"]["bytes"]["after"]) ==
+	"'"$(cat "$work/text")"'"' \
+	refstore growth "$work/before" "$work/after"
+check 'growth lists the new ones' gives 'len(v) == 5 and
+	all(o["type"] == "str" and o["id"] > 3000 for o in v)' \
+	refstore growth --new "$work/before" "$work/after"
+check 'there is no way back' \
+	says 'the first snapshot is the later one: exchange them' \
+	refstore growth "$work/after" "$work/before"
+# shellcheck disable=SC2016
+check 'a snapshot of an empty heap' \
+	sh -c 'refstore load "$1/empty" -- refstore snapshot >"$1/before" &&
+	refstore growth "$1/before" "$1/before"' sh "$work"
+
 # A heap with a name, of which a process has a session.
 mkdir "$work/heaps"
 check 'a file system of heaps is mounted' \

@@ -257,6 +257,169 @@ refused '2: no JSON: invalid utf-8 string'
 printf '{"refstore":1}\n{"root":null}\0\n' >"$work/dump"
 refused '2: something after the JSON value'
 
+# --- Snapshots --------------------------------------------------------------
+
+boot=01234567-89ab-cdef-0123-456789abcdef
+
+# snapshot FILE HEAP TIME LINE...: makes a snapshot of a first line and these.
+snapshot() {
+	file=$work/$1
+	printf '{"refstore-snapshot":1,"heap":%s,"boot":"%s","time":%s}\n' \
+		"$2" "$boot" "$3" >"$file"
+	shift 3
+	printf '%s\n' "$@" >>"$file"
+}
+
+# grows WANTED OPTION...: what growth prints of the files "before" and "after".
+grows() {
+	wanted=$1
+	shift
+	"$tool" growth "$work/before" "$work/after" "$@" >"$work/grown" 2>&1
+	printf '%s\n' "$wanted" | diff - "$work/grown" >"$work/out"
+	ok $? "growth${*:+ $*} prints: $(echo "$wanted" | head -n 2 | tail -n 1)"
+}
+
+# strange MESSAGE: growth refuses the two files with this.
+strange() {
+	"$tool" growth "$work/before" "$work/after" >"$work/out" 2>&1
+	[ $? -eq 1 ] && [ "$(cat "$work/out")" = "refstore: $1" ]
+	ok $? "growth refuses: ${1#"$work/"}"
+}
+
+# bad LINE MESSAGE: growth refuses the file "before" with this.
+bad() {
+	strange "$work/before:$1: $2"
+}
+
+# group TYPE LABEL OBJECTS BYTES: a line.
+group() {
+	printf '{"type":"%s","label":"%s","objects":%s,"bytes":%s}' "$@"
+}
+
+snapshot before 3 1000 "$(group list '' 2 200)" "$(group str "\\\"x\\\"" 1 50)" \
+	"$(group dict '' 1 7)" '[1,0,150]' '[4,0,50]' '[5,1,50]' '[9,2,7]' \
+	'{"complete":4}'
+snapshot after 3 4000 "$(group str "\\\"x\\\"" 3 150)" "$(group list '' 1 50)" \
+	"$(group list 'grün' 2 1000)" "$(group dict '' 1 7)" \
+	"$(group list "\\\"x\\\"" 1 100)" '[4,1,50]' '[5,0,50]' '[9,3,7]' \
+	'[10,2,400]' '[11,0,50]' '[12,0,50]' '[13,4,100]' '[14,2,600]' \
+	'{"complete":8}'
+head='  bytes before     bytes after          change'
+head="$head  objects before   objects after          change  type          label"
+total='           257            1307           +1050'
+total="$total               4               8              +4  (all)"
+printed="$head
+             0            1000           +1000               0               2\
+              +2  list          grün
+            50             150            +100               1               3\
+              +2  str           \"x\"
+             0             100            +100               0               1\
+              +1  list          \"x\"
+           200              50            -150               2               1\
+              -1  list          
+$total"
+grows "$printed"
+numbers() {
+	printf '{"bytes":{"before":%s,"after":%s,"change":%s},' "$1" "$2" "$3"
+	printf '"objects":{"before":%s,"after":%s,"change":%s}' "$4" "$5" "$6"
+}
+grows "{\"heap\":3,\"nanoseconds\":3000,\"groups\":[$(
+	numbers 0 1000 1000 0 2 2),\"type\":\"list\",\"label\":\"grün\"},$(
+	numbers 50 150 100 1 3 2),\"type\":\"str\",\"label\":\"\\\"x\\\"\"},$(
+	numbers 0 100 100 0 1 1),\"type\":\"list\",\"label\":\"\\\"x\\\"\"},$(
+	numbers 200 50 -150 2 1 -1),\"type\":\"list\",\"label\":\"\"}],\"total\":$(
+	numbers 257 1307 1050 4 8 4)}}" --json
+grows '        id       bytes  type          label
+        10         400  list          grün
+        11          50  str           "x"
+        12          50  str           "x"
+        13         100  list          "x"
+        14         600  list          grün' --new
+"$tool" growth --new -j "$work/before" "$work/after" >"$work/grown" 2>&1
+grep -o '"id":[0-9]*' "$work/grown" | tr -dc '0-9\n' | paste -sd ' ' >"$work/out"
+[ "$(cat "$work/out")" = '10 11 12 13 14' ]
+ok $? 'growth --new --json prints the same ids'
+cp "$work/before" "$work/after"
+grows "$head
+           257             257              +0               4               4\
+              +0  (all)"
+grows '[]' --new --json
+
+snapshot after 4 4000 '{"complete":0}'
+strange 'not the same heap: 3, then 4'
+snapshot after 3 999 '{"complete":0}'
+strange 'the first snapshot is the later one: exchange them'
+snapshot after 3 4000 "$(group int '' 1 50)" '[4,0,50]' '{"complete":1}'
+strange 'not the same heap: object 4 is of type list, then of type int'
+boot=x snapshot after 3 4000 '{"complete":0}'
+strange 'not the same heap: the machine was started in between'
+snapshot after 3 4000 '{"complete":0}'
+
+: >"$work/before"
+bad 1 'the file ends without "complete"'
+for line in '[1]' '{"refstore":1}' '{"complete":0}'; do
+	echo "$line" >"$work/before"
+	bad 1 'not a snapshot'
+done
+echo '"x"' >"$work/before"
+bad 1 'neither an object nor an array of JSON'
+echo '{"refstore-snapshot":2}' >"$work/before"
+bad 1 'a snapshot of another version than 1'
+number='a number from 1 to 2^63 - 2'
+for heap in 0 -1 1.0 '"1"' 9223372036854775807; do
+	snapshot before "$heap" 1 '{"complete":0}'
+	bad 1 "heap is $number"
+done
+snapshot before 3 null '{"complete":0}'
+bad 1 'time is a number from 0 to 2^63 - 2'
+boot=${boot}0 snapshot before 3 1 '{"complete":0}'
+bad 1 'boot is up to 36 bytes without zeroes'
+snapshot before 3 1 "$(group list '' 1 1)" '[1,0,1]'
+bad 4 'the file ends without "complete"'
+snapshot before 3 1 "$(group list '' 1 1)" '[1,0,'
+bad 3 'an incomplete line'
+snapshot before 3 1 "$(group list '' 1 1)" '[[1],0,1]'
+bad 3 'no JSON: nesting too deep'
+snapshot before 3 1 '{"complete":0}' '{"complete":0}'
+bad 3 'a line after the last one'
+snapshot before 3 1 '{"complete":1}'
+bad 2 '0 objects, not 1'
+snapshot before 3 1 "$(group list '' 0 0)"
+bad 2 "objects is $number"
+snapshot before 3 1 "$(group list '' 1 -1)"
+bad 2 'bytes is a number from 0 to 2^63 - 2'
+snapshot before 3 1 "$(group 0123456789012345678901234567890x '' 1 1)"
+bad 2 'type is up to 31 bytes without zeroes'
+snapshot before 3 1 "$(group list '\u0000' 1 1)"
+bad 2 'label is up to 31 bytes without zeroes'
+for label in '\u001b[2J' '\n' '\u009b2J'; do
+	snapshot before 3 1 "$(group list "$label" 1 1)"
+	bad 2 'label has control characters'
+done
+snapshot before 3 1 '{"type":"list","objects":1,"bytes":1}'
+bad 2 'label is a string'
+most=9223372036854775806
+snapshot before 3 1 "$(group list '' 1 "$most")" "$(group str '' 1 2)"
+bad 3 'more than 2^63 bytes together'
+snapshot before 3 1 "$(group list '' 1 1)" '[1,0]'
+bad 3 'an object has an id, a group, and bytes'
+snapshot before 3 1 "$(group list '' 1 1)" '[0,0,1]'
+bad 3 "an id is $number"
+snapshot before 3 1 "$(group list '' 1 1)" '[1,1,1]'
+bad 3 'no group 1'
+snapshot before 3 1 "$(group list '' 2 2)" '[2,0,1]' '[2,0,1]'
+bad 4 'id 2 comes after id 2'
+snapshot before 3 1 "$(group list '' 1 2)" '[1,0,1]' '[2,0,1]'
+bad 4 'more in group 0 than it states'
+snapshot before 3 1 "$(group list '' 1 2)" '[1,0,3]'
+bad 3 'more in group 0 than it states'
+snapshot before 3 1 "$(group list '' 2 2)" '[1,0,2]' '{"complete":1}'
+bad 4 'less in group 0 than it states'
+snapshot before 3 1 "$(group list '' 1 2)" '[1,0,1]' '{"complete":1}'
+bad 4 'less in group 0 than it states'
+yes 0 | tr -d '\n' | head -c 1025 >"$work/before"
+bad 1 'a line of more than 1024 bytes'
+
 # --- Tables -----------------------------------------------------------------
 
 # table NAME WORD WANTED [--json]: the file becomes that.
@@ -294,7 +457,7 @@ ok $? 'a short row is refused'
 # --- Arguments --------------------------------------------------------------
 
 for command in '' stat types scans users collect gc ls who referrers \
-	referents events verify dump load; do
+	referents events verify dump load snapshot growth; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
 done
@@ -369,6 +532,11 @@ says 2 "--count $number 1 to 9223372036854775807, not '0'" events --count 0
 says 2 "--death $number 1 to 9223372036854775807, not 'x'" \
 	events --death 1 --death x
 says 2 'events takes no argument: 1' events 1
+says 2 'growth: BEFORE is missing' growth
+says 2 'growth takes two files' growth a
+says 2 'growth takes two files' growth a b c
+says 2 'snapshot takes no argument: a' snapshot a
+says 1 '/nowhere: No such file or directory' growth /nowhere /dev/null
 exits 2 verify --fd 1 --pid 1
 exits 2 verify --session-fd 1
 # shellcheck disable=SC2016

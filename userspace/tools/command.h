@@ -80,5 +80,7 @@ extern const struct command command_events;
 extern const struct command command_load;
 extern const struct command command_dump;
 extern const struct command command_verify;
+extern const struct command command_snapshot;
+extern const struct command command_growth;
 
 #endif /* REFSTORE_COMMAND_H */

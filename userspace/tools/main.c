@@ -25,6 +25,8 @@ static const struct command *const commands[] = {
 	&command_verify,
 	&command_dump,
 	&command_load,
+	&command_snapshot,
+	&command_growth,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -129,6 +129,16 @@ void out_number(const char *name, const char *format, uint64_t number)
 		printf(format, number);
 }
 
+void out_change(const char *name, const char *format, int64_t number)
+{
+	if (json) {
+		begin(name);
+		printf("%" PRId64, number);
+	} else {
+		printf(format, number);
+	}
+}
+
 void out_string(const char *name, const char *format, const char *string)
 {
 	if (json)

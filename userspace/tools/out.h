@@ -38,6 +38,10 @@ void out_number(const char *name, const char *format, uint64_t number);
 __attribute__((format(printf, 2, 0)))
 void out_string(const char *name, const char *format, const char *string);
 
+/* The format has one PRId64. */
+__attribute__((format(printf, 2, 0)))
+void out_change(const char *name, const char *format, int64_t number);
+
 /* Something that is a number already, in digits, in a column of the text. */
 void out_digits(const char *name, int width, const char *digits);
 /* A string, likewise; columns of strings are aligned to the left. */
