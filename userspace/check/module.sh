@@ -343,6 +343,25 @@ check 'a snapshot of an empty heap' \
 	sh -c 'refstore load "$1/empty" -- refstore snapshot >"$1/before" &&
 	refstore growth "$1/before" "$1/before"' sh "$work"
 
+# In the ring, a hundred; with what the session holds, which are nearer.
+# shellcheck disable=SC2016
+check 'a graph is drawn' \
+	refstore load "$work/ring" -- sh -c 'python3 -IS "$1/grow" "$2" &&
+	refstore graph --dot --limit 100 >"$1/dot"' \
+	sh "$work" "$build/lib/librefstore.so.0"
+# has COUNT PATTERN: so many lines of the graph match.
+has() {
+	grep "$2" "$work/dot" | tail -n 3
+	[ "$(grep -c "$2" "$work/dot")" -eq "$1" ]
+}
+check 'it has as many objects as it may have' has 100 '^.n[0-9]* \[label='
+check 'a component says how large it is' has 1 'component of 3000 objects'
+check 'a session points at five' has 5 '^.s[0-9]* -> n[0-9]*;$'
+check 'a session has its process' has 1 '^.s.*session .*process [0-9]* (.*)'
+check 'the root points at one' has 1 '^.root -> n'
+check 'a chain from the root' has 94 '^.n[0-9]* -> n[0-9]* \[label="0"\];$'
+check 'the rest is told' has 1 '"2905 objects left out, 0 of them garbage"'
+
 # A heap with a name, of which a process has a session.
 mkdir "$work/heaps"
 check 'a file system of heaps is mounted' \
@@ -581,6 +600,11 @@ check 'verify counts what the heap keeps' gives \
 # shellcheck disable=SC2016
 check 'garbage is in a dump' sh -c 'refstore dump -p "$1" | tee /dev/stderr |
 	grep -c "^{\"id\":[12]," | grep -qx 2' sh "$pair"
+# shellcheck disable=SC2016
+check 'what the heap keeps has two lines around it' sh -c '
+	refstore graph --dot -p "$1" | tee /dev/stderr |
+	grep -cx ".n[12] \[label=\"list [12]\",peripheries=2\];" |
+	grep -qx 2' sh "$pair"
 check 'garbage is dropped' gives \
 	'v["dropped"] == 2 and v["saved"] == 0 and not v["save_all"]' \
 	refstore gc -p "$pair" --save-all off --drop-garbage

@@ -114,6 +114,7 @@ passes 'batches survive being cut' "$build/check/builder"
 passes 'signals are nothing to most calls' "$build/check/signal"
 passes 'many objects are made, or none' "$build/check/many"
 passes 'large values are made, sealed and read' "$build/check/large"
+passes 'components are found' "$build/check/components"
 passes 'who has a memfd is found' "$build/check/memfd"
 passes 'events come to those that they are for' "$build/check/event"
 passes 'sessions survive fork()' "$build/check/fork"
@@ -420,6 +421,90 @@ bad 4 'less in group 0 than it states'
 yes 0 | tr -d '\n' | head -c 1025 >"$work/before"
 bad 1 'a line of more than 1024 bytes'
 
+# --- Graphs -----------------------------------------------------------------
+
+# draws LIMIT: so many objects are drawn as standard input says.
+draws() {
+	"$build/check/dot" "$1" >"$work/dot" 2>&1
+	diff - "$work/dot" >"$work/out"
+	ok $? "a graph of $1 objects at most"
+}
+
+draws 2 <<'EOF'
+digraph refstore {
+	node [style=filled,fillcolor=white];
+	graph [style=filled,color=lightblue];
+	n1 [label="a\"\\ 1"];
+	subgraph cluster_3 {
+	label="component of 2 objects";
+	n4 [label="list 4\ngrün"];
+	}
+	root [shape=box];
+	root -> n1;
+	s7 [shape=box,label="session 7"];
+	s7 -> n4 [label="2 handles"];
+	s7 [label="session 7\nprocess 70 (a?\"b\\)\n\\N&amp;<"];
+	left [shape=note,label="7 objects left out, 2 of them garbage"];
+}
+EOF
+draws 500 <<'EOF'
+digraph refstore {
+	node [style=filled,fillcolor=white];
+	graph [style=filled,color=lightblue];
+	n2 [label="list 2\n\"];x[&amp;lt;\\"];
+	subgraph cluster_1 {
+	label="component of 1 object";
+	n3 [label="list 3"];
+	}
+	n1 [label="a\"\\ 1"];
+	subgraph cluster_3 {
+	label="component of 2 objects";
+	n4 [label="list 4\ngrün"];
+	n5 [label="list 5\n??"];
+	}
+	subgraph cluster_4 {
+	label="component of 2 objects";
+	n6 [label="list 6",fillcolor=lightcoral];
+	n9 [label="list 9",fillcolor=lightcoral];
+	}
+	n8 [label="list 8"];
+	n7 [label="list 7",peripheries=2];
+	n1 -> n2 [label="2 slots"];
+	n1 -> n3 [label="0"];
+	n3 -> n3 [label="0"];
+	n4 -> n5 [label="0"];
+	n5 -> n4 [label="1"];
+	n6 -> n1 [label="1"];
+	n6 -> n9 [label="0"];
+	n7 -> n8 [label="0"];
+	n9 -> n6 [label="0"];
+	root [shape=box];
+	root -> n1;
+	s7 [shape=box,label="session 7"];
+	s7 -> n4 [label="2 handles"];
+	s11 [shape=box,label="session 11"];
+	s11 -> n5;
+	s12 [shape=box,label="session 12"];
+	s12 -> n2;
+	s11 [label="export 11\nprocess 71 (c)"];
+	s7 [label="session 7\nprocess 70 (a?\"b\\)\n\\N&amp;<"];
+}
+EOF
+
+# What a label says must come out as its text, whatever it means to Graphviz.
+if command -v dot >"$work/out"; then
+	dot -Tsvg "$work/dot" >"$work/svg" 2>"$work/out" &&
+		[ ! -s "$work/out" ] &&
+		[ "$(grep -c '<g id="node' "$work/svg")" -eq 13 ] &&
+		[ "$(grep -c '<g id="clust' "$work/svg")" -eq 3 ] &&
+		grep -qF '>&quot;];x[&amp;lt;\</text>' "$work/svg" &&
+		grep -qF '>\N&amp;&lt;</text>' "$work/svg" &&
+		grep -qF '>process 70 (a?&quot;b\)</text>' "$work/svg"
+	ok $? 'Graphviz shows the text of labels'
+else
+	ok 0 'Graphviz shows the text of labels # SKIP there is no Graphviz'
+fi
+
 # --- Tables -----------------------------------------------------------------
 
 # table NAME WORD WANTED [--json]: the file becomes that.
@@ -457,7 +542,7 @@ ok $? 'a short row is refused'
 # --- Arguments --------------------------------------------------------------
 
 for command in '' stat types scans users collect gc ls who referrers \
-	referents events verify dump load snapshot growth; do
+	referents events verify dump load snapshot growth graph; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
 done
@@ -536,6 +621,11 @@ says 2 'growth: BEFORE is missing' growth
 says 2 'growth takes two files' growth a
 says 2 'growth takes two files' growth a b c
 says 2 'snapshot takes no argument: a' snapshot a
+says 2 'graph: --dot is missing: there is no other form' graph
+for limit in 0 1000001 x; do
+	says 2 "--limit $number 1 to 1000000, not '$limit'" \
+		graph --dot --limit "$limit"
+done
 says 1 '/nowhere: No such file or directory' growth /nowhere /dev/null
 exits 2 verify --fd 1 --pid 1
 exits 2 verify --session-fd 1
@@ -547,6 +637,8 @@ says 1 "$nothing" gc --enable --enable --freeze --drop-garbage
 says 1 "$nothing" ls --generation 2
 says 1 "$nothing" collect --generation 0
 says 1 "$nothing" referrers 1
+says 1 "$nothing" snapshot
+says 1 "$nothing" graph --dot --limit 1000000
 says 1 "$nothing" referents 9223372036854775807
 says 1 "$nothing" events --count 1 --death 1
 says 1 'descriptor 0: not a session of refstore' dump --fd 0

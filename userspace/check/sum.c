@@ -2,10 +2,9 @@
 /*
  * A heap's sum is another one when anything in it is, and only then.
  */
-#include <string.h>
-
 #include "kernel.h"
 #include "sum.h"
+#include "walk.h"
 
 static struct refstore_walk_object objects[] = {
 	{ .id = 1, .bytes = 64, .nr_slots = 2, .refs = 1 },
@@ -26,11 +25,7 @@ static struct refstore_walk_handle handles[] = {
 
 static struct refstore_walk_handle root = { .id = 1 };
 
-static const struct {
-	void *entries;
-	size_t size;
-	uint32_t count;
-} walks[] = {
+static const struct played walks[] = {
 	[REFSTORE_WALK_OBJECTS] = { objects, sizeof(*objects), 3 },
 	[REFSTORE_WALK_EDGES] = { edges, sizeof(*edges), 3 },
 	[REFSTORE_WALK_HANDLES] = { handles, sizeof(*handles), 2 },
@@ -40,30 +35,13 @@ static const struct {
 /* Lists the last entries first. */
 static int backwards;
 
-/* One entry at a time, as if there was no room for more. */
-static int run_walk(struct refstore_walk *walk)
-{
-	const char *entries = walks[walk->what].entries;
-	uint32_t count = walks[walk->what].count;
-	size_t size = walks[walk->what].size;
-	uint64_t n = walk->cursor[0]++;
-
-	CHECK(walk->capacity && !walk->flags && n <= count);
-	walk->end = n == count;
-	walk->count = !walk->end;
-	if (!walk->count)
-		return 0;
-	if (backwards)
-		n = count - 1 - n;
-	memcpy((void *)(uintptr_t)walk->entries, entries + n * size, size);
-	return 0;
-}
-
 int kernel(int fd, unsigned long command, void *args)
 {
+	struct refstore_walk *walk = args;
+
 	(void)fd;
 	if (command == REFSTORE_WALK)
-		return run_walk(args);
+		return play_walk(walk, &walks[walk->what], backwards);
 	CHECK(command == REFSTORE_QUERY);
 	return 0;
 }

@@ -82,5 +82,6 @@ extern const struct command command_dump;
 extern const struct command command_verify;
 extern const struct command command_snapshot;
 extern const struct command command_growth;
+extern const struct command command_graph;
 
 #endif /* REFSTORE_COMMAND_H */

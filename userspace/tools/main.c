@@ -27,6 +27,7 @@ static const struct command *const commands[] = {
 	&command_load,
 	&command_snapshot,
 	&command_growth,
+	&command_graph,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
