@@ -34,6 +34,7 @@ static struct refstore_walk_handle handles[] = {
 	{ .id = 4, .session = 7 }, { .id = 97, .session = 7 },
 	{ .id = 4, .session = 7 }, { .id = 5, .session = 11 },
 	{ .id = 2, .session = 12 }, { .id = 97, .session = 13 },
+	{ .id = 1, .session = 11 }, { .id = 1, .session = 12 },
 };
 
 static struct refstore_walk_handle root = { .id = 1 };

@@ -430,6 +430,20 @@ draws() {
 	ok $? "a graph of $1 objects at most"
 }
 
+draws 1 <<'EOF'
+digraph refstore {
+	node [style=filled,fillcolor=white];
+	graph [style=filled,color=lightblue];
+	n1 [label="a\"\\ 1"];
+	root [shape=box];
+	root -> n1;
+	s11 [shape=box,label="session 11"];
+	s11 -> n1;
+	s11 [label="export 11\nprocess 71 (c)"];
+	left [shape=note,label="8 objects left out, 2 of them garbage"];
+	left_sessions [shape=note,label="1 session left out"];
+}
+EOF
 draws 2 <<'EOF'
 digraph refstore {
 	node [style=filled,fillcolor=white];
@@ -443,8 +457,12 @@ digraph refstore {
 	root -> n1;
 	s7 [shape=box,label="session 7"];
 	s7 -> n4 [label="2 handles"];
+	s11 [shape=box,label="session 11"];
+	s11 -> n1;
+	s11 [label="export 11\nprocess 71 (c)"];
 	s7 [label="session 7\nprocess 70 (a?\"b\\)\n\\N&amp;<"];
 	left [shape=note,label="7 objects left out, 2 of them garbage"];
+	left_sessions [shape=note,label="1 session left out"];
 }
 EOF
 draws 500 <<'EOF'
@@ -483,13 +501,19 @@ digraph refstore {
 	s7 [shape=box,label="session 7"];
 	s7 -> n4 [label="2 handles"];
 	s11 [shape=box,label="session 11"];
+	s11 -> n1;
 	s11 -> n5;
 	s12 [shape=box,label="session 12"];
+	s12 -> n1;
 	s12 -> n2;
 	s11 [label="export 11\nprocess 71 (c)"];
 	s7 [label="session 7\nprocess 70 (a?\"b\\)\n\\N&amp;<"];
 }
 EOF
+
+"$build/check/dot" 8 | grep 'left out' >"$work/out"
+grep -q '"1 object left out, 1 of them garbage"' "$work/out"
+ok $? 'garbage is left out first'
 
 # What a label says must come out as its text, whatever it means to Graphviz.
 if command -v dot >"$work/out"; then
