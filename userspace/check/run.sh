@@ -377,10 +377,10 @@ boot=${boot}0 snapshot before 3 1 '{"complete":0}'
 bad 1 'boot is up to 36 bytes without zeroes'
 snapshot before 3 1 "$(group list '' 1 1)" '[1,0,1]'
 bad 4 'the file ends without "complete"'
-snapshot before 3 1 "$(group list '' 1 1)" '[1,0,'
-bad 3 'an incomplete line'
-snapshot before 3 1 "$(group list '' 1 1)" '[[1],0,1]'
-bad 3 'no JSON: nesting too deep'
+snapshot before 3 1 '{"type":"list","label":'
+bad 2 'an incomplete line'
+snapshot before 3 1 '{"type":[["list"]]}'
+bad 2 'no JSON: nesting too deep'
 snapshot before 3 1 '{"complete":0}' '{"complete":0}'
 bad 3 'a line after the last one'
 snapshot before 3 1 '{"complete":1}'
@@ -402,14 +402,18 @@ bad 2 'label is a string'
 most=9223372036854775806
 snapshot before 3 1 "$(group list '' 1 "$most")" "$(group str '' 1 2)"
 bad 3 'more than 2^63 bytes together'
-snapshot before 3 1 "$(group list '' 1 1)" '[1,0]'
-bad 3 'an object has an id, a group, and bytes'
+for object in '[' '[]' '[1,0,' '[1,0]' '[1,0,1,1]' '[1,0,1] ' '[[1],0,1]' \
+	'[-1,0,1]' '[ 1,0,1]' '[1,,1]' '[1,0,1.0]' '[9223372036854775807,0,1]' \
+	'[1,0,99999999999999999999]'; do
+	snapshot before 3 1 "$(group list '' 1 1)" "$object"
+	bad 3 'not [ID,GROUP,BYTES], numbers up to 2^63 - 2'
+done
 snapshot before 3 1 "$(group list '' 1 1)" '[0,0,1]'
-bad 3 "an id is $number"
+bad 3 'id 0 is not above 0'
 snapshot before 3 1 "$(group list '' 1 1)" '[1,1,1]'
 bad 3 'no group 1'
 snapshot before 3 1 "$(group list '' 2 2)" '[2,0,1]' '[2,0,1]'
-bad 4 'id 2 comes after id 2'
+bad 4 'id 2 is not above 2'
 snapshot before 3 1 "$(group list '' 1 2)" '[1,0,1]' '[2,0,1]'
 bad 4 'more in group 0 than it states'
 snapshot before 3 1 "$(group list '' 1 2)" '[1,0,3]'

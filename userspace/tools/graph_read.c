@@ -395,7 +395,10 @@ static int read_lines(struct reader *reader)
 	struct json_object *line;
 	int ret;
 
-	while ((ret = lines_next(&reader->lines, &line)) == 1) {
+	while ((ret = lines_read(&reader->lines)) == 1) {
+		ret = lines_parse(&reader->lines, &line);
+		if (ret)
+			break;
 		ret = take_line(reader, line);
 		json_object_put(line);
 		if (ret)

@@ -41,16 +41,17 @@ static int add_byte(struct lines *lines, char byte)
 	if (lines->length == lines->longest)
 		return lines_fail(lines, "a line of more than %zu bytes",
 				  lines->longest);
-	line = array_reserve(lines->line, &lines->room, lines->length + 1, 1);
+	line = array_reserve(lines->line, &lines->room, lines->length + 2, 1);
 	if (!line)
 		return lines_fail(lines, "not enough memory");
 	lines->line = line;
 	line[lines->length++] = byte;
+	line[lines->length] = '\0';
 	return 0;
 }
 
-/* Without its newline, which the last one need not have: 1, 0 at the end, -1. */
-static int read_line(struct lines *lines)
+/* The last line need not have a newline. */
+int lines_read(struct lines *lines)
 {
 	int byte;
 
@@ -65,7 +66,7 @@ static int read_line(struct lines *lines)
 	return byte == '\n' || lines->length;
 }
 
-static int parse(struct lines *lines, struct json_object **value)
+int lines_parse(struct lines *lines, struct json_object **value)
 {
 	enum json_tokener_error problem;
 
@@ -80,16 +81,9 @@ static int parse(struct lines *lines, struct json_object **value)
 		return lines_fail(lines, "no JSON: %s",
 				  json_tokener_error_desc(problem));
 	if (json_tokener_get_parse_end(lines->tokener) == lines->length)
-		return 1;
+		return 0;
 	json_object_put(*value);
 	return lines_fail(lines, "something after the JSON value");
-}
-
-int lines_next(struct lines *lines, struct json_object **value)
-{
-	int ret = read_line(lines);
-
-	return ret == 1 ? parse(lines, value) : ret;
 }
 
 void lines_free(struct lines *lines)

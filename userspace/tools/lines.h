@@ -24,8 +24,8 @@ struct lines_error {
  * @file: the file
  * @tokener: parser of lines
  * @longest: bytes that a line may have
- * @line: the current line
- * @length: bytes of it
+ * @line: the current line, without its newline, and with a zero at the end
+ * @length: bytes of it, without that zero; it may have zeroes of its own
  * @room: bytes that @line has room for
  * @error: where to say what is wrong; its line is the current one
  */
@@ -52,14 +52,17 @@ struct lines {
 int lines_begin(struct lines *lines, FILE *file, int depth, size_t longest,
 		struct lines_error *error);
 
+/* Reads the next line to @lines->line: 1, 0 at the end of the file, or -1. */
+int lines_read(struct lines *lines);
+
 /**
- * lines_next() - read the next line
+ * lines_parse() - parse the line that was read last
  * @lines: the file
  * @value: out: what it contains, to be given to json_object_put()
  *
- * Return: 1, 0 at the end of the file, or -1.
+ * Return: 0, or -1.
  */
-int lines_next(struct lines *lines, struct json_object **value);
+int lines_parse(struct lines *lines, struct json_object **value);
 
 /* Says what is wrong with the current line; returns -1. */
 __attribute__((format(printf, 2, 3)))

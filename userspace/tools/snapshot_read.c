@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -9,7 +10,7 @@
 #include "snapshot.h"
 #include "text.h"
 
-/* An object, or an array, of numbers and strings. */
+/* An object of numbers and strings. */
 #define MAX_DEPTH 2
 
 /* All characters of a type and a label could be written as \uXXXX. */
@@ -74,26 +75,19 @@ void snapshot_free(struct snapshot *snapshot)
  * Values
  */
 
-static int take_number(struct reader *reader, struct json_object *value,
-		       const char *what, int smallest, uint64_t *number)
+static int take_number(struct reader *reader, struct json_object *line,
+		       const char *name, int smallest, uint64_t *number)
 {
+	struct json_object *value = json_object_object_get(line, name);
 	int64_t taken = json_object_get_int64(value);
 
 	/* Numbers beyond 64 bits come out as the largest or smallest one. */
 	if (!json_object_is_type(value, json_type_int) || taken < smallest ||
 	    taken == INT64_MAX)
-		return fail(reader, "%s is a number from %d to 2^63 - 2", what,
+		return fail(reader, "%s is a number from %d to 2^63 - 2", name,
 			    smallest);
 	*number = (uint64_t)taken;
 	return 0;
-}
-
-/* A member of an object that is one. */
-static int take_member(struct reader *reader, struct json_object *line,
-		       const char *name, int smallest, uint64_t *number)
-{
-	return take_number(reader, json_object_object_get(line, name), name,
-			   smallest, number);
 }
 
 /* Harmless text of less than @size bytes, which it is copied to. */
@@ -130,8 +124,8 @@ static int take_first(struct reader *reader, struct json_object *line)
 	    json_object_get_int64(version) != SNAPSHOT_VERSION)
 		return fail(reader, "a snapshot of another version than %d",
 			    SNAPSHOT_VERSION);
-	if (take_member(reader, line, "heap", 1, &snapshot->heap) ||
-	    take_member(reader, line, "time", 0, &snapshot->time))
+	if (take_number(reader, line, "heap", 1, &snapshot->heap) ||
+	    take_number(reader, line, "time", 0, &snapshot->time))
 		return -1;
 	return take_text(reader, line, "boot", snapshot->boot,
 			 sizeof(snapshot->boot));
@@ -152,8 +146,8 @@ static int fill_group(struct reader *reader, struct json_object *line,
 	if (take_text(reader, line, "type", group->type, sizeof(group->type)) ||
 	    take_text(reader, line, "label", group->label,
 		      sizeof(group->label)) ||
-	    take_member(reader, line, "objects", 1, &group->objects) ||
-	    take_member(reader, line, "bytes", 0, &group->bytes))
+	    take_number(reader, line, "objects", 1, &group->objects) ||
+	    take_number(reader, line, "bytes", 0, &group->bytes))
 		return -1;
 	return check_sum(reader, group);
 }
@@ -180,20 +174,31 @@ static int take_group(struct reader *reader, struct json_object *line)
 	return 0;
 }
 
-static int fill_object(struct reader *reader, struct json_object *line,
-		       struct snapshot_object *object)
+/* Digits, and what comes after them; returns what is next, or NULL. */
+static const char *read_number(const char *text, char after, uint64_t *number)
 {
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return NULL;
+	*number = strtoull(text, &end, 10);
+	return *end == after && *number < INT64_MAX ? end + 1 : NULL;
+}
+
+/* By hand: there are so many of them that they are to be read fast. */
+static int fill_object(struct reader *reader, struct snapshot_object *object)
+{
+	const char *text = reader->lines.line + 1;
 	uint64_t group = 0;
 
-	if (json_object_array_length(line) != 3)
-		return fail(reader, "an object has an id, a group, and bytes");
-	if (take_number(reader, json_object_array_get_idx(line, 0), "an id", 1,
-			&object->id) ||
-	    take_number(reader, json_object_array_get_idx(line, 1), "a group",
-			0, &group) ||
-	    take_number(reader, json_object_array_get_idx(line, 2), "bytes", 0,
-			&object->bytes))
-		return -1;
+	text = read_number(text, ',', &object->id);
+	if (text)
+		text = read_number(text, ',', &group);
+	if (text)
+		text = read_number(text, ']', &object->bytes);
+	if (!text || text != reader->lines.line + reader->lines.length)
+		return fail(reader, "not [ID,GROUP,BYTES], numbers up to "
+			    "2^63 - 2");
 	if (group >= reader->snapshot->nr_groups)
 		return fail(reader, "no group %" PRIu64, group);
 	object->group = (size_t)group;
@@ -213,20 +218,22 @@ static int add_to_group(struct reader *reader,
 	return 0;
 }
 
-static int take_object(struct reader *reader, struct json_object *line)
+static int take_object(struct reader *reader)
 {
 	struct snapshot *snapshot = reader->snapshot;
 	struct snapshot_object *object;
+	uint64_t last = 0;
 
 	if (snapshot_reserve_object(snapshot))
 		return fail(reader, "not enough memory");
 	object = &snapshot->objects[snapshot->nr_objects];
-	if (fill_object(reader, line, object))
+	if (fill_object(reader, object))
 		return -1;
-	if (snapshot->nr_objects && object[-1].id >= object->id)
-		return fail(reader, "id %" PRIu64 " comes after id %" PRIu64,
-			    object->id, object[-1].id);
-	snapshot->nr_objects++;
+	if (snapshot->nr_objects++)
+		last = object[-1].id;
+	if (object->id <= last)
+		return fail(reader, "id %" PRIu64 " is not above %" PRIu64,
+			    object->id, last);
 	return add_to_group(reader, object);
 }
 
@@ -236,7 +243,7 @@ static int take_last(struct reader *reader, struct json_object *line)
 	uint64_t objects = 0;
 	size_t i;
 
-	if (take_member(reader, line, "complete", 0, &objects))
+	if (take_number(reader, line, "complete", 0, &objects))
 		return -1;
 	if (objects != snapshot->nr_objects)
 		return fail(reader, "%zu objects, not %" PRIu64,
@@ -249,36 +256,44 @@ static int take_last(struct reader *reader, struct json_object *line)
 	return 0;
 }
 
-static int take_line(struct reader *reader, struct json_object *line)
+static int take_value(struct reader *reader, struct json_object *line)
 {
-	bool array = json_object_is_type(line, json_type_array);
-
-	if (!array && !json_object_is_type(line, json_type_object))
+	if (!json_object_is_type(line, json_type_object))
 		return fail(reader, "neither an object nor an array of JSON");
-	if (reader->ended)
-		return fail(reader, "a line after the last one");
 	if (reader->lines.error->line == 1)
-		return array ? fail(reader, "not a snapshot") :
-			       take_first(reader, line);
-	if (array)
-		return take_object(reader, line);
+		return take_first(reader, line);
 	if (json_object_object_get_ex(line, "complete", NULL))
 		return take_last(reader, line);
 	return take_group(reader, line);
+}
+
+static int take_line(struct reader *reader)
+{
+	struct json_object *line;
+	int ret;
+
+	if (reader->ended)
+		return fail(reader, "a line after the last one");
+	if (reader->lines.length && *reader->lines.line == '[')
+		return reader->lines.error->line == 1 ?
+			fail(reader, "not a snapshot") : take_object(reader);
+	ret = lines_parse(&reader->lines, &line);
+	if (ret)
+		return ret;
+	ret = take_value(reader, line);
+	json_object_put(line);
+	return ret;
 }
 
 int snapshot_read(struct snapshot *snapshot, FILE *file,
 		  struct lines_error *error)
 {
 	struct reader reader = { .snapshot = snapshot };
-	struct json_object *line;
 	int ret = lines_begin(&reader.lines, file, MAX_DEPTH, MAX_LINE, error);
 
 	*snapshot = (struct snapshot){};
-	while (!ret && (ret = lines_next(&reader.lines, &line)) == 1) {
-		ret = take_line(&reader, line);
-		json_object_put(line);
-	}
+	while (!ret && (ret = lines_read(&reader.lines)) == 1)
+		ret = take_line(&reader);
 	if (!ret && !reader.ended)
 		ret = fail(&reader, "the file ends without \"complete\"");
 	lines_free(&reader.lines);
