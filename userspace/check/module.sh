@@ -42,6 +42,13 @@ says() {
 	[ $? -eq 1 ] && echo "$printed" && [ "$printed" = "refstore: $wanted" ]
 }
 
+# prints TEXT COMMAND...: succeeds if the command does and prints just that.
+prints() {
+	wanted=$1
+	shift
+	printed=$("$@") && echo "$printed" && [ "$printed" = "$wanted" ]
+}
+
 # soon COMMAND...: succeeds if the command does within ten seconds.
 soon() {
 	tries=100
@@ -374,6 +381,49 @@ check 'ls shows the heap' \
 	sh -c 'ls -l "$1" | tee /dev/stderr | grep -q " a\$"' sh "$work/heaps"
 kill "$named"
 wait "$named"
+
+# Heaps by their paths; nobody else has a session on them.
+heap=$work/heaps/b
+: <>"$heap"
+check 'load fills a heap with a name' prints '' \
+	refstore load --heap "$heap" "$work/web"
+check 'which is verified by its path' gives 'v["objects"] == 3000 and
+	v["handles"] == 0 and not v["disagreements"]' refstore verify -H "$heap"
+refstore dump -H "$heap" >"$work/again"
+check 'and dumped' judge same 3000 "$work/web" "$work/again"
+check 'load wants an empty one' says "$heap: the heap is not empty" \
+	refstore load -H "$heap" "$work/web"
+: <>"$work/heaps/c"
+check 'a COMMAND of load inherits it' gives 'len(v) == 3000' \
+	refstore load -H "$work/heaps/c" "$work/ring" -- refstore ls
+check 'collect, by a path' gives 'v["scans"] >= 1' \
+	refstore collect -H "$heap"
+check 'gc sets something, by a path' gives 'not v["enabled"]' \
+	refstore gc --heap "$heap" --disable
+chmod 444 "$heap"
+# nobody COMMAND...: as a user who has no file and no capability.
+nobody() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
+chmod 755 "$work" "$work/heaps"
+check 'who may read looks' gives 'len(v) == 3000' \
+	nobody refstore ls -H "$heap"
+check 'and at the scanner' gives 'not v["enabled"]' \
+	nobody refstore gc -H "$heap"
+denied="$heap: Permission denied"
+takes='it takes the right to read and write it'
+for command in collect verify 'gc --enable' 'gc --freeze' 'gc --delay 1' \
+	'gc --drop-garbage' 'gc --unfreeze' 'gc --threshold 1'; do
+	# shellcheck disable=SC2086
+	check "$command wants to write" says "$denied; $takes" \
+		nobody refstore $command -H "$heap"
+done
+chmod 0 "$heap"
+check 'who may not read does not look' says "$denied" \
+	nobody refstore ls -H "$heap"
+check 'the device is no heap' says '/dev/refstore: not a heap of refstore' \
+	refstore ls -H /dev/refstore
+rm "$heap" "$work/heaps/c"
 check 'it is unmounted when nobody has one' soon umount "$work/heaps"
 check 'and its heap is gone' soon grep -qx 'heaps 0' /proc/refstore/stats
 
@@ -486,13 +536,6 @@ assert not library.refstore_release(store, one)
 print("released", flush=True)
 sys.stdin.readline()
 EOF
-
-# prints TEXT COMMAND...: succeeds if the command does and prints just that.
-prints() {
-	wanted=$1
-	shift
-	printed=$("$@") && echo "$printed" && [ "$printed" = "$wanted" ]
-}
 
 # has_handle PID: a session of the process does.
 has_handle() {

@@ -656,9 +656,14 @@ for limit in 0 1000001 x; do
 done
 says 1 '/nowhere: No such file or directory' growth /nowhere /dev/null
 exits 2 verify --fd 1 --pid 1
+says 2 'either --heap or --fd or --pid' ls --heap x --pid 1
+says 2 'either --heap or --fd or --pid' ls -f 0 -H x
+says 2 "option requires an argument -- 'H'" ls -H
+says 2 "unrecognized option '--heap'" stat --heap x
+says 2 "invalid option -- 'p'" load -p 1 x
 exits 2 verify --session-fd 1
 # shellcheck disable=SC2016
-nothing='no session: give --fd, --pid, or set $REFSTORE_FD'
+nothing='no heap: give --heap, --pid or --fd, or set $REFSTORE_FD'
 says 1 "$nothing" verify
 says 1 "$nothing" gc --threshold 0,4294967295,1 --delay 86400000 --save-all off
 says 1 "$nothing" gc --enable --enable --freeze --drop-garbage
@@ -678,6 +683,18 @@ says 1 "$nothing" verify
 export REFSTORE_FD=x
 says 1 "\$REFSTORE_FD: 'x' is no descriptor" verify
 unset REFSTORE_FD
+
+mkfifo "$work/fifo"
+: >"$work/file"
+for path in "$work/file" "$work/fifo" "$work" /dev/null; do
+	for command in ls collect "load $work/dump"; do
+		# shellcheck disable=SC2086
+		says 1 "$path: not a heap of refstore" \
+			${command%% *} --heap "$path" ${command#"${command%% *}"}
+	done
+done
+says 1 "$work/nothing: No such file or directory" dump -H "$work/nothing"
+says 1 "$work/file/x: Not a directory" load -H "$work/file/x" "$work/dump"
 
 # Whether it may be traced or not.
 exits 1 dump --pid "$$" --session-fd 99

@@ -45,7 +45,7 @@ static int run_collect(const struct arguments *arguments)
 	struct refstore *store;
 	int ret;
 
-	if (target_open(arguments, &store))
+	if (target_open_writable(arguments, &store))
 		return STATUS_FAILED;
 	ret = refstore_collect(store, (uint32_t)generation, &result);
 	refstore_close(store);

@@ -21,12 +21,14 @@ enum {
 
 /**
  * struct arguments - what a command was given
+ * @heap: --heap, or NULL
  * @fd: --fd, or -1
  * @pid: --pid, or 0
  * @session_fd: --session-fd, or -1
  * @words: what is left, ended by NULL
  */
 struct arguments {
+	const char *heap;
 	int fd;
 	pid_t pid;
 	int session_fd;
@@ -42,7 +44,8 @@ struct arguments {
  * @usage: what comes after its name and the common options
  * @summary: what it does, in a line
  * @help: more of that; paragraphs
- * @session: it takes the options that name a session
+ * @session: it takes the options that name a heap, or a session on one
+ * @heap: of these it takes the one that names a heap
  * @operand: the word that it needs, after which it takes others; or NULL: it
  *           takes no words
  * @stops: the first word ends the options: what follows can be a command
@@ -58,6 +61,7 @@ struct command {
 	const char *summary;
 	const char *help;
 	bool session;
+	bool heap;
 	const char *operand;
 	bool stops;
 	const struct option *options;

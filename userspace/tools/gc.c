@@ -259,13 +259,23 @@ static void print_state(const struct state *state)
 	out_close_object();
 }
 
+static bool changes_something(void)
+{
+	return asked.tune.flags || asked.thresholds || asked.delays ||
+	       asked.freeze || asked.unfreeze || asked.drop;
+}
+
 static int run_gc(const struct arguments *arguments)
 {
 	struct state state = {};
 	struct refstore *store;
 	int ret;
 
-	if (target_open(arguments, &store))
+	if (changes_something())
+		ret = target_open_writable(arguments, &store);
+	else
+		ret = target_open(arguments, &store);
+	if (ret)
 		return STATUS_FAILED;
 	ret = set(store, &state);
 	if (!ret)

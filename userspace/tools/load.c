@@ -105,7 +105,8 @@ static int tell_lost(const char *name, struct refstore *store, uint64_t all)
 		warnx("cannot count: %s", strerror(-ret));
 		return ret;
 	}
-	lost = all - kept;
+	/* In a heap with a name, others may have made some meanwhile. */
+	lost = kept < all ? all - kept : 0;
 	if (lost)
 		warnx("%s: %" PRIu64 " of %" PRIu64 " object%s %s not reachable"
 		      " from the root and %s not kept", name, lost, all,
@@ -137,17 +138,49 @@ static int fill(const char *name, struct refstore *store,
 	return ret;
 }
 
-/* A session on a new heap with what the file contains. */
-static struct refstore *load(const char *name, struct refstore_query *query)
+/* The root of one that is in use would be lost. */
+static int check_empty(const char *path, struct refstore *store)
+{
+	uint64_t count;
+	int ret = count_objects(store, &count);
+
+	if (ret)
+		warnx("%s: %s", path, strerror(-ret));
+	else if (count)
+		warnx("%s: the heap is not empty", path);
+	return ret || count ? -1 : 0;
+}
+
+static int open_named(const struct arguments *arguments,
+		      struct refstore **store)
+{
+	if (target_open_writable(arguments, store))
+		return -1;
+	if (!check_empty(arguments->heap, *store))
+		return 0;
+	refstore_close(*store);
+	return -1;
+}
+
+static int open_private(struct refstore **store)
+{
+	int ret = refstore_open(store);
+
+	if (ret)
+		module_warn(REFSTORE_DEVICE, -ret);
+	return ret;
+}
+
+/* A session on an empty heap, and then with what the file contains. */
+static struct refstore *load(const struct arguments *arguments,
+			     struct refstore_query *query)
 {
 	struct refstore *store;
-	int ret = refstore_open(&store);
 
-	if (ret) {
-		module_warn(REFSTORE_DEVICE, -ret);
+	if (arguments->heap ? open_named(arguments, &store) :
+			      open_private(&store))
 		return NULL;
-	}
-	if (!fill(name, store, query))
+	if (!fill(arguments->words[0], store, query))
 		return store;
 	refstore_close(store);
 	return NULL;
@@ -227,16 +260,16 @@ static int run_load(const struct arguments *arguments)
 	char **words = arguments->words;
 	struct refstore_query query;
 	struct refstore *store;
-	int status;
+	int status = STATUS_OK;
 
 	if (check_rest(words + 1))
 		return STATUS_USAGE;
-	store = load(words[0], &query);
+	store = load(arguments, &query);
 	if (!store)
 		return STATUS_FAILED;
 	if (words[1])
 		status = execute(store, words + 2);
-	else
+	else if (!arguments->heap)
 		status = wait_here(store, &query);
 	refstore_close(store);
 	return status;
@@ -245,9 +278,10 @@ static int run_load(const struct arguments *arguments)
 const struct command command_load = {
 	.name = "load",
 	.usage = " FILE [-- COMMAND [ARGUMENT]...]",
-	.summary = "Make a private heap of a dump, for a command",
+	.summary = "Make a heap of a dump, a private one for a command",
 	.help = "Reads FILE ('-': standard input), which 'refstore dump'\n"
-		"wrote, into a new heap. The root, and what it reaches, is\n"
+		"wrote, into a new heap, or into one with a name, which must\n"
+		"be there and be empty. The root, and what it reaches, is\n"
 		"kept; the rest is collected before anything else is done,\n"
 		"and its number is told on standard error.\n"
 		"\n"
@@ -260,8 +294,9 @@ const struct command command_load = {
 		"\n"
 		"Without COMMAND, prints where the heap is, for the option\n"
 		"--pid of other commands, and keeps it until SIGINT, SIGTERM\n"
-		"or SIGHUP. Only that line can be JSON: with COMMAND, --json\n"
-		"changes nothing.\n",
+		"or SIGHUP; with --heap, ends, as the heap has a name. Only\n"
+		"that line can be JSON: else --json changes nothing.\n",
+	.heap = true,
 	.operand = "FILE",
 	.stops = true,
 	.run = run_load,

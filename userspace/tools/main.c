@@ -44,6 +44,10 @@ static const char exit_status[] =
 	"  1  something failed, or a check found a disagreement\n"
 	"  2  the command was not used as it must be\n";
 
+static const char heap_options[] =
+	"  -H, --heap PATH     the heap that is this file, in a mounted\n"
+	"                      file system of type refstore\n";
+
 static const char session_options[] =
 	"  -f, --fd N          the session that this command inherited as\n"
 	"                      descriptor N; otherwise $REFSTORE_FD names it\n"
@@ -70,6 +74,11 @@ static void help_all(void)
 	fputs(exit_status, stdout);
 }
 
+static bool takes_heap(const struct command *command)
+{
+	return command->heap || command->session;
+}
+
 static void help_command(const struct command *command)
 {
 	printf("Usage: refstore %s [OPTION]...%s\n%s.\n\n%s\nOptions:\n%s",
@@ -77,6 +86,8 @@ static void help_command(const struct command *command)
 	       common_options);
 	if (command->options)
 		fputs(command->options_help, stdout);
+	if (takes_heap(command))
+		fputs(heap_options, stdout);
 	if (command->session)
 		fputs(session_options, stdout);
 	fputs(exit_status, stdout);
@@ -132,7 +143,6 @@ static int take_number(const struct command *command, const char *option,
 }
 
 /* For all commands, and before them. */
-static const char common_short[] = "+hjV";
 static const struct option common_long[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'j' },
@@ -140,12 +150,12 @@ static const struct option common_long[] = {
 	{},
 };
 
-/* For commands on a session. */
-static const char session_short[] = "+hjVf:p:s:";
+static const struct option heap_long[] = {
+	{ "heap", required_argument, NULL, 'H' },
+	{},
+};
+
 static const struct option session_long[] = {
-	{ "help", no_argument, NULL, 'h' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "version", no_argument, NULL, 'V' },
 	{ "fd", required_argument, NULL, 'f' },
 	{ "pid", required_argument, NULL, 'p' },
 	{ "session-fd", required_argument, NULL, 's' },
@@ -163,21 +173,44 @@ static void append_options(struct option *all, const struct option *more)
 	*all = (struct option){};
 }
 
+/*
+ * The options of a command that a character stands for. Without the '+', words
+ * may come before options.
+ */
+static const char *short_options(const struct command *command)
+{
+	static char brief[16];
+
+	snprintf(brief, sizeof(brief), "%shjV%s%s",
+		 command && !command->stops ? "" : "+",
+		 command && takes_heap(command) ? "H:" : "",
+		 command && command->session ? "f:p:s:" : "");
+	return brief;
+}
+
+/* And those that a word stands for. */
+static void fill_long_options(const struct command *command,
+			      struct option *full)
+{
+	append_options(full, common_long);
+	if (!command)
+		return;
+	if (takes_heap(command))
+		append_options(full, heap_long);
+	if (command->session)
+		append_options(full, session_long);
+	append_options(full, command->options);
+}
+
 /* Takes the options of a command, or, without one, those before it. */
 static void take_options(const struct command *command,
 			 struct arguments *arguments, int argc, char **argv)
 {
-	bool session = command && command->session;
-	const char *brief = session ? session_short : common_short;
+	const char *brief = short_options(command);
 	struct option full[LONG_OPTIONS] = {};
 	int option;
 
-	/* Without the '+', words may come before options. */
-	if (command && !command->stops)
-		brief++;
-	append_options(full, session ? session_long : common_long);
-	append_options(full, command ? command->options : NULL);
-
+	fill_long_options(command, full);
 	/* 0 starts getopt() anew. */
 	optind = 0;
 	while ((option = getopt_long(argc, argv, brief, full, NULL)) != -1) {
@@ -188,6 +221,9 @@ static void take_options(const struct command *command,
 			version();
 		case 'j':
 			out_start(true);
+			break;
+		case 'H':
+			arguments->heap = optarg;
 			break;
 		case 'f':
 			arguments->fd = take_number(command, "--fd", 0);
@@ -235,6 +271,8 @@ static void check_words(const struct command *command,
 		warnx("--session-fd goes with --pid");
 	else if (arguments->fd >= 0 && arguments->pid)
 		warnx("either --fd or --pid");
+	else if (arguments->heap && (arguments->fd >= 0 || arguments->pid))
+		warnx("either --heap or --fd or --pid");
 	else
 		return;
 	hint(command);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,7 +57,8 @@ static int open_variable(struct refstore **store)
 	long fd;
 
 	if (!text || !*text) {
-		warnx("no session: give --fd, --pid, or set $" TARGET_VARIABLE);
+		warnx("no heap: give --heap, --pid or --fd, or set $"
+		      TARGET_VARIABLE);
 		return -1;
 	}
 	fd = strtol(text, &end, 10);
@@ -226,11 +228,60 @@ static int open_process(const struct arguments *arguments,
 	return ret ? -1 : 0;
 }
 
-int target_open(const struct arguments *arguments, struct refstore **store)
+/*
+ * A heap with a name
+ */
+
+/*
+ * What is no file is not opened: the device would make a heap, and a pipe may
+ * have nobody at its other end.
+ */
+static int open_heap(const char *path, int flags, struct refstore **store)
 {
+	struct stat stat_buf;
+
+	if (stat(path, &stat_buf))
+		return -errno;
+	if (!S_ISREG(stat_buf.st_mode))
+		return -ENOTTY;
+	return refstore_open_heap(path, flags, 0, store);
+}
+
+static int open_named(const char *path, int flags, struct refstore **store)
+{
+	int ret = open_heap(path, flags, store);
+
+	if (!ret)
+		return 0;
+	if (ret == -ENOTTY)
+		warnx("%s: not a heap of refstore", path);
+	else if (ret == -EACCES && flags == O_RDWR)
+		warnx("%s: %s; it takes the right to read and write it", path,
+		      strerror(-ret));
+	else
+		warnx("%s: %s", path, strerror(-ret));
+	return -1;
+}
+
+static int open_any(const struct arguments *arguments, int flags,
+		    struct refstore **store)
+{
+	if (arguments->heap)
+		return open_named(arguments->heap, flags, store);
 	if (arguments->pid)
 		return open_process(arguments, store);
 	if (arguments->fd >= 0)
 		return open_inherited(arguments->fd, store);
 	return open_variable(store);
+}
+
+int target_open(const struct arguments *arguments, struct refstore **store)
+{
+	return open_any(arguments, O_RDONLY, store);
+}
+
+int target_open_writable(const struct arguments *arguments,
+			 struct refstore **store)
+{
+	return open_any(arguments, O_RDWR, store);
 }

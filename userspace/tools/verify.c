@@ -535,7 +535,7 @@ static int run_verify(const struct arguments *arguments)
 	struct verify verify = {};
 	int ret;
 
-	if (target_open(arguments, &verify.store))
+	if (target_open_writable(arguments, &verify.store))
 		return STATUS_FAILED;
 	ret = verify_heap(&verify);
 	if (!ret)
