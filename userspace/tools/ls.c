@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "number.h"
+#include "object.h"
 #include "out.h"
 #include "target.h"
 
@@ -37,40 +38,6 @@ static bool take(int option, const char *argument)
 	return false;
 }
 
-static const struct {
-	uint32_t state;
-	const char *word;
-} states[] = {
-	{ REFSTORE_STATE_SLOTTED, "tracked" },
-	{ REFSTORE_STATE_LARGE, "large" },
-	{ REFSTORE_STATE_CANDIDATE, "candidate" },
-	{ REFSTORE_STATE_FROZEN, "frozen" },
-	{ REFSTORE_STATE_SAVED, "saved" },
-	{ REFSTORE_STATE_WEAK, "weak" },
-	{ REFSTORE_STATE_SATURATED, "saturated" },
-	{ REFSTORE_STATE_IMMORTAL, "immortal" },
-	{ REFSTORE_STATE_INTERNED, "interned" },
-	{ REFSTORE_STATE_SEALED_DATA, "sealed-data" },
-	{ REFSTORE_STATE_SEALED_SLOTS, "sealed-slots" },
-};
-
-static void print_states(uint32_t state)
-{
-	const char *before = "";
-	size_t i;
-
-	out_open_array("state");
-	for (i = 0; i < sizeof(states) / sizeof(*states); i++) {
-		if (!(state & states[i].state))
-			continue;
-		out_json_string(NULL, states[i].word);
-		out_text("%s%s", before, states[i].word);
-		before = ",";
-	}
-	out_close_array();
-	out_text("%s\n", *before ? "" : "-");
-}
-
 static void print_object(const struct refstore_walk_object *object,
 			 const char *type)
 {
@@ -88,7 +55,8 @@ static void print_object(const struct refstore_walk_object *object,
 	out_text("  ");
 	out_cell("type", 12, type);
 	out_text("  ");
-	print_states(object->state);
+	object_print_states(object->state);
+	out_text("\n");
 	out_close_object();
 }
 

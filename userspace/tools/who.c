@@ -2,7 +2,6 @@
 /*
  * What refers to an object, what an object refers to, and who holds it.
  */
-#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
@@ -11,41 +10,14 @@
 
 #include "command.h"
 #include "memfd.h"
-#include "number.h"
+#include "object.h"
 #include "out.h"
-#include "target.h"
-#include "text.h"
-
-static int find(struct refstore *store, uint64_t id,
-		struct refstore_walk_object *object)
-{
-	struct refstore_iter *iter;
-	int ret = refstore_iter_objects(store, 0, &iter);
-
-	if (ret)
-		return ret;
-	do {
-		ret = refstore_iter_next_object(iter, object);
-	} while (ret == 1 && object->id != id);
-	refstore_iter_free(iter);
-	if (!ret)
-		return -ENOENT;
-	return ret < 0 ? ret : 0;
-}
 
 static void print_slot_of(const struct refstore_walk_edge *edge)
 {
 	out_open_object(NULL);
 	out_number("slot", "slot %" PRIu64, edge->index);
 	out_number("object", " of object %" PRIu64 "\n", edge->from);
-	out_close_object();
-}
-
-static void print_slot_to(const struct refstore_walk_edge *edge)
-{
-	out_open_object(NULL);
-	out_number("slot", "slot %" PRIu64, edge->index);
-	out_number("object", ": object %" PRIu64 "\n", edge->to);
 	out_close_object();
 }
 
@@ -173,26 +145,6 @@ static int count_handles(struct refstore *store, uint64_t id,
 	return ret;
 }
 
-static void print_holder(struct refstore_walk_session *session,
-			 uint64_t handles)
-{
-	out_open_object(NULL);
-	out_count("handles", "", handles, "handle");
-	out_number("session",
-		   session->exported ? " of session %" PRIu64 " (an export)" :
-				       " of session %" PRIu64,
-		   session->session);
-	out_json_truth("exported", session->exported);
-	out_number("pid", ": process %" PRIu64, session->pid);
-	out_string("command", " (%s)", text_harmless(session->comm));
-	out_number("uid", ", user %" PRIu64, session->uid);
-	out_number("rights", ", rights %#" PRIx64, session->rights);
-	if (*session->label)
-		out_string("label", ", '%s'", text_harmless(session->label));
-	out_text("\n");
-	out_close_object();
-}
-
 static void print_holders(const struct holders *holders)
 {
 	size_t i;
@@ -200,26 +152,9 @@ static void print_holders(const struct holders *holders)
 	out_open_array("sessions");
 	for (i = 0; i < holders->count; i++)
 		if (holders->handles[i])
-			print_holder(&holders->sessions[i],
-				     holders->handles[i]);
+			object_print_holder(&holders->sessions[i],
+					    holders->handles[i]);
 	out_close_array();
-}
-
-static int print_label(struct refstore *store, uint64_t id)
-{
-	struct refstore_walk_label label;
-	struct refstore_iter *iter;
-	int ret = refstore_iter_labels(store, &iter);
-
-	if (ret)
-		return ret;
-	do {
-		ret = refstore_iter_next_label(iter, &label);
-	} while (ret == 1 && label.id != id);
-	refstore_iter_free(iter);
-	if (ret == 1 && *label.label)
-		out_string("label", "'%s'\n", text_harmless(label.label));
-	return ret < 0 ? ret : 0;
 }
 
 static int print_root(struct refstore *store, uint64_t id)
@@ -298,7 +233,7 @@ static int print_who(struct refstore *store,
 {
 	struct holders holders = {};
 	struct refstore_iter *iter;
-	int ret = print_label(store, object->id);
+	int ret = object_print_label(store, object->id);
 
 	if (!ret)
 		ret = list_sessions(store, &holders);
@@ -324,66 +259,22 @@ static int print_referents(struct refstore *store,
 	struct refstore_iter *iter;
 	int ret = refstore_iter_referents(store, object->id, &iter);
 
-	return ret ? ret : print_slots(iter, print_slot_to);
-}
-
-static int show(struct refstore *store, uint64_t id,
-		int (*print)(struct refstore *store,
-			     const struct refstore_walk_object *object))
-{
-	struct refstore_walk_object object;
-	int ret = find(store, id, &object);
-
-	if (ret == -ENOENT) {
-		warnx("no object %" PRIu64, id);
-		return STATUS_FAILED;
-	}
-	if (!ret) {
-		out_open_object(NULL);
-		out_json_number("id", id);
-		ret = print(store, &object);
-		out_close_object();
-	}
-	if (!ret)
-		return STATUS_OK;
-	warnx("cannot walk: %s", strerror(-ret));
-	return STATUS_FAILED;
-}
-
-static int run(const struct arguments *arguments, const char *name,
-	       int (*print)(struct refstore *store,
-			    const struct refstore_walk_object *object))
-{
-	struct refstore *store;
-	uint64_t id;
-	int status;
-
-	if (arguments->words[1]) {
-		warnx("%s takes one ID: %s", name, arguments->words[1]);
-		return STATUS_USAGE;
-	}
-	if (!number_take(name, arguments->words[0], 1, INT64_MAX, &id))
-		return STATUS_USAGE;
-	if (target_open(arguments, &store))
-		return STATUS_FAILED;
-	status = show(store, id, print);
-	refstore_close(store);
-	return status;
+	return ret ? ret : print_slots(iter, object_print_slot);
 }
 
 static int run_referrers(const struct arguments *arguments)
 {
-	return run(arguments, "referrers", print_referrers);
+	return object_run(arguments, "referrers", print_referrers);
 }
 
 static int run_who(const struct arguments *arguments)
 {
-	return run(arguments, "who", print_who);
+	return object_run(arguments, "who", print_who);
 }
 
 static int run_referents(const struct arguments *arguments)
 {
-	return run(arguments, "referents", print_referents);
+	return object_run(arguments, "referents", print_referents);
 }
 
 const struct command command_referrers = {
