@@ -18,6 +18,7 @@ static const struct command *const commands[] = {
 	&command_collect,
 	&command_gc,
 	&command_ls,
+	&command_show,
 	&command_who,
 	&command_referrers,
 	&command_referents,

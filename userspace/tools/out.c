@@ -17,6 +17,11 @@ void out_start(bool as_json)
 	json = as_json;
 }
 
+bool out_is_json(void)
+{
+	return json;
+}
+
 void out_text(const char *format, ...)
 {
 	va_list args;

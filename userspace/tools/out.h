@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 void out_start(bool json);
+bool out_is_json(void);
 
 /* The text alone, or JSON alone, shows these. */
 __attribute__((format(printf, 1, 2)))
