@@ -569,8 +569,8 @@ ok $? 'a short row is refused'
 
 # --- Arguments --------------------------------------------------------------
 
-for command in '' stat types scans users collect gc ls show who referrers \
-	referents events verify dump load snapshot growth graph; do
+for command in '' stat types scans users collect gc ls show path who \
+	referrers referents events verify dump load snapshot growth graph; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
 done
@@ -633,7 +633,7 @@ for list in '' ',' '1,' 1,,2 1,2,3,4 -1 1x 4294967296 99999999999999999999; do
 		gc --threshold "$list"
 done
 says 2 "--delay $three 86400000, $between '0,86400001'" gc --delay 0,86400001
-for command in show who referrers referents; do
+for command in show path who referrers referents; do
 	says 2 "$command: ID is missing" "$command"
 	says 2 "$command takes one ID: 2" "$command" 1 2
 	says 2 "$command $number 1 to 9223372036854775807, not '0'" \

@@ -78,6 +78,7 @@ extern const struct command command_collect;
 extern const struct command command_gc;
 extern const struct command command_ls;
 extern const struct command command_show;
+extern const struct command command_path;
 extern const struct command command_who;
 extern const struct command command_referrers;
 extern const struct command command_referents;

@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&command_gc,
 	&command_ls,
 	&command_show,
+	&command_path,
 	&command_who,
 	&command_referrers,
 	&command_referents,
