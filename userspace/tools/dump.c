@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "command.h"
 #include "graph.h"
 #include "idmap.h"
@@ -48,17 +49,14 @@ struct dump {
 
 static int add_edge(struct dump *dump, const struct refstore_walk_edge *edge)
 {
-	if (dump->nr_edges == dump->edges_room) {
-		size_t room = dump->edges_room ? 2 * dump->edges_room : 1024;
-		struct refstore_walk_edge *edges =
-			reallocarray(dump->edges, room, sizeof(*edges));
+	struct refstore_walk_edge *edges =
+		array_reserve(dump->edges, &dump->edges_room,
+			      dump->nr_edges + 1, sizeof(*edges));
 
-		if (!edges)
-			return -ENOMEM;
-		dump->edges = edges;
-		dump->edges_room = room;
-	}
-	dump->edges[dump->nr_edges++] = *edge;
+	if (!edges)
+		return -ENOMEM;
+	dump->edges = edges;
+	edges[dump->nr_edges++] = *edge;
 	return 0;
 }
 

@@ -14,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "command.h"
 #include "idmap.h"
+#include "labels.h"
 #include "object.h"
 #include "out.h"
 #include "sum.h"
@@ -36,7 +38,6 @@
  * @session: a session that has handles of it
  * @handles: how many
  * @referrers: the first link to it, or NONE
- * @label: place of its label, or NONE
  */
 struct node {
 	uint64_t id;
@@ -50,7 +51,6 @@ struct node {
 	uint64_t session;
 	uint64_t handles;
 	size_t referrers;
-	size_t label;
 };
 
 /**
@@ -76,8 +76,6 @@ struct link {
  * @nr_links: number of links
  * @links_room: room in @links
  * @labels: labels of objects
- * @nr_labels: number of labels
- * @labels_room: room in @labels
  * @queue: nodes in the order in which they were reached
  * @reached: how many these are
  * @target: the object
@@ -96,9 +94,7 @@ struct search {
 	struct link *links;
 	size_t nr_links;
 	size_t links_room;
-	struct refstore_walk_label *labels;
-	size_t nr_labels;
-	size_t labels_room;
+	struct labels labels;
 	size_t *queue;
 	size_t reached;
 	size_t target;
@@ -113,29 +109,17 @@ struct search {
  * Walking
  */
 
-/* The array, perhaps at another place, with room for one more; or NULL. */
-static void *make_room(void *array, size_t count, size_t *room, size_t size)
-{
-	size_t more = *room ? 2 * *room : 1024;
-
-	if (count < *room)
-		return array;
-	array = reallocarray(array, more, size);
-	if (array)
-		*room = more;
-	return array;
-}
-
 static int add_node(struct search *search, uint64_t id)
 {
-	struct node *nodes = make_room(search->nodes, search->nr_nodes,
-				       &search->nodes_room, sizeof(*nodes));
+	struct node *nodes = array_reserve(search->nodes, &search->nodes_room,
+					   search->nr_nodes + 1,
+					   sizeof(*nodes));
 
 	if (!nodes)
 		return -ENOMEM;
 	search->nodes = nodes;
 	nodes[search->nr_nodes] = (struct node){
-		.id = id, .next = NONE, .referrers = NONE, .label = NONE,
+		.id = id, .next = NONE, .referrers = NONE,
 	};
 	return idmap_add(&search->places, id, search->nr_nodes++);
 }
@@ -187,8 +171,9 @@ static int walk_objects(struct search *search)
 static int add_link(struct search *search,
 		    const struct refstore_walk_edge *edge)
 {
-	struct link *links = make_room(search->links, search->nr_links,
-				       &search->links_room, sizeof(*links));
+	struct link *links = array_reserve(search->links, &search->links_room,
+					   search->nr_links + 1,
+					   sizeof(*links));
 	size_t from, to;
 	int ret;
 
@@ -272,41 +257,6 @@ static int walk_roots_and_handles(struct search *search)
 	return ret ? ret : walk_handles(search, iter);
 }
 
-static int add_label(struct search *search,
-		     const struct refstore_walk_label *label)
-{
-	struct refstore_walk_label *labels =
-		make_room(search->labels, search->nr_labels,
-			  &search->labels_room, sizeof(*labels));
-	size_t place = idmap_find(&search->places, label->id);
-
-	if (!labels)
-		return -ENOMEM;
-	search->labels = labels;
-	if (place == NONE || !*label->label)
-		return 0;
-	search->nodes[place].label = search->nr_labels;
-	labels[search->nr_labels++] = *label;
-	return 0;
-}
-
-static int walk_labels(struct search *search)
-{
-	struct refstore_walk_label label;
-	struct refstore_iter *iter;
-	int ret = refstore_iter_labels(search->store, &iter);
-
-	if (ret)
-		return ret;
-	while ((ret = refstore_iter_next_label(iter, &label)) == 1) {
-		ret = add_label(search, &label);
-		if (ret)
-			break;
-	}
-	refstore_iter_free(iter);
-	return ret;
-}
-
 static int walk(struct search *search)
 {
 	int ret = walk_objects(search);
@@ -315,7 +265,7 @@ static int walk(struct search *search)
 		ret = walk_edges(search);
 	if (!ret)
 		ret = walk_roots_and_handles(search);
-	return ret ? ret : walk_labels(search);
+	return ret ? ret : labels_read(&search->labels, search->store);
 }
 
 /*
@@ -416,7 +366,7 @@ static void search_end(struct search *search)
 {
 	free(search->nodes);
 	free(search->links);
-	free(search->labels);
+	labels_free(&search->labels);
 	free(search->queue);
 	idmap_free(&search->places);
 }
@@ -470,6 +420,7 @@ static int find_keeper_or_none(struct search *search, uint64_t id)
 
 static int print_node(struct search *search, const struct node *node)
 {
+	const char *label = labels_find(&search->labels, node->id);
 	char type[REFSTORE_TYPE_NAME_MAX];
 	int ret;
 
@@ -480,9 +431,8 @@ static int print_node(struct search *search, const struct node *node)
 			return ret;
 		out_string("type", " (%s)", text_harmless(type));
 	}
-	if (node->label != NONE)
-		out_string("label", " '%s'",
-			   text_harmless(search->labels[node->label].label));
+	if (*label)
+		out_string("label", " '%s'", label);
 	return 0;
 }
 
