@@ -820,7 +820,7 @@ check 'an export keeps an object' gives 'v["sessions"][0]["exported"] and
 check 'so does immortality' gives 'v["keeper"] == "immortal" and
 	[o["id"] for o in v["path"]] == [11, 12]' refstore path 12 -p "$why"
 check 'what only itself refers to is garbage' prints \
-	'garbage: nothing keeps it but a cycle; the next scan will free it
+	'garbage: nothing keeps it but a cycle; it waits for a scan
 object 9 (list), slot 0
 object 9, again' refstore path 9 -p "$why"
 check 'no object has no path' says 'no object 16' refstore path 16 -p "$why"
@@ -830,7 +830,7 @@ check 'a ring is garbage' gives 'v == {"id": 7, "garbage": True, "cycle":
 	[{"id": 7, "type": "list", "slot": 0},
 		{"id": 6, "type": "list", "slot": 0}]}' refstore path 7 -p "$why"
 check 'so is what hangs from it' prints \
-	'garbage: nothing keeps it; the next scan will free it' \
+	'garbage: nothing keeps it; it waits for a scan' \
 	refstore path 8 -p "$why"
 refstore gc -p "$why" --freeze >"$work/text"
 check 'to be frozen keeps it' gives 'v["keeper"] == "frozen" and

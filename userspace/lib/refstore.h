@@ -421,7 +421,7 @@ int refstore_stat(struct refstore *store, uint64_t object,
  *
  * To seal the data of a large value, the library seals its memfd first: so nobody
  * may have it mapped for writing, this process included, or shared from a
- * descriptor that is open for writing. After -EIO and -ENOMEM the memfd is sealed,
+ * descriptor that is open for writing, nor a device work on its pages. After -EIO and -ENOMEM the memfd is sealed,
  * the value is not: call again.
  * Errors: -EINVAL; of large values also -EBUSY (somebody has it mapped), -EIO
  * (broken memory), -EMFILE, -ENFILE, -EPERM (its memfd takes no more seals).
@@ -504,8 +504,8 @@ int refstore_large_new(struct refstore *store, uint32_t type, size_t length,
  * With F_SEAL_WRITE, it is sealed at once. What of its memory is missing is taken,
  * as by refstore_large_new(), and stays with the memfd if the call fails.
  * Errors: -E2BIG (above 2^47 bytes), -EBADF (@fd is no descriptor, or not open for
- * that), -EDQUOT, -EINVAL (@fd is no such memfd; @type), -EIO (broken memory),
- * -ENFILE.
+ * that), -EBUSY (somebody has a lease on it, or executes it), -EDQUOT, -EINVAL (@fd
+ * is no such memfd; @type), -EIO (broken memory), -ENFILE.
  */
 int refstore_adopt(struct refstore *store, int fd, uint32_t type,
 		   uint64_t *handle, uint64_t *id);
@@ -521,8 +521,8 @@ int refstore_adopt(struct refstore *store, int fd, uint32_t type,
  * one for reading; of one that is not sealed, only a session with
  * REFSTORE_RIGHT_WRITE_DATA gets any, as it could be opened anew for writing.
  * Return: the descriptor, the caller's, close-on-exec, with a position of its own.
- * Errors: -EACCES (neither sealed nor has the session that right), -EMFILE,
- * -ENFILE, -EOPNOTSUPP (no large value), -EOVERFLOW (@length is more than a size_t
+ * Errors: -EACCES (neither sealed nor has the session that right), -EBUSY (as for
+ * refstore_adopt()), -EMFILE, -ENFILE, -EOPNOTSUPP (no large value), -EOVERFLOW (@length is more than a size_t
  * can be here), -EPERM (REFSTORE_MAP_WRITE: it is sealed).
  */
 int refstore_map(struct refstore *store, uint64_t object, unsigned int flags,

@@ -551,7 +551,7 @@ static int print_garbage(struct search *search)
 {
 	bool cyclic = search->cycle != NONE;
 
-	out_text("garbage: nothing keeps it%s; the next scan will free it\n",
+	out_text("garbage: nothing keeps it%s; it waits for a scan\n",
 		 cyclic ? " but a cycle" : "");
 	return cyclic ? print_cycle(search) : 0;
 }
