@@ -421,8 +421,8 @@ int refstore_stat(struct refstore *store, uint64_t object,
  *
  * To seal the data of a large value, the library seals its memfd first: so nobody
  * may have it mapped for writing, this process included, or shared from a
- * descriptor that is open for writing, nor a device work on its pages. After -EIO and -ENOMEM the memfd is sealed,
- * the value is not: call again.
+ * descriptor that is open for writing, nor a device work on its pages. After -EIO
+ * and -ENOMEM the memfd is sealed, the value is not: call again.
  * Errors: -EINVAL; of large values also -EBUSY (somebody has it mapped), -EIO
  * (broken memory), -EMFILE, -ENFILE, -EPERM (its memfd takes no more seals).
  */
@@ -522,8 +522,9 @@ int refstore_adopt(struct refstore *store, int fd, uint32_t type,
  * REFSTORE_RIGHT_WRITE_DATA gets any, as it could be opened anew for writing.
  * Return: the descriptor, the caller's, close-on-exec, with a position of its own.
  * Errors: -EACCES (neither sealed nor has the session that right), -EBUSY (as for
- * refstore_adopt()), -EMFILE, -ENFILE, -EOPNOTSUPP (no large value), -EOVERFLOW (@length is more than a size_t
- * can be here), -EPERM (REFSTORE_MAP_WRITE: it is sealed).
+ * refstore_adopt()), -EMFILE, -ENFILE, -EOPNOTSUPP (no large value), -EOVERFLOW
+ * (@length is more than a size_t can be here), -EPERM (REFSTORE_MAP_WRITE: it is
+ * sealed).
  */
 int refstore_map(struct refstore *store, uint64_t object, unsigned int flags,
 		 size_t *length);
@@ -1058,7 +1059,8 @@ int refstore_iter_objects(struct refstore *store, unsigned int flags,
  *
  * An age says how often an object was a candidate and survived, not how many scans
  * it lived through, as in Python. Leaves have none, and frozen objects count as
- * older than all: neither are met. This and the next three look at the whole heap, and pass over the rest.
+ * older than all: neither are met. This and the next three look at the whole heap,
+ * and pass over the rest.
  * Errors: -EINVAL.
  */
 int refstore_iter_generation(struct refstore *store, uint32_t generation,
