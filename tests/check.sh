@@ -4,8 +4,8 @@
 # are shown.
 set -euo pipefail
 
-# shellcheck source=tests/vm/lib.sh
-. "$(dirname "$0")/vm/lib.sh"
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/bench/lib.sh"
 
 # What checkpatch says of any such code, and why it stays:
 #   MACRO_ARG_REUSE: the argument is the name of a struct
@@ -95,6 +95,21 @@ userspace() {
 	make -C "$PROJECT/userspace" check
 }
 
+# What no other part of "make test" compiles.
+other_programs() {
+	local source
+	source=$("$VM_DIR/kernel.sh" source-6.12)
+	make -C "$PROJECT/tests/demo" &&
+		make -C "$PROJECT/tests/torture" \
+			KSELFTEST="$source/tools/testing/selftests" &&
+		benchmarks
+}
+
+benchmarks() {
+	mkdir -p "$OUT"
+	build_guest icount && build_guest scan && build_guest large
+}
+
 main() {
 	"$VM_DIR/deps.sh" build kernels check
 	check 'every file names its licence' licences
@@ -108,6 +123,7 @@ main() {
 	check 'gcc W=1 on 6.1' module stock-6.1
 	check 'clang W=1 on 6.12' module llvm-6.12
 	check 'the library and the command' userspace
+	check 'the demonstration, torture, and the benchmarks' other_programs
 	echo "1..$number"
 	((!failed))
 }

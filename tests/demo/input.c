@@ -16,6 +16,7 @@ static const struct graph_limits no_limits = {
 	.objects = UINT32_MAX,
 	.slots = UINT32_MAX,
 	.data = UINT32_MAX,
+	.large = UINT32_MAX,
 	.types = UINT32_MAX,
 };
 
@@ -87,7 +88,7 @@ static void check_ids(const struct graph *graph, const char *name)
 
 void input_read(struct input *input, const char *graph, const char *expected)
 {
-	struct graph_error error;
+	struct lines_error error;
 	FILE *file = open_file(graph);
 
 	if (graph_read(&input->graph, file, &no_limits, &error))
