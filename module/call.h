@@ -74,7 +74,7 @@ struct rs_call {
  * @reserved: offset of a __u32 that must be zero; 0 if there is none
  * @out: bits of the words of the struct that have an answer in them
  * @batch: it may be part of a batch, and runs under the session's lock
- * @locked: it runs under the session's lock, though it cannot
+ * @locked: it is no part of a batch, and runs under the session's lock all the same
  * @probe: it cannot be undone when the answer cannot be copied out, so that is
  *         tried first
  * @exported: it works on the descriptor of an exported object, too

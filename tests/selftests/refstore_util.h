@@ -956,13 +956,14 @@ static inline int rs_ring(int fd, size_t count, __u32 nr_slots, __u64 *handle)
 
 /* --- The rest --------------------------------------------------------- */
 
-/* With one byte. */
-static inline int rs_send_fd(int socket, int fd)
+/* With some bytes of data, at least one. */
+static inline int rs_send_fd_with(int socket, int fd, const void *data,
+				  size_t length)
 {
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+	char control[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = length };
 	struct msghdr message = {
-		.msg_iov = &data,
+		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
@@ -973,30 +974,43 @@ static inline int rs_send_fd(int socket, int fd)
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static inline int rs_receive_fd(int socket)
+static inline int rs_send_fd(int socket, int fd)
 {
-	char control[CMSG_SPACE(sizeof(int))] = "", byte;
-	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+	return rs_send_fd_with(socket, fd, "", 1);
+}
+
+/* The descriptor, with so many bytes of data; or a negative errno. */
+static inline int rs_receive_fd_with(int socket, void *data, size_t length)
+{
+	char control[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec iov = { .iov_base = data, .iov_len = length };
 	struct msghdr message = {
-		.msg_iov = &data,
+		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	ssize_t received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *header;
 	int fd;
 
-	if (length != 1)
-		return length ? -errno : -ECONNRESET;
+	if (received != (ssize_t)length)
+		return received < 0 ? -errno : -ECONNRESET;
 	header = CMSG_FIRSTHDR(&message);
 	if (!header || header->cmsg_type != SCM_RIGHTS)
 		return -EPROTO;
 	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
 	return fd;
+}
+
+static inline int rs_receive_fd(int socket)
+{
+	char byte;
+
+	return rs_receive_fd_with(socket, &byte, 1);
 }
 
 /* A number from the environment, or its default. */

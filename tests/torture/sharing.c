@@ -117,45 +117,17 @@ static __u32 pass_restricted(struct session *session, __u64 *seed)
 /* A datagram that does not fit is lost, and with it what it carries. */
 static void send_parcel(const struct parcel *parcel, int fd)
 {
-	char control[CMSG_SPACE(sizeof(int))] = "";
-	struct iovec data = { (void *)parcel, sizeof(*parcel) };
-	struct msghdr message = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	if (sendmsg(post[0], &message, 0) == sizeof(*parcel))
+	if (!rs_send_fd_with(post[0], fd, parcel, sizeof(*parcel)))
 		add(torture->sent, 1);
 }
 
-/* The descriptor, or -1. */
+/* The descriptor, or a negative errno if there is none. */
 static int receive_parcel(struct parcel *parcel)
 {
-	char control[CMSG_SPACE(sizeof(int))] = "";
-	struct iovec data = { parcel, sizeof(*parcel) };
-	struct msghdr message = {
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header;
-	int fd = -1;
+	int fd = rs_receive_fd_with(post[1], parcel, sizeof(*parcel));
 
-	if (recvmsg(post[1], &message, MSG_CMSG_CLOEXEC) != sizeof(*parcel))
-		return -1;
-	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	else
-		complain("a parcel is empty");
+	if (fd < 0 && fd != -EAGAIN)
+		complain("a parcel: %s", strerror(-fd));
 	return fd;
 }
 
