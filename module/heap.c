@@ -364,13 +364,15 @@ int rs_heap_insert_many(struct rs_heap *heap, struct rs_object **objs, u32 nr,
 static noinline size_t rs_table_forget(struct rs_heap *heap,
 				       struct rs_object *obj)
 {
+	size_t bytes = rs_object_bytes_apart(obj);
+
 	if (obj->flags & RS_INTERNED)
 		rs_intern_forget(heap, obj);
 	if (obj->flags & RS_LABELLED)
 		rs_label_forget(heap, obj);
 	if (obj->flags & RS_LARGE)
 		rs_large_forget(heap, obj);
-	return rs_object_bytes_apart(obj);
+	return bytes;
 }
 
 static __always_inline size_t rs_table_remove(struct rs_heap *heap,
@@ -442,6 +444,15 @@ void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
 {
 	spin_lock(&heap->table_lock);
 	rs_heap_account(heap, obj, 0, -(s64)bytes);
+	rs_heap_trim(heap);
+	spin_unlock(&heap->table_lock);
+}
+
+/* The same for memory that is no object's any more. */
+void rs_heap_release(struct rs_heap *heap, u64 bytes)
+{
+	spin_lock(&heap->table_lock);
+	WRITE_ONCE(heap->bytes, heap->bytes - bytes);
 	rs_heap_trim(heap);
 	spin_unlock(&heap->table_lock);
 }
@@ -573,7 +584,9 @@ static void rs_heap_free_work(struct work_struct *work)
 	struct rs_heap *heap = container_of(work, struct rs_heap, free_work);
 
 	cancel_delayed_work_sync(&heap->scan_work);
-	flush_work(&heap->reap_work);
+	/* It queues itself again for what it leaves to itself */
+	while (flush_work(&heap->reap_work))
+		continue;
 	while (!rs_heap_unlist(heap))
 		wait_event(rs_heaps_gone, !READ_ONCE(heap->readers));
 	wake_up_all(&rs_heaps_gone);
@@ -592,6 +605,7 @@ static void rs_heap_init_scan(struct rs_heap *heap)
 	spin_lock_init(&heap->backlog_lock);
 	INIT_LIST_HEAD(&heap->unsent);
 	INIT_LIST_HEAD(&heap->closing);
+	INIT_LIST_HEAD(&heap->files);
 	INIT_WORK(&heap->reap_work, rs_reap_work);
 	INIT_WORK(&heap->free_work, rs_heap_free_work);
 }

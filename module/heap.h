@@ -46,8 +46,8 @@
  *           heap->queue_lock candidates
  *             heap->report_lock  figures of the scans, who waits for one, and
  *                            when the next one runs
- *           heap->backlog_lock   dying objects and sessions that wait for the
- *                            queue
+ *           heap->backlog_lock   dying objects, files and sessions that wait
+ *                            for the queue
  *       heap->deferred_lock  memory that waits for the end of a scan
  *       heap->root_lock      the root
  *
@@ -208,7 +208,7 @@ struct rs_generation {
  * @next_id: id of the next object
  * @objects: in the table
  * @slotted: those of them that have slots
- * @bytes: memory of them
+ * @bytes: memory of them, and of @files
  * @created: objects ever made
  * @large: those of the objects that are large values
  * @large_bytes: and what these are charged for
@@ -265,10 +265,11 @@ struct rs_generation {
  * @most_bytes: and its memory
  * @waiters: for the end of a scan, or of the backlog
  *
- * @backlog_lock: protects the next nine
+ * @backlog_lock: protects the next ten
  * @backlog: objects with count zero whose slots are not all dropped
  * @unsent: weak references' blocks with notices that are not sent
  * @closing: sessions that are closed and whose handles are not all dropped
+ * @files: of large values that are dead
  * @backlog_in: how many of all these have ever come
  * @backlog_out: how many of these, the first ones, are done with
  * @reaping: that @reap_work is queued, or runs; for who waits, see account.h
@@ -363,6 +364,7 @@ struct rs_heap {
 	struct rs_object *backlog;
 	struct list_head unsent;
 	struct list_head closing;
+	struct list_head files;
 	u64 backlog_in;
 	u64 backlog_out;
 	struct rs_freeing reaping[2];
@@ -422,6 +424,7 @@ void rs_heap_grow_work(struct rs_heap *heap);
 int rs_heap_charge(struct rs_heap *heap, struct rs_object *obj, size_t bytes);
 void rs_heap_uncharge(struct rs_heap *heap, struct rs_object *obj,
 		      size_t bytes);
+void rs_heap_release(struct rs_heap *heap, u64 bytes);
 struct rs_object *rs_heap_at(struct rs_heap *heap, u32 index);
 
 int rs_root_get(struct rs_heap *heap, struct rs_object **root);

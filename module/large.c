@@ -7,11 +7,11 @@
  * This is the one file that an object holds, and it refers to nothing that could
  * lead back to a heap, so no cycle goes through it.
  *
- * The file is set before the object is published, and never changes; who frees the
- * object's memory drops it: a workqueue at once, a task on its way back to user
- * mode. So a task has at most as many files that are not charged any more as it
- * could drop with one call, which must not be able to adopt others: that is no part
- * of a batch. Of the file are used:
+ * The file is set before the object is published, and never changes. When the object
+ * leaves the table, its last reference being gone, the file goes to the heap's
+ * backlog, and heap->reap_work drops it: a task would close it on its way back to
+ * user mode, which whoever stops it there can put off for ever. Until it is closed
+ * the heap stays charged for it. Of the file are used:
  *
  *   - its size, which cannot change, as the inode has the seals against that;
  *   - the seals, which are only ever added, under the inode's lock;
@@ -50,13 +50,28 @@
 #include "reclaim.h"
 #include "trace.h"
 
+/**
+ * struct rs_large - what stands behind a large value
+ * @node: in heap->files, when the object is dead
+ * @file: the memfd, opened for the object; a reference
+ */
+struct rs_large {
+	struct list_head node;
+	struct file *file;
+};
+
 #define RS_LARGE_SLICE	SZ_64K	/* bytes copied at a time */
 #define RS_MAX_LARGE	BIT_ULL(47)	/* more than that nobody can map */
 #define RS_FIXED_SIZE	(F_SEAL_SHRINK | F_SEAL_GROW)
 
+static struct rs_large *rs_large(const struct rs_object *obj)
+{
+	return container_of(obj, struct rs_leaf_block, obj)->large;
+}
+
 static struct file *rs_large_file(const struct rs_object *obj)
 {
-	return container_of(obj, struct rs_leaf_block, obj)->file;
+	return rs_large(obj)->file;
 }
 
 /* Bytes of data; for good. */
@@ -65,11 +80,16 @@ u64 rs_large_len(const struct rs_object *obj)
 	return i_size_read(file_inode(rs_large_file(obj)));
 }
 
+static u64 rs_file_bytes(const struct file *file)
+{
+	return max_t(u64, PAGE_ALIGN(i_size_read(file_inode(file))),
+		     REFSTORE_MIN_LARGE);
+}
+
 /* What it is charged for, but for its cell. */
 size_t rs_large_bytes(const struct rs_object *obj)
 {
-	return max_t(size_t, PAGE_ALIGN(rs_large_len(obj)),
-		     REFSTORE_MIN_LARGE);
+	return rs_file_bytes(rs_large_file(obj));
 }
 
 u64 rs_large_inode(const struct rs_object *obj)
@@ -175,6 +195,32 @@ static struct file *rs_memfd_open(struct file *memfd, bool write)
 	return file;
 }
 
+/* A memfd opened anew, or an error as a pointer. */
+static struct rs_large *rs_large_open(struct file *memfd, bool write)
+{
+	struct rs_large *large = kmalloc(sizeof(*large), RS_GFP);
+	int err;
+
+	if (!large)
+		return ERR_PTR(-ENOMEM);
+	large->file = rs_memfd_open(memfd, write);
+	if (!IS_ERR(large->file))
+		return large;
+	err = PTR_ERR(large->file);
+	kfree(large);
+	return ERR_PTR(err);
+}
+
+/* Closes it; a task does so on its way back to user mode. */
+static void rs_large_close(struct rs_large *large)
+{
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(large->file);
+	else
+		fput(large->file);
+	kfree(large);
+}
+
 /* The object for a memfd, in no table yet, and pages may be missing. */
 static struct rs_object *rs_large_create(struct rs_heap *heap, u32 type,
 					 struct file *memfd)
@@ -185,15 +231,15 @@ static struct rs_object *rs_large_create(struct rs_heap *heap, u32 type,
 		.type = type,
 		.seals = RS_LARGE | (sealed ? RS_SEALED_DATA : 0),
 	};
-	struct file *file = rs_memfd_open(memfd, !sealed);
+	struct rs_large *large = rs_large_open(memfd, !sealed);
 	struct rs_object *obj;
 
-	if (IS_ERR(file))
-		return ERR_CAST(file);
-	obj = rs_object_alloc_large(&spec, file);
+	if (IS_ERR(large))
+		return ERR_CAST(large);
+	obj = rs_object_alloc_large(&spec, large);
 	if (obj)
 		return obj;
-	fput(file);
+	rs_large_close(large);
 	return ERR_PTR(-ENOMEM);
 }
 
@@ -284,20 +330,48 @@ int rs_adopt(struct rs_call *call, void *body)
 	return err;
 }
 
-/* Nobody has the object any more: drops its file. */
+/* Nobody has ever seen the object, or its whole heap goes. */
 void rs_large_free(struct rs_object *obj)
 {
-	if (current->flags & PF_KTHREAD)
-		__fput_sync(rs_large_file(obj));
-	else
-		fput(rs_large_file(obj));
+	rs_large_close(rs_large(obj));
 }
 
-/* A large value leaves its heap's table; under table_lock. */
-void rs_large_forget(struct rs_heap *heap, const struct rs_object *obj)
+/**
+ * rs_large_forget - a large value leaves its heap's table
+ * @heap: the heap, whose table_lock the caller holds
+ * @obj: the value; an ordinary leaf without data afterwards
+ *
+ * What it was charged for is the heap's until the file is closed; the caller
+ * uncharges the object for all of it.
+ */
+void rs_large_forget(struct rs_heap *heap, struct rs_object *obj)
 {
+	u64 bytes = rs_large_bytes(obj);
+
 	heap->large--;
-	heap->large_bytes -= rs_large_bytes(obj);
+	heap->large_bytes -= bytes;
+	WRITE_ONCE(heap->bytes, heap->bytes + bytes);
+	obj->flags &= ~RS_LARGE;
+	rs_reap_leave_file(heap, &rs_large(obj)->node);
+}
+
+static void rs_large_finish(struct rs_heap *heap, struct rs_large *large)
+{
+	u64 bytes = rs_file_bytes(large->file);
+
+	rs_large_close(large);
+	rs_heap_release(heap, bytes);
+}
+
+/* Closes files from heap->files: for workqueues. */
+void rs_large_finish_all(struct rs_heap *heap, struct list_head *files)
+{
+	struct rs_large *large, *next;
+
+	list_for_each_entry_safe(large, next, files, node) {
+		rs_large_finish(heap, large);
+		cond_resched();
+	}
 }
 
 /* --- Its data ------------------------------------------------------------ */

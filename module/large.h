@@ -14,7 +14,8 @@ u64 rs_large_len(const struct rs_object *obj);
 size_t rs_large_bytes(const struct rs_object *obj);
 u64 rs_large_inode(const struct rs_object *obj);
 void rs_large_free(struct rs_object *obj);
-void rs_large_forget(struct rs_heap *heap, const struct rs_object *obj);
+void rs_large_forget(struct rs_heap *heap, struct rs_object *obj);
+void rs_large_finish_all(struct rs_heap *heap, struct list_head *files);
 int rs_large_read(struct rs_object *obj, u64 offset, u32 length,
 		  void __user *buffer);
 int rs_large_write(struct rs_object *obj, u64 offset, u32 length,

@@ -312,12 +312,12 @@ struct rs_object *rs_object_alloc(const struct rs_spec *spec)
 /**
  * rs_object_alloc_large - the same for a leaf whose data is a file's
  * @spec: what it shall be, with RS_LARGE, and no data of its own
- * @file: the file: the object's, which drops it with its memory
+ * @large: the file: the object's
  *
  * Return: the object, or NULL.
  */
 struct rs_object *rs_object_alloc_large(const struct rs_spec *spec,
-					struct file *file)
+					struct rs_large *large)
 {
 	struct rs_leaf_block *leaf;
 
@@ -327,7 +327,7 @@ struct rs_object *rs_object_alloc_large(const struct rs_spec *spec,
 	rs_object_init_header(&leaf->obj, spec, RS_BLOCK_CLASS);
 	leaf->obj.data_len = 0;
 	leaf->obj.queue_pos = 0;
-	leaf->file = file;
+	leaf->large = large;
 	return &leaf->obj;
 }
 

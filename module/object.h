@@ -42,7 +42,7 @@
 
 #include "ref.h"
 
-struct file;
+struct rs_large;
 struct rs_heap;
 
 #define RS_MAX_DATA	(64U << 10)
@@ -92,12 +92,12 @@ struct rs_leaf {
 	u8 data[];
 };
 
-/* A leaf whose data does not fit any leaf cache; or is a file, with RS_LARGE. */
+/* A leaf whose data does not fit any leaf cache, or is a file: RS_LARGE. */
 struct rs_leaf_block {
 	struct rs_object obj;
 	union {
 		void *data;
-		struct file *file;
+		struct rs_large *large;
 	};
 };
 
@@ -209,7 +209,7 @@ static inline void rs_bin_init(struct rs_bin *bin)
 
 struct rs_object *rs_object_alloc(const struct rs_spec *spec);
 struct rs_object *rs_object_alloc_large(const struct rs_spec *spec,
-					struct file *file);
+					struct rs_large *large);
 void rs_object_free(struct rs_object *obj);
 void rs_object_free_data(struct rs_object *obj);
 int rs_objects_alloc(const struct rs_spec *spec, struct rs_object **objs,

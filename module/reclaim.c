@@ -39,6 +39,7 @@
 
 #include "candidate.h"
 #include "compat.h"
+#include "large.h"
 #include "limit.h"
 #include "object.h"
 #include "reclaim.h"
@@ -347,6 +348,16 @@ void rs_reap_leave_session(struct rs_session *session)
 	spin_unlock(&heap->backlog_lock);
 }
 
+/* Leaves the file of a dead large value to heap->reap_work. */
+void rs_reap_leave_file(struct rs_heap *heap, struct list_head *file)
+{
+	spin_lock(&heap->backlog_lock);
+	list_add_tail(file, &heap->files);
+	heap->backlog_in++;
+	rs_reap_queue(heap);
+	spin_unlock(&heap->backlog_lock);
+}
+
 /* Works off a slice of what is dying, and leaves the rest to the queue. */
 void rs_reap_finish(struct rs_reap *reap)
 {
@@ -452,12 +463,14 @@ void rs_put_many(struct rs_heap *heap, struct rs_object **objs, u32 nr)
  * @reap: dying objects
  * @unsent: blocks with notices that are not sent
  * @sessions: that are closed
+ * @files: of large values that are dead
  * @last: number of the last thing
  */
 struct rs_backlog {
 	struct rs_reap reap;
 	struct list_head unsent;
 	struct list_head sessions;
+	struct list_head files;
 	u64 last;
 };
 
@@ -466,11 +479,13 @@ static void rs_reap_take(struct rs_heap *heap, struct rs_backlog *backlog)
 {
 	INIT_LIST_HEAD(&backlog->unsent);
 	INIT_LIST_HEAD(&backlog->sessions);
+	INIT_LIST_HEAD(&backlog->files);
 	spin_lock(&heap->backlog_lock);
 	backlog->reap.first = heap->backlog;
 	heap->backlog = NULL;
 	list_splice_init(&heap->unsent, &backlog->unsent);
 	list_splice_init(&heap->closing, &backlog->sessions);
+	list_splice_init(&heap->files, &backlog->files);
 	backlog->last = heap->backlog_in;
 	spin_unlock(&heap->backlog_lock);
 }
@@ -505,6 +520,7 @@ void rs_reap_work(struct work_struct *work)
 		while (!rs_session_drop(session, &backlog.reap, RS_SLICE))
 			rs_reap_run_all(&backlog.reap);
 	rs_reap_run_all(&backlog.reap);
+	rs_large_finish_all(heap, &backlog.files);
 	rs_reap_done(heap, backlog.last);
 	/* The last one may take the heap along, when this work has ended */
 	list_for_each_entry_safe(session, next, &backlog.sessions, node)
@@ -512,7 +528,7 @@ void rs_reap_work(struct work_struct *work)
 	rs_heap_end_reap(heap);
 }
 
-/* What waits for heap->reap_work, or is in its hands: objects and sessions. */
+/* What waits for heap->reap_work, or is in its hands: objects, files, sessions. */
 u64 rs_reap_backlog(struct rs_heap *heap)
 {
 	u64 backlog;

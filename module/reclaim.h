@@ -35,6 +35,7 @@ bool rs_reap_run(struct rs_reap *reap, u32 budget);
 void rs_reap_run_all(struct rs_reap *reap);
 void rs_reap_work(struct work_struct *work);
 void rs_reap_leave_session(struct rs_session *session);
+void rs_reap_leave_file(struct rs_heap *heap, struct list_head *file);
 u64 rs_reap_backlog(struct rs_heap *heap);
 int rs_reap_wait(struct rs_heap *heap);
 bool rs_reap_defer_slots(struct rs_heap *heap, struct rs_slots *slots);

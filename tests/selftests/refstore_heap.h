@@ -443,16 +443,23 @@ static inline int rs_before(int fd, struct rs_before *before)
 	return ret ? ret : rs_heap_walk(fd, &before->heap);
 }
 
+static inline bool rs_no_backlog(int fd)
+{
+	struct rs_figures figures;
+
+	return !rs_heap_figures(fd, &figures) && !figures.backlog;
+}
+
 /*
  * Whether objects, slots, handles, roots, types, settings and the heap's
- * figures are as they were.
+ * figures are as they were, when what waits for a work item is done.
  */
 static inline bool rs_unchanged(int fd, struct rs_before *before)
 {
 	struct rs_before now;
 	bool same;
 
-	if (rs_before(fd, &now))
+	if (!rs_wait_until(rs_no_backlog(fd), RS_SOON) || rs_before(fd, &now))
 		return false;
 	same = rs_heap_same(&before->heap, &now.heap) &&
 	       before->types == now.types &&
@@ -482,13 +489,6 @@ static inline void rs_before_free(struct rs_before *before)
 }
 
 /* --- Waiting for what the kernel does by itself ----------------------- */
-
-static inline bool rs_no_backlog(int fd)
-{
-	struct rs_figures figures;
-
-	return !rs_heap_figures(fd, &figures) && !figures.backlog;
-}
 
 /*
  * Until all that is unreachable now has been freed: what a long cascade drops

@@ -4,9 +4,12 @@
  * charged for; who reads and writes it, by calls and mapped; when it is sealed and
  * who has it then; and that its memory goes with it.
  */
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include "refstore_heap.h"
@@ -722,6 +725,85 @@ TEST_F(large, freed_with_garbage)
 	EXPECT_EQ(0, rs_alive(self->fd, weak));
 	EXPECT_EQ(1, large_values(self->fd));
 	EXPECT_FREED(before);
+}
+
+/* A page of memory that is not there until userfaultfd, whose descriptor this is. */
+static int missing_page(void **page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register area = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	*page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	area.range.start = rs_ptr(*page);
+	area.range.len = PAGE;
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &area)) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+static bool is_waited_for(int uffd)
+{
+	struct uffd_msg message;
+
+	return read(uffd, &message, sizeof(message)) == sizeof(message) &&
+	       message.event == UFFD_EVENT_PAGEFAULT;
+}
+
+/* A batch that drops a value, and then reads @leaf into a page that is not there. */
+struct staller {
+	int fd;
+	__u64 value;
+	__u64 leaf;
+	void *page;
+	int ret;
+};
+
+static void *drop_and_stall(void *data)
+{
+	struct staller *staller = data;
+	struct refstore_op ops[] = {
+		op_release(staller->value),
+		op_data(REFSTORE_CMD_READ, staller->leaf, 0, 4, staller->page),
+	};
+
+	staller->ret = rs_batch(staller->fd, 0, ops, ARRAY_SIZE(ops), NULL);
+	return NULL;
+}
+
+/* Its file is closed even if who dropped it never gets out of the kernel. */
+TEST_F(large, dropped_by_who_stalls)
+{
+	int memfd = reopen(self->memfd, O_RDWR), uffd;
+	struct staller staller = { .fd = self->fd, .value = self->value };
+	struct uffdio_zeropage page = { .range.len = PAGE };
+	pthread_t thread;
+
+	ASSERT_LE(0, memfd);
+	uffd = missing_page(&staller.page);
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, rs_leaf(self->fd, "leaf", 4, &staller.leaf));
+	/* A lease for writing has who has it open alone */
+	ASSERT_EQ(-1, fcntl(memfd, F_SETLEASE, F_WRLCK));
+	ASSERT_EQ(EAGAIN, errno);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, drop_and_stall, &staller));
+	EXPECT_TRUE(rs_wait_until(is_waited_for(uffd), RS_SOON));
+	EXPECT_TRUE(rs_wait_until(!fcntl(memfd, F_SETLEASE, F_WRLCK), RS_SOON));
+	EXPECT_EQ(0, fcntl(memfd, F_SETLEASE, F_UNLCK));
+	page.range.start = rs_ptr(staller.page);
+	EXPECT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &page));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, staller.ret);
+	EXPECT_EQ(0, memcmp(staller.page, "leaf", 4));
+	EXPECT_EQ(0, munmap(staller.page, PAGE));
+	EXPECT_EQ(0, close(uffd));
+	EXPECT_EQ(0, close(memfd));
 }
 
 /* All of them, however they are held. */

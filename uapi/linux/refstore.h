@@ -1180,7 +1180,8 @@ struct refstore_label {
  * at once.
  *
  * The memory is freed when the object is and the last descriptor is closed. The
- * call cannot be part of a batch.
+ * object's own is closed by a work item, soon after its last reference is gone;
+ * until then the heap is charged. The call cannot be part of a batch.
  * EBADF (@fd is no descriptor, or is not open for that), EBUSY (somebody has a lease
  * on it, or executes it), E2BIG (above 2^47 bytes), EDQUOT, EINTR, EINVAL (@fd is no
  * such memfd; type), EIO (broken memory), ENFILE, ENOMEM.
