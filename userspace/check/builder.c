@@ -87,6 +87,13 @@ static int run_op(struct refstore_op *op, size_t index, uint64_t *result)
 	case REFSTORE_CMD_UPGRADE:
 		*result = op->upgrade.result = fresh % 3 ? fresh : 0;
 		return operand(op->upgrade.weak, index);
+	case REFSTORE_CMD_IMPORT:
+		*result = op->import.result = fresh;
+		note((uint64_t)op->import.fd);
+		return 0;
+	case REFSTORE_CMD_LABEL:
+		note((unsigned char)*op->label.label);
+		return operand(op->label.object, index);
 	case REFSTORE_CMD_RELEASE_MANY:
 		op->release_many.done = op->release_many.count;
 		CHECK(op->release_many.count);
@@ -152,7 +159,7 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 
 	for (i = 0; i < 5; i++)
 		handles[i] = random_operand(count);
-	switch (rand() % 10) {
+	switch (rand() % 12) {
 	case 0:
 		return refstore_builder_create(builder, &(struct refstore_spec){
 			.slots = handles, .nr_slots = (size_t)rand() % 5 });
@@ -176,6 +183,11 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 	case 8:
 		return refstore_builder_release_many(builder, handles,
 						     rand() % 5);
+	case 9:
+		return refstore_builder_import(builder, rand() % 9);
+	case 10:
+		return refstore_builder_label(builder, REFSTORE_LABEL_OBJECT,
+					      handles[0], "label");
 	default:
 		return refstore_builder_release(builder, handles[0]);
 	}

@@ -644,6 +644,38 @@ static void check_labels(void)
 	CHECK(!refstore_release(store, cell));
 }
 
+/* In a batch, what was handed on is taken, and gets its label. */
+static void check_builder_share(void)
+{
+	uint64_t cell = create(0), got;
+	int fd = refstore_export(store, cell, REFSTORE_RIGHTS);
+	struct refstore_builder *builder;
+	struct refstore_walk_label label;
+	struct refstore_iter *iter;
+
+	CHECK(fd >= 0 && !refstore_builder_new(&builder));
+	CHECK(refstore_builder_import(builder, fd) == 0);
+	CHECK(refstore_builder_label(builder, REFSTORE_LABEL_OBJECT,
+				     REFSTORE_RESULT(0), "taken") == 1);
+	CHECK(refstore_builder_submit(builder, store, 0) == 0);
+	got = refstore_builder_result(builder, 0);
+	CHECK(got && got != cell && refs(store, got) == 3);
+	CHECK(!refstore_iter_labels(store, &iter));
+	CHECK(refstore_iter_next_label(iter, &label) == 1);
+	CHECK(!strcmp(label.label, "taken"));
+	refstore_iter_free(iter);
+
+	/* An error in adding is the batch's. */
+	refstore_builder_reset(builder);
+	CHECK(refstore_builder_label(builder, REFSTORE_LABEL_OBJECT, cell,
+				     "more than there is room for in one") ==
+	      -EINVAL);
+	CHECK(refstore_builder_submit(builder, store, 0) == -EINVAL);
+	refstore_builder_free(builder);
+	close(fd);
+	CHECK(!refstore_release(store, got) && !refstore_release(store, cell));
+}
+
 /* The same twice is one; what is immortal needs nobody. */
 static void check_intern(void)
 {
@@ -718,6 +750,7 @@ int main(void)
 	check_socket();
 	check_export();
 	check_labels();
+	check_builder_share();
 	check_intern();
 	check_named();
 	CHECK(count_objects() == 0 && count_handles() == 0);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "label.h"
 #include "session.h"
 
 /* Names no result: an operand for which there is no handle ends in EBADF. */
@@ -109,6 +110,8 @@ static const struct shape shapes[] = {
 		.array = AT(release_many.handles),
 		.array_count = AT(release_many.count),
 	},
+	[REFSTORE_CMD_IMPORT] = { .result = AT(import.result) },
+	[REFSTORE_CMD_LABEL] = { .operands = { AT(label.object) } },
 };
 
 static inline const struct shape *shape_of(const struct refstore_op *op)
@@ -573,6 +576,26 @@ ssize_t refstore_builder_upgrade(struct refstore_builder *builder,
 	};
 
 	return append(builder, &op);
+}
+
+ssize_t refstore_builder_import(struct refstore_builder *builder, int fd)
+{
+	const struct refstore_op op = {
+		.command = REFSTORE_CMD_IMPORT,
+		.import = { .size = sizeof(op.import), .fd = fd },
+	};
+
+	return append(builder, &op);
+}
+
+ssize_t refstore_builder_label(struct refstore_builder *builder,
+			       unsigned int what, uint64_t object,
+			       const char *label)
+{
+	struct refstore_op op = { .command = REFSTORE_CMD_LABEL };
+	int ret = refstore_label_init(&op.label, what, object, label);
+
+	return ret ? fail(builder, ret) : append(builder, &op);
 }
 
 /*

@@ -1327,6 +1327,12 @@ ssize_t refstore_builder_weak_notify(struct refstore_builder *builder,
 				     uint64_t object, uint64_t cookie);
 ssize_t refstore_builder_upgrade(struct refstore_builder *builder,
 				 uint64_t weak);
+/* The descriptor is looked up when the batch runs: it must be open until then. */
+ssize_t refstore_builder_import(struct refstore_builder *builder, int fd);
+/* The label is copied; -EINVAL, too, if it is too long. */
+ssize_t refstore_builder_label(struct refstore_builder *builder,
+			       unsigned int what, uint64_t object,
+			       const char *label);
 
 /**
  * refstore_builder_submit() - run the operations, in order

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "session.h"
+#include "label.h"
 
 int refstore_restrict(struct refstore *store, uint64_t rights)
 {
@@ -39,18 +39,27 @@ int refstore_import(struct refstore *store, int fd, uint64_t *result)
 	return ret;
 }
 
-int refstore_label(struct refstore *store, unsigned int what, uint64_t object,
-		   const char *label)
+int refstore_label_init(struct refstore_label *args, unsigned int what,
+			uint64_t object, const char *label)
 {
-	struct refstore_label args = {
-		.size = sizeof(args),
+	size_t length = strlen(label);
+
+	if (length >= sizeof(args->label))
+		return -EINVAL;
+	*args = (struct refstore_label){
+		.size = sizeof(*args),
 		.what = what,
 		.object = object,
 	};
-	size_t length = strlen(label);
+	memcpy(args->label, label, length);
+	return 0;
+}
 
-	if (length >= sizeof(args.label))
-		return -EINVAL;
-	memcpy(args.label, label, length);
-	return refstore_call(store, REFSTORE_LABEL, &args);
+int refstore_label(struct refstore *store, unsigned int what, uint64_t object,
+		   const char *label)
+{
+	struct refstore_label args;
+	int ret = refstore_label_init(&args, what, object, label);
+
+	return ret ? ret : refstore_call(store, REFSTORE_LABEL, &args);
 }
