@@ -644,6 +644,46 @@ static void check_labels(void)
 	CHECK(!refstore_release(store, cell));
 }
 
+static void next_holder(struct refstore_iter *iter, uint32_t kind,
+			struct refstore_holder *holder)
+{
+	CHECK(refstore_iter_next_holder(iter, holder) == 1);
+	CHECK(holder->kind == kind);
+}
+
+/* All who hold an object, and nobody else. */
+static void check_holders(void)
+{
+	uint64_t cell = create(2), again, weak;
+	struct refstore_holder holder;
+	struct refstore_iter *iter;
+	struct refstore_stat stat;
+	int fd = refstore_export(store, cell, 0);
+
+	CHECK(fd >= 0 && !refstore_dup(store, cell, &again));
+	CHECK(!refstore_weak(store, cell, &weak));
+	CHECK(!refstore_set_slot(store, cell, 1, cell));
+	CHECK(!refstore_set_root(store, cell));
+	CHECK(!refstore_stat(store, cell, &stat));
+	CHECK(!refstore_iter_holders(store, stat.id, &iter));
+	next_holder(iter, REFSTORE_HOLDER_SESSION, &holder);
+	CHECK(holder.handles == 2 && holder.session.handles == 3);
+	CHECK(holder.session.pid == (uint32_t)getpid());
+	next_holder(iter, REFSTORE_HOLDER_EXPORT, &holder);
+	CHECK(holder.handles == 1 && !holder.session.rights);
+	next_holder(iter, REFSTORE_HOLDER_SLOT, &holder);
+	CHECK(holder.slot.from == stat.id && holder.slot.index == 1);
+	next_holder(iter, REFSTORE_HOLDER_ROOT, &holder);
+	CHECK(refstore_iter_next_holder(iter, &holder) == 0);
+	refstore_iter_free(iter);
+	close(fd);
+	CHECK(!refstore_set_root(store, 0));
+	CHECK(!refstore_set_slot(store, cell, 1, 0));
+	await_refs(cell, 2);
+	CHECK(!refstore_release(store, weak) && !refstore_release(store, again));
+	CHECK(!refstore_release(store, cell));
+}
+
 /* In a batch, what was handed on is taken, and gets its label. */
 static void check_builder_share(void)
 {
@@ -750,6 +790,7 @@ int main(void)
 	check_socket();
 	check_export();
 	check_labels();
+	check_holders();
 	check_builder_share();
 	check_intern();
 	check_named();

@@ -82,6 +82,27 @@ passes 'the library exports what the map says' \
 passes 'the header mentions the same functions' \
 	cmp "$work/mapped" "$work/mentioned"
 
+# Each command of the kernel's has its function, of the same name where the header
+# does not say otherwise, which makes the call.
+uncalled() {
+	sed -n 's/^\tREFSTORE_CMD_\([A-Z_]*\).*/\1/p' \
+		"$UAPI/linux/refstore.h" >"$work/commands"
+	while read -r command; do
+		function=$(sed -n "s/^ \*   REFSTORE_$command  *\(.*\)()\$/\1/p" \
+			"$here/../lib/refstore.h")
+		[ "$function" ] || function=refstore_$(echo "$command" |
+			tr '[:upper:]' '[:lower:]')
+		if ! grep -qx "$function" "$work/mapped" ||
+			! grep -qw "REFSTORE_$command" "$here"/../lib/*.c; then
+			echo "REFSTORE_$command: no $function()"
+		fi
+	done <"$work/commands"
+}
+
+uncalled >"$work/out"
+[ -s "$work/commands" ] && [ ! -s "$work/out" ]
+ok $? "each of the kernel's commands has a function"
+
 # The program in the manual page, as it stands there; module.sh runs it.
 sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./d;s/\\e/\\/g;p}' \
 	"$here/../man/librefstore.3" >"$work/example.c"
@@ -114,6 +135,7 @@ passes 'batches survive being cut' "$build/check/builder"
 passes 'signals are nothing to most calls' "$build/check/signal"
 passes 'many objects are made, or none' "$build/check/many"
 passes 'large values are made, sealed and read' "$build/check/large"
+passes 'who holds an object is told' "$build/check/holders"
 passes 'components are found' "$build/check/components"
 passes 'who has a memfd is found' "$build/check/memfd"
 passes 'events come to those that they are for' "$build/check/event"

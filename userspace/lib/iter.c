@@ -1,41 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <stdlib.h>
 
-#include "session.h"
-
-/* Some hundreds of entries: the cost of a call is small beside theirs. */
-#define BUFFER_SIZE 65536
+#include "iter.h"
 
 /* Handles that are given back in one call. */
 #define RELEASE_CHUNK 64
-
-/**
- * struct refstore_iter - a walk over a heap
- * @store: the session
- * @walk: the walk, as the kernel left it
- * @next: the first entry of the buffer that was not given out
- * @matches: chooses entries; NULL: all of them
- * @key: what it looks for
- * @objects: the buffer, as what @walk.what says
- * @edges: the same
- * @handles: the same
- * @sessions: the same
- * @labels: the same
- */
-struct refstore_iter {
-	struct refstore *store;
-	struct refstore_walk walk;
-	uint32_t next;
-	bool (*matches)(const struct refstore_iter *iter, uint32_t place);
-	uint64_t key;
-	union {
-		struct refstore_walk_object objects[0];
-		struct refstore_walk_edge edges[0];
-		struct refstore_walk_handle handles[0];
-		struct refstore_walk_session sessions[0];
-		struct refstore_walk_label labels[0];
-	};
-};
 
 int refstore_walk(struct refstore *store, struct refstore_walk *walk)
 {
@@ -43,22 +12,28 @@ int refstore_walk(struct refstore *store, struct refstore_walk *walk)
 	return refstore_call_once(store, REFSTORE_WALK, walk);
 }
 
-static int iter_new(struct refstore *store, unsigned int what,
-		    unsigned int flags, size_t entry_size,
-		    struct refstore_iter **result)
+void refstore_iter_begin(struct refstore_iter *iter, unsigned int what,
+			 size_t entry_size)
+{
+	iter->next = 0;
+	iter->walk = (struct refstore_walk){
+		.what = what,
+		.capacity = (uint32_t)(ITER_BUFFER_SIZE / entry_size),
+		.entries = refstore_pointer(iter->objects),
+	};
+}
+
+int refstore_iter_new(struct refstore *store, unsigned int what,
+		      size_t entry_size, struct refstore_iter **result)
 {
 	struct refstore_iter *iter;
 
-	if (flags & ~REFSTORE_WALK_MINT)
-		return -EINVAL;
-	iter = calloc(1, sizeof(*iter) + BUFFER_SIZE);
+	iter = calloc(1, sizeof(*iter) + ITER_BUFFER_SIZE);
 	if (!iter)
 		return -ENOMEM;
 	iter->store = store;
-	iter->walk.flags = flags;
-	iter->walk.what = what;
-	iter->walk.capacity = (uint32_t)(BUFFER_SIZE / entry_size);
-	iter->walk.entries = refstore_pointer(iter->objects);
+	iter->kind = what;
+	refstore_iter_begin(iter, what, entry_size);
 	*result = iter;
 	return 0;
 }
@@ -66,38 +41,45 @@ static int iter_new(struct refstore *store, unsigned int what,
 int refstore_iter_objects(struct refstore *store, unsigned int flags,
 			  struct refstore_iter **iter)
 {
-	return iter_new(store, REFSTORE_WALK_OBJECTS, flags,
-			sizeof(struct refstore_walk_object), iter);
+	int ret;
+
+	if (flags & ~REFSTORE_WALK_MINT)
+		return -EINVAL;
+	ret = refstore_iter_new(store, REFSTORE_WALK_OBJECTS,
+				sizeof(struct refstore_walk_object), iter);
+	if (!ret)
+		(*iter)->walk.flags = flags;
+	return ret;
 }
 
 int refstore_iter_edges(struct refstore *store, struct refstore_iter **iter)
 {
-	return iter_new(store, REFSTORE_WALK_EDGES, 0,
-			sizeof(struct refstore_walk_edge), iter);
+	return refstore_iter_new(store, REFSTORE_WALK_EDGES,
+				 sizeof(struct refstore_walk_edge), iter);
 }
 
 int refstore_iter_handles(struct refstore *store, struct refstore_iter **iter)
 {
-	return iter_new(store, REFSTORE_WALK_HANDLES, 0,
-			sizeof(struct refstore_walk_handle), iter);
+	return refstore_iter_new(store, REFSTORE_WALK_HANDLES,
+				 sizeof(struct refstore_walk_handle), iter);
 }
 
 int refstore_iter_roots(struct refstore *store, struct refstore_iter **iter)
 {
-	return iter_new(store, REFSTORE_WALK_ROOTS, 0,
-			sizeof(struct refstore_walk_handle), iter);
+	return refstore_iter_new(store, REFSTORE_WALK_ROOTS,
+				 sizeof(struct refstore_walk_handle), iter);
 }
 
 int refstore_iter_sessions(struct refstore *store, struct refstore_iter **iter)
 {
-	return iter_new(store, REFSTORE_WALK_SESSIONS, 0,
-			sizeof(struct refstore_walk_session), iter);
+	return refstore_iter_new(store, REFSTORE_WALK_SESSIONS,
+				 sizeof(struct refstore_walk_session), iter);
 }
 
 int refstore_iter_labels(struct refstore *store, struct refstore_iter **iter)
 {
-	return iter_new(store, REFSTORE_WALK_LABELS, 0,
-			sizeof(struct refstore_walk_label), iter);
+	return refstore_iter_new(store, REFSTORE_WALK_LABELS,
+				 sizeof(struct refstore_walk_label), iter);
 }
 
 /*
@@ -118,7 +100,7 @@ static bool is_garbage(const struct refstore_iter *iter, uint32_t place)
 	return iter->objects[place].state & REFSTORE_STATE_SAVED;
 }
 
-static bool is_to(const struct refstore_iter *iter, uint32_t place)
+bool refstore_iter_is_to(const struct refstore_iter *iter, uint32_t place)
 {
 	return iter->edges[place].to == iter->key;
 }
@@ -170,7 +152,7 @@ static int iter_edges_of(struct refstore *store, uint64_t id,
 int refstore_iter_referrers(struct refstore *store, uint64_t id,
 			    struct refstore_iter **iter)
 {
-	return iter_edges_of(store, id, is_to, iter);
+	return iter_edges_of(store, id, refstore_iter_is_to, iter);
 }
 
 int refstore_iter_referents(struct refstore *store, uint64_t id,
@@ -225,8 +207,7 @@ static uint32_t next_match(const struct refstore_iter *iter)
 	return place;
 }
 
-/* 1 when there is one to give out, 0 at the end, or a negative errno. */
-static int advance(struct refstore_iter *iter)
+int refstore_iter_advance(struct refstore_iter *iter)
 {
 	int ret;
 
@@ -243,9 +224,9 @@ int refstore_iter_next_object(struct refstore_iter *iter,
 {
 	int ret;
 
-	if (iter->walk.what != REFSTORE_WALK_OBJECTS)
+	if (iter->kind != REFSTORE_WALK_OBJECTS)
 		return -EINVAL;
-	ret = advance(iter);
+	ret = refstore_iter_advance(iter);
 	if (ret == 1)
 		*object = iter->objects[iter->next++];
 	return ret;
@@ -256,9 +237,9 @@ int refstore_iter_next_edge(struct refstore_iter *iter,
 {
 	int ret;
 
-	if (iter->walk.what != REFSTORE_WALK_EDGES)
+	if (iter->kind != REFSTORE_WALK_EDGES)
 		return -EINVAL;
-	ret = advance(iter);
+	ret = refstore_iter_advance(iter);
 	if (ret == 1)
 		*edge = iter->edges[iter->next++];
 	return ret;
@@ -269,10 +250,10 @@ int refstore_iter_next_handle(struct refstore_iter *iter,
 {
 	int ret;
 
-	if (iter->walk.what != REFSTORE_WALK_HANDLES &&
-	    iter->walk.what != REFSTORE_WALK_ROOTS)
+	if (iter->kind != REFSTORE_WALK_HANDLES &&
+	    iter->kind != REFSTORE_WALK_ROOTS)
 		return -EINVAL;
-	ret = advance(iter);
+	ret = refstore_iter_advance(iter);
 	if (ret == 1)
 		*handle = iter->handles[iter->next++];
 	return ret;
@@ -283,9 +264,9 @@ int refstore_iter_next_session(struct refstore_iter *iter,
 {
 	int ret;
 
-	if (iter->walk.what != REFSTORE_WALK_SESSIONS)
+	if (iter->kind != REFSTORE_WALK_SESSIONS)
 		return -EINVAL;
-	ret = advance(iter);
+	ret = refstore_iter_advance(iter);
 	if (ret == 1)
 		*session = iter->sessions[iter->next++];
 	return ret;
@@ -296,9 +277,9 @@ int refstore_iter_next_label(struct refstore_iter *iter,
 {
 	int ret;
 
-	if (iter->walk.what != REFSTORE_WALK_LABELS)
+	if (iter->kind != REFSTORE_WALK_LABELS)
 		return -EINVAL;
-	ret = advance(iter);
+	ret = refstore_iter_advance(iter);
 	if (ret == 1)
 		*label = iter->labels[iter->next++];
 	return ret;
@@ -309,6 +290,7 @@ void refstore_iter_free(struct refstore_iter *iter)
 	if (!iter)
 		return;
 	skip_to(iter, iter->walk.count);
+	refstore_iter_holders_end(iter);
 	free(iter);
 }
 

@@ -20,6 +20,16 @@
  *	if (!ret)
  *		ret = refstore_set_root(store, hello);
  *
+ * Functions are named after the command that they give the kernel, REFSTORE_CREATE
+ * is refstore_create(); but for these:
+ *
+ *   REFSTORE_RESIZE_SLOTS  refstore_resize()
+ *   REFSTORE_BATCH         refstore_builder_submit()
+ *   REFSTORE_TUNE          refstore_gc_tune()
+ *   REFSTORE_GENERATION    refstore_gc_stats()
+ *   REFSTORE_FREEZE        refstore_gc_freeze()
+ *   REFSTORE_DROP_SAVED    refstore_gc_drop_garbage()
+ *
  * Errors
  * ------
  * Functions return 0 or what they say, or a negative errno; errno itself is of
@@ -1085,7 +1095,7 @@ int refstore_iter_garbage(struct refstore *store, unsigned int flags,
  * @iter: out: the iterator, for refstore_iter_next_edge()
  *
  * refstore_find() makes handles of what it meets. Handles and the root can
- * refer to the object, too: refstore_iter_handles(), refstore_iter_roots().
+ * refer to the object, too: refstore_iter_holders().
  */
 int refstore_iter_referrers(struct refstore *store, uint64_t id,
 			    struct refstore_iter **iter);
@@ -1122,6 +1132,54 @@ int refstore_iter_handles(struct refstore *store, struct refstore_iter **iter);
  * @iter: out: the iterator
  */
 int refstore_iter_roots(struct refstore *store, struct refstore_iter **iter);
+
+/* What holds an object. */
+enum {
+	REFSTORE_HOLDER_SESSION,	/* handles of a session */
+	REFSTORE_HOLDER_EXPORT,		/* the descriptor of its export */
+	REFSTORE_HOLDER_SLOT,		/* a slot */
+	REFSTORE_HOLDER_ROOT,		/* the heap, of which it is the root */
+};
+
+/**
+ * struct refstore_holder - one of those that hold an object
+ * @kind: REFSTORE_HOLDER_*
+ * @handles: of a session: how many it has of the object, the caller's own
+ *           included; of an export: 1
+ * @session: of a session or an export: which one, and whose
+ * @slot: of a slot: which one, of what object
+ *
+ * What is not of the kind is 0.
+ */
+struct refstore_holder {
+	uint32_t kind;
+	uint64_t handles;
+	struct refstore_walk_session session;
+	struct refstore_walk_edge slot;
+};
+
+/**
+ * refstore_iter_holders() - begin a walk over all that holds an object
+ * @store: the session, which must outlive the iterator
+ * @id: the object's id, see refstore_stat()
+ * @iter: out: the iterator, for refstore_iter_next_holder()
+ *
+ * Sessions and exports come first, then slots, then the root; it looks at the whole
+ * heap for that. Weak handles hold nothing. That the heap keeps an object which is
+ * immortal, or saved by a scan, is in its REFSTORE_STATE_*.
+ */
+int refstore_iter_holders(struct refstore *store, uint64_t id,
+			  struct refstore_iter **iter);
+
+/**
+ * refstore_iter_next_holder() - the next one that holds the object
+ * @iter: from refstore_iter_holders()
+ * @holder: out
+ *
+ * Errors: -EINTR.
+ */
+int refstore_iter_next_holder(struct refstore_iter *iter,
+			      struct refstore_holder *holder);
 
 /**
  * refstore_iter_next_object() - the next object

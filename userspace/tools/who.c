@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "command.h"
 #include "memfd.h"
@@ -72,89 +70,11 @@ static int print_handles(struct refstore *store, uint64_t id)
 	return ret;
 }
 
-/* How many handles of an object each session of a heap has, in its order. */
-struct holders {
-	struct refstore_walk_session *sessions;
-	uint64_t *handles;
-	size_t count;
-	size_t room;
-};
-
-static int add_holder(struct holders *holders,
-		      const struct refstore_walk_session *session)
+static void print_is_root(bool root)
 {
-	size_t room = holders->room ? holders->room * 2 : 64;
-	struct refstore_walk_session *sessions;
-	uint64_t *handles;
-
-	if (holders->count == holders->room) {
-		sessions = reallocarray(holders->sessions, room,
-					sizeof(*sessions));
-		if (!sessions)
-			return -ENOMEM;
-		holders->sessions = sessions;
-		handles = reallocarray(holders->handles, room,
-				       sizeof(*handles));
-		if (!handles)
-			return -ENOMEM;
-		holders->handles = handles;
-		holders->room = room;
-	}
-	holders->handles[holders->count] = 0;
-	holders->sessions[holders->count++] = *session;
-	return 0;
-}
-
-static int list_sessions(struct refstore *store, struct holders *holders)
-{
-	struct refstore_walk_session session;
-	struct refstore_iter *iter;
-	int ret = refstore_iter_sessions(store, &iter);
-
-	if (ret)
-		return ret;
-	while ((ret = refstore_iter_next_session(iter, &session)) == 1) {
-		ret = add_holder(holders, &session);
-		if (ret)
-			break;
-	}
-	refstore_iter_free(iter);
-	return ret;
-}
-
-/* Both walks go by the sessions' numbers; some may have come in between. */
-static int count_handles(struct refstore *store, uint64_t id,
-			 struct holders *holders)
-{
-	struct refstore_walk_handle handle;
-	struct refstore_iter *iter;
-	int ret = refstore_iter_handles(store, &iter);
-	size_t i = 0;
-
-	if (ret)
-		return ret;
-	while ((ret = refstore_iter_next_handle(iter, &handle)) == 1) {
-		while (i < holders->count &&
-		       holders->sessions[i].session < handle.session)
-			i++;
-		if (handle.id == id && i < holders->count &&
-		    holders->sessions[i].session == handle.session)
-			holders->handles[i]++;
-	}
-	refstore_iter_free(iter);
-	return ret;
-}
-
-static void print_holders(const struct holders *holders)
-{
-	size_t i;
-
-	out_open_array("sessions");
-	for (i = 0; i < holders->count; i++)
-		if (holders->handles[i])
-			object_print_holder(&holders->sessions[i],
-					    holders->handles[i]);
-	out_close_array();
+	out_json_truth("root", root);
+	if (root)
+		out_text("the root\n");
 }
 
 static int print_root(struct refstore *store, uint64_t id)
@@ -162,16 +82,12 @@ static int print_root(struct refstore *store, uint64_t id)
 	struct refstore_walk_handle handle;
 	struct refstore_iter *iter;
 	int ret = refstore_iter_roots(store, &iter);
-	bool root;
 
 	if (ret)
 		return ret;
 	ret = refstore_iter_next_handle(iter, &handle);
 	refstore_iter_free(iter);
-	root = ret == 1 && handle.id == id;
-	out_json_truth("root", root);
-	if (root)
-		out_text("the root\n");
+	print_is_root(ret == 1 && handle.id == id);
 	return ret < 0 ? ret : 0;
 }
 
@@ -228,27 +144,56 @@ static int print_memfd(struct refstore *store,
 	return ret ? ret : memfd_print_users(inode);
 }
 
+/* The holders of some kinds; @ret and @holder are the next one's. */
+static int print_sessions(struct refstore_iter *iter, int ret,
+			  struct refstore_holder *holder)
+{
+	out_open_array("sessions");
+	while (ret == 1 && (holder->kind == REFSTORE_HOLDER_SESSION ||
+			    holder->kind == REFSTORE_HOLDER_EXPORT)) {
+		object_print_holder(&holder->session, holder->handles);
+		ret = refstore_iter_next_holder(iter, holder);
+	}
+	out_close_array();
+	return ret;
+}
+
+static int print_holding_slots(struct refstore_iter *iter, int ret,
+			       struct refstore_holder *holder)
+{
+	out_open_array("slots");
+	while (ret == 1 && holder->kind == REFSTORE_HOLDER_SLOT) {
+		print_slot_of(&holder->slot);
+		ret = refstore_iter_next_holder(iter, holder);
+	}
+	out_close_array();
+	return ret;
+}
+
+static int print_holders(struct refstore *store, uint64_t id)
+{
+	struct refstore_holder holder;
+	struct refstore_iter *iter;
+	int ret = refstore_iter_holders(store, id, &iter);
+
+	if (ret)
+		return ret;
+	ret = refstore_iter_next_holder(iter, &holder);
+	ret = print_sessions(iter, ret, &holder);
+	ret = print_holding_slots(iter, ret, &holder);
+	refstore_iter_free(iter);
+	if (ret >= 0)
+		print_is_root(ret == 1);
+	return ret < 0 ? ret : 0;
+}
+
 static int print_who(struct refstore *store,
 		     const struct refstore_walk_object *object)
 {
-	struct holders holders = {};
-	struct refstore_iter *iter;
 	int ret = object_print_label(store, object->id);
 
 	if (!ret)
-		ret = list_sessions(store, &holders);
-	if (!ret)
-		ret = count_handles(store, object->id, &holders);
-	if (!ret)
-		print_holders(&holders);
-	free(holders.sessions);
-	free(holders.handles);
-	if (!ret)
-		ret = refstore_iter_referrers(store, object->id, &iter);
-	if (!ret)
-		ret = print_slots(iter, print_slot_of);
-	if (!ret)
-		ret = print_root(store, object->id);
+		ret = print_holders(store, object->id);
 	print_saved(object);
 	return ret ? ret : print_memfd(store, object);
 }
