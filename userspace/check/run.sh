@@ -24,6 +24,12 @@ ok() {
 	fi
 }
 
+# skip NAME REASON: a check that cannot be done here.
+skip() {
+	count=$((count + 1))
+	echo "ok $count $1 # SKIP $2"
+}
+
 # passes NAME COMMAND...: the command must succeed.
 passes() {
 	name=$1
@@ -102,6 +108,23 @@ uncalled() {
 uncalled >"$work/out"
 [ -s "$work/commands" ] && [ ! -s "$work/out" ]
 ok $? "each of the kernel's commands has a function"
+
+# What programs that were linked with the library rely on stays as it was noted.
+abi_is_kept() {
+	sh "$here/abi.sh" "$build/lib/librefstore.so.0" >"$work/abi" &&
+		abidiff "$here/../lib/librefstore.abi" "$work/abi" && return
+	echo "If that is meant, and no release is broken: make abi, and commit."
+	return 1
+}
+
+name='the library is what programs were linked with'
+if ! command -v abidw >"$work/out" || ! command -v abidiff >"$work/out"; then
+	skip "$name" 'abigail-tools is not installed'
+elif ! readelf -S "$build/lib/librefstore.so.0" | grep -q debug_info; then
+	skip "$name" 'it was compiled without -g'
+else
+	passes "$name" abi_is_kept
+fi
 
 # The program in the manual page, as it stands there; module.sh runs it.
 sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./d;s/\\e/\\/g;p}' \
