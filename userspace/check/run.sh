@@ -109,6 +109,22 @@ uncalled >"$work/out"
 [ -s "$work/commands" ] && [ ! -s "$work/out" ]
 ok $? "each of the kernel's commands has a function"
 
+# keeps LIST: what a release promised is so still; more may have come.
+keeps() {
+	sh "$here/uapi.sh" "$UAPI/linux/refstore.h" "$CC" >"$work/facts" ||
+		return
+	grep -v '^#' "$1" | LC_ALL=C comm -23 - "$work/facts" >"$work/broken"
+	[ -s "$work/facts" ] && [ ! -s "$work/broken" ] && return
+	echo 'programs rely on what is not so any more:'
+	cat "$work/broken"
+	return 1
+}
+
+for list in "$here"/uapi-*.list; do
+	release=${list##*/uapi-}
+	passes "the kernel's interface is that of ${release%.list}" keeps "$list"
+done
+
 # What programs that were linked with the library rely on stays as it was noted.
 abi_is_kept() {
 	sh "$here/abi.sh" "$build/lib/librefstore.so.0" >"$work/abi" &&
