@@ -175,7 +175,32 @@ gives() {
 	"$@" --json >"$work/json" && judge gives "$work/expression" "$work/json"
 }
 
+# example NAME COMMAND...: the command prints what its source says that it does.
+example() {
+	sed -n '/^ \* .*prints:/,/^ \*\//s/^ \*\t//p' \
+		"$(dirname "$0")/../examples/$1.c" >"$work/wanted"
+	shift
+	"$@" >"$work/text" && [ -s "$work/wanted" ] &&
+		diff "$work/wanted" "$work/text"
+}
+
+# Two processes, of which the first has ended; and a heap that only the name keeps.
+named() {
+	mount -t refstore none "$work/named" &&
+		"$build/examples/named" write "$work/named/greeting" &&
+		"$build/examples/named" read "$work/named/greeting" &&
+		rm "$work/named/greeting" && umount "$work/named"
+}
+
+for name in hello graph events large; do
+	check "the example $name.c prints what it says" \
+		example "$name" "$build/examples/$name"
+done
+mkdir "$work/named"
+check 'the example named.c prints what it says' example named named
 check 'the library works' "$build/check/library"
+check 'so it does from C++' \
+	env LD_LIBRARY_PATH="$build/lib" "$build/check/cplusplus"
 check 'so do its calls for the scanner, weak handles and events' \
 	"$build/check/gc"
 check 'the example of librefstore(3) ends well' \
