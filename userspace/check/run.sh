@@ -181,6 +181,15 @@ passes 'events come to those that they are for' "$build/check/event"
 passes 'sessions survive fork()' "$build/check/fork"
 passes 'descriptors pass through sockets' "$build/check/socket"
 
+name='threads run beside each other, without a race'
+"$build/check/threads" >"$work/out" 2>&1 </dev/null
+status=$?
+if grep -q 'unexpected memory mapping' "$work/out"; then
+	skip "$name" 'ThreadSanitizer is too old for this kernel'
+else
+	ok $status "$name"
+fi
+
 # --- Dumps ------------------------------------------------------------------
 
 # lines LINE...: makes a dump of a first line and these.

@@ -54,10 +54,27 @@
  *
  * Threads
  * -------
- * All calls on one session may run beside each other, but refstore_close(),
- * which must come after them. A builder or an iterator is for one thread at a
- * time; several of them may work on one session at once. Callbacks run in the
- * thread that calls refstore_dispatch(), without any lock of the library.
+ * All functions may run beside each other, on the same session or not, but for
+ * these:
+ *
+ *   - refstore_close() comes after all other calls on its session, and after its
+ *     iterators have been freed.
+ *   - A builder is for one thread at a time; so is an iterator. Several of them may
+ *     work on one session at once. Those functions that only look at a builder
+ *     after its submission may run beside each other.
+ *
+ * A call that uses a handle which another thread gives back meanwhile comes before
+ * that, or fails with -EBADF. Calls on one session that have to do with objects wait
+ * for each other in the kernel, those on different sessions do not: threads that
+ * shall not wait have a session each, see refstore_session_new().
+ *
+ * Callbacks run in the thread that calls refstore_dispatch(), without any lock of
+ * the library. Several threads may call it; each event comes to one of them, in an
+ * order that nobody keeps between threads. A function for a death is called once,
+ * one for scans may run in several threads at once, for different events. Either may
+ * still be running in another thread when it was withdrawn, by refstore_unwatch() or
+ * refstore_gc_remove_callback(): what it uses must be there until that thread has
+ * returned from refstore_dispatch().
  *
  * Signals
  * -------
@@ -249,8 +266,8 @@ int refstore_query(struct refstore *store, struct refstore_query *query);
  * refstore_limit() - what a limit is, and how much of it is used
  * @store: the session
  * @limit: in: @limit says which one, REFSTORE_LIMIT_*; 0: the one for which a
- *         call of this session failed with -EDQUOT last. Out: all of it; @limit
- *         is 0 if none failed
+ *         call of this session, in any thread, failed with -EDQUOT last. Out: all
+ *         of it; @limit is 0 if none failed
  *
  * Errors: -EINVAL (no such limit).
  */
@@ -979,7 +996,8 @@ int refstore_watch(struct refstore *store, uint64_t object,
  * @weak: from refstore_watch(), whose function was called or not; or any other
  *        handle, for which this is refstore_release()
  *
- * The function is not called from now on, but may be running in another thread.
+ * The function is not called from now on, but may be running in another thread, see
+ * "Threads".
  * refstore_release() would forget it only when the session ends.
  */
 int refstore_unwatch(struct refstore *store, uint64_t weak);
@@ -1013,7 +1031,8 @@ int refstore_gc_add_callback(struct refstore *store, refstore_gc_fn call,
  * @data: the same
  *
  * With the last function, the events of scans end, too. Functions may remove
- * themselves and others.
+ * themselves and others; one that is removed may still be running in another thread,
+ * see "Threads".
  * Errors: -ENOENT (it was not added).
  */
 int refstore_gc_remove_callback(struct refstore *store, refstore_gc_fn call,
