@@ -28,6 +28,7 @@ static uint64_t last_handle;
 /* Cookies of objects that are dead at once; 0 when somebody has read of it. */
 static uint64_t dead[WATCHES];
 static size_t nr_dead;
+static size_t nr_read;
 
 static int make_weak(struct refstore_weak *weak)
 {
@@ -81,15 +82,15 @@ int kernel(int fd, unsigned long command, void *args)
 
 ssize_t __wrap_read(int fd, void *buffer, size_t size);
 
-/* The death of an object, or else the end of a scan. */
+/* By turns the end of a scan and the death of an object, if there is one. */
 ssize_t __wrap_read(int fd, void *buffer, size_t size)
 {
 	struct refstore_event event = { .kind = REFSTORE_EVENT_SCAN_END };
-	size_t i;
+	size_t i = ADD(nr_read) % 2 ? 0 : WATCHES;
 
 	(void)fd;
 	CHECK(size >= sizeof(event));
-	for (i = 0; i < WATCHES && !event.cookie; i++)
+	for (; i < WATCHES && !event.cookie; i++)
 		event.cookie = TAKE(dead[i]);
 	if (event.cookie)
 		event.kind = REFSTORE_EVENT_DEATH;
@@ -215,7 +216,7 @@ static void *fork_often(void *unused)
 	return unused;
 }
 
-static const struct {
+static const struct thread {
 	void *(*run)(void *data);
 	void *data;
 } threads[] = {
@@ -234,14 +235,26 @@ static const struct {
 
 #define NR_THREADS (sizeof(threads) / sizeof(*threads))
 
+static pthread_barrier_t start;
+
+/* All at once, or the first ones have ended before the last ones begin. */
+static void *run(void *data)
+{
+	const struct thread *thread = data;
+
+	pthread_barrier_wait(&start);
+	return thread->run(thread->data);
+}
+
 static void run_all(void)
 {
 	pthread_t ids[NR_THREADS];
 	size_t i;
 
+	CHECK(!pthread_barrier_init(&start, NULL, NR_THREADS));
 	for (i = 0; i < NR_THREADS; i++)
-		CHECK(!pthread_create(&ids[i], NULL, threads[i].run,
-				      threads[i].data));
+		CHECK(!pthread_create(&ids[i], NULL, run,
+				      (void *)&threads[i]));
 	for (i = 0; i < NR_THREADS; i++)
 		CHECK(!pthread_join(ids[i], NULL));
 }
