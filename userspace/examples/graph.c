@@ -3,7 +3,7 @@
  * A graph in one call: a ring of days, each of which refers to the next and to its
  * name. It prints:
  *
- *	17 operations in one call
+ *	18 operations in one call
  *	Mon Tue Wed Thu Fri
  *	the ring is garbage: 10 objects are collected
  */
