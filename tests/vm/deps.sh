@@ -14,7 +14,7 @@ usage() {
 	build    compilers and tools for modules, kernels and programs
 	vm       the virtual machine
 	kernels  the kernels' sources
-	check    g++, sparse, clang, shellcheck, abidiff, 32-bit libraries
+	check    g++, sparse, clang, shellcheck, abidiff, mandoc, 32-bit libraries
 	python   python3
 	model    spin
 	EOF
@@ -32,7 +32,7 @@ group_packages() {
 	kernels) echo linux-source-6.12 ;;
 	check)
 		echo g++ sparse clang lld llvm gcc-multilib shellcheck \
-			abigail-tools
+			abigail-tools mandoc
 		;;
 	python) echo python3 ;;
 	model) echo gcc libc6-dev spin ;;
