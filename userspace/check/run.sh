@@ -142,17 +142,18 @@ else
 	passes "$name" abi_is_kept
 fi
 
-# The program in the manual page, as it stands there; module.sh runs it.
-sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./d;s/\\e/\\/g;p}' \
-	"$here/../man/librefstore.3" >"$work/example.c"
-passes 'the example of librefstore(3) compiles' "$CC" -Wall -Wextra -Werror \
-	-I"$UAPI" -I"$here/../lib" "$work/example.c" -L"$build/lib" -lrefstore \
-	-o "$build/check/example"
+# manual QUESTION [ARGUMENT]: see man.sh.
+manual() {
+	sh "$here/man.sh" "$@"
+}
+
+examples=$build/check/man
+passes 'manual pages have examples' manual examples "$examples"
 
 # install_to TARGET: makes it, below a folder.
 install_to() {
 	env -u MAKEFLAGS -u MFLAGS make -f "$here/../Makefile" O="$build" \
-		DESTDIR="$work/root" "$1"
+		DESTDIR="$work/root" PREFIX=/usr/local "$1"
 }
 
 # What is found below the folder, but for folders.
@@ -161,9 +162,21 @@ installed() {
 }
 
 passes 'it is installed' install_to install
-installed >"$work/out"
-[ "$(wc -l <"$work/out")" -eq 9 ]
-ok $? 'nine files are installed'
+installed | grep -v /share/man/ >"$work/out"
+[ "$(wc -l <"$work/out")" -eq 7 ]
+ok $? 'seven files are installed beside manual pages'
+manual names | awk '{ print "man" $2 "/" $1 "." $2 }' | sort >"$work/names"
+(cd "$work/root/usr/local/share/man" && echo man*/*) | tr ' ' '\n' | sort |
+	diff "$work/names" - >"$work/out"
+ok $? 'each name of a manual page is installed'
+grep -rhx '\.so .*' "$work/root/usr/local/share/man" | sed 's/^\.so //' |
+	sort -u | comm -23 - "$work/names" >"$work/out"
+[ ! -s "$work/out" ]
+ok $? 'links lead to pages'
+passes 'a program compiles as refstore(7) says' \
+	env PKG_CONFIG_SYSROOT_DIR="$work/root" \
+	PKG_CONFIG_PATH="$work/root/usr/local/lib/pkgconfig" \
+	sh -c "cd '$examples' && $(grep '^cc ' "$examples/start.sh")"
 passes 'it is uninstalled' install_to uninstall
 installed >"$work/out"
 [ ! -s "$work/out" ]
@@ -189,6 +202,56 @@ if grep -q 'unexpected memory mapping' "$work/out"; then
 else
 	ok $status "$name"
 fi
+
+# --- Manual pages -----------------------------------------------------------
+
+if command -v mandoc >"$work/out"; then
+	passes 'mandoc finds nothing wrong' manual lint
+else
+	ok 0 'mandoc finds nothing wrong # SKIP there is no mandoc'
+fi
+passes 'the pages that they refer to are there' manual references
+passes 'each function has its manual page' manual functions
+passes 'functions are declared there as in the header' manual prototypes
+passes 'under their names' manual synopses
+passes 'with results, errors, owners, threads, an example' manual sections
+passes 'refstore(4) has each call of the device' manual ioctls
+passes 'and each mount option' manual options
+passes 'and each parameter of the module' manual parameters
+passes 'refstore-proc(5) has each file and column' manual proc
+passes 'refstore(1) has what --help has' manual help "$tool"
+
+if command -v mandoc >"$work/out"; then
+	passes 'people see the examples as they are' manual shown
+else
+	ok 0 'people see the examples as they are # SKIP there is no mandoc'
+fi
+# Run without the module, each must say so; module.sh runs them with it.
+for source in "$examples"/*.c; do
+	program=${source%.c}
+	passes "the example ${source##*/} compiles" "$CC" -Wall -Wextra -Werror \
+		-I"$UAPI" -I"$here/../lib" "$source" -L"$build/lib" -lrefstore \
+		-o "$program"
+	if [ ! -e "$program.out" ] || [ -e /dev/refstore ]; then
+		continue
+	fi
+	LD_LIBRARY_PATH=$build/lib "$program" >"$work/out" 2>&1
+	[ $? -eq 1 ] && grep -q ': open: No such file or directory$' "$work/out"
+	ok $? "without the module, ${program##*/} says so"
+done
+for script in "$examples"/*.sh; do
+	passes "the example ${script##*/} is for a shell" sh -n "$script"
+done
+"$build/check/graph" "$examples/graph.jsonl" 2>&1 |
+	diff "$examples/graph.jsonl" - >"$work/out"
+ok $? 'the dump of refstore-dump(5) comes out as it went in'
+for option in '' -new; do
+	# shellcheck disable=SC2086
+	"$tool" growth ${option:+-$option} "$examples/before" \
+		"$examples/after" 2>&1 |
+		diff "$examples/growth$option.out" - >"$work/out"
+	ok $? "its snapshots grow as it says, growth${option:+ -$option}"
+done
 
 # --- Dumps ------------------------------------------------------------------
 
