@@ -14,6 +14,7 @@
 
 #include "call.h"
 #include "label.h"
+#include "trace.h"
 
 static bool rs_label_valid(const char *text)
 {
@@ -138,7 +139,11 @@ static int rs_label_handle(struct rs_call *call, u64 handle, const char *text)
 
 	if (!err)
 		err = rs_call_object(call, handle, &obj);
-	return err ? err : rs_label_object(call->heap, obj, text);
+	if (!err)
+		err = rs_label_object(call->heap, obj, text);
+	if (!err)
+		trace_refstore_label(call->heap, obj, text);
+	return err;
 }
 
 /* REFSTORE_LABEL */

@@ -43,6 +43,24 @@ DEFINE_EVENT(refstore_object, refstore_candidate,
 	TP_PROTO(const struct rs_heap *heap, const struct rs_object *obj),
 	TP_ARGS(heap, obj));
 
+TRACE_EVENT(refstore_label,
+	TP_PROTO(const struct rs_heap *heap, const struct rs_object *obj,
+		 const char *label),
+	TP_ARGS(heap, obj, label),
+	TP_STRUCT__entry(
+		__field(u64, heap)
+		__field(u64, id)
+		__array(char, label, REFSTORE_LABEL_MAX)
+	),
+	TP_fast_assign(
+		__entry->heap = heap->number;
+		__entry->id = obj->id;
+		memcpy(__entry->label, label, REFSTORE_LABEL_MAX);
+	),
+	TP_printk("heap=%llu id=%llu label=%s",
+		  __entry->heap, __entry->id, __entry->label)
+);
+
 DECLARE_EVENT_CLASS(refstore_edge,
 	TP_PROTO(const struct rs_heap *heap, const struct rs_object *from,
 		 u32 slot, const struct rs_object *to),

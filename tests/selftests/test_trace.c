@@ -127,6 +127,27 @@ TEST_F(trace, many)
 	EXPECT_TRACED(1, "free", "id=1 type=9");
 }
 
+/* Of objects alone. */
+TEST_F(trace, label)
+{
+	struct refstore_label label = {
+		.size = sizeof(label),
+		.what = REFSTORE_LABEL_OBJECT,
+		.label = "a b",
+	};
+	__u64 handle;
+
+	ASSERT_EQ(0, rs_leaf(self->fd, NULL, 0, &handle));
+	label.object = handle;
+	ASSERT_EQ(0, rs_call(self->fd, REFSTORE_LABEL, &label));
+	EXPECT_TRACED(1, "label", "id=1 label=a b\n");
+	label.object = 0;
+	ASSERT_EQ(-EBADF, rs_call(self->fd, REFSTORE_LABEL, &label));
+	label.what = REFSTORE_LABEL_HEAP;
+	ASSERT_EQ(0, rs_call(self->fd, REFSTORE_LABEL, &label));
+	EXPECT_TRACED(1, "label", "");
+}
+
 /* Moves the only handle of a ring on and on. */
 static void wander(int fd, __u64 handle)
 {
