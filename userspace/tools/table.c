@@ -7,6 +7,7 @@
 #include "module.h"
 #include "out.h"
 #include "table.h"
+#include "text.h"
 
 #define PROC_DIRECTORY "/proc/refstore"
 
@@ -92,7 +93,7 @@ int table_read(struct table *table, FILE *file, const char *what)
 	return -1;
 }
 
-int table_open(struct table *table, const char *name)
+int table_load(struct table *table, const char *name)
 {
 	char path[64], what[64];
 	FILE *file;
@@ -101,15 +102,32 @@ int table_open(struct table *table, const char *name)
 	snprintf(path, sizeof(path), PROC_DIRECTORY "/%s", name);
 	snprintf(what, sizeof(what), "refstore-%s", name);
 	file = fopen(path, "re");
-	if (!file) {
-		module_warn(path, errno);
-		return -1;
-	}
-	ret = table_read(table, file, what);
-	if (ret)
-		warnx("%s: cannot read it, or not what it should be", path);
+	if (!file)
+		return -errno;
+	ret = table_read(table, file, what) ? -EINVAL : 0;
 	fclose(file);
 	return ret;
+}
+
+void table_warn(const char *name, int error)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), PROC_DIRECTORY "/%s", name);
+	if (error == -EINVAL)
+		warnx("%s: cannot read it, or not what it should be", path);
+	else
+		module_warn(path, -error);
+}
+
+int table_open(struct table *table, const char *name)
+{
+	int ret = table_load(table, name);
+
+	if (!ret)
+		return 0;
+	table_warn(name, ret);
+	return -1;
 }
 
 void table_free(struct table *table)
@@ -130,14 +148,59 @@ static int column_of(const struct table *table, const char *name)
 	return -1;
 }
 
-uint64_t table_number(const struct table *table, size_t row, const char *name)
+const char *table_cell(const struct table *table, size_t row, const char *name)
 {
 	int column = column_of(table, name);
 
 	if (column < 0)
-		return 0;
-	return strtoull(table->cells[row * table->nr_columns + (size_t)column],
-			NULL, 10);
+		return NULL;
+	return table->cells[row * table->nr_columns + (size_t)column];
+}
+
+/* A backslash and three octal digits. */
+static bool is_escape(const char *text)
+{
+	return *text == '\\' && strspn(text + 1, "01234567") >= 3;
+}
+
+/* Labels are one word in the file; without one, it is "-". */
+const char *table_text(const struct table *table, size_t row, const char *name,
+		       char *text)
+{
+	const char *cell = table_cell(table, row, name);
+	size_t length = 0;
+
+	if (!cell || !strcmp(cell, "-"))
+		cell = "";
+	while (*cell && length < TABLE_TEXT_MAX - 1) {
+		if (is_escape(cell)) {
+			text[length++] = (char)strtol((char[]){ cell[1],
+				cell[2], cell[3], '\0' }, NULL, 8);
+			cell += 4;
+		} else {
+			text[length++] = *cell++;
+		}
+	}
+	text[length] = '\0';
+	text_harmless(text);
+	return text;
+}
+
+uint64_t table_number(const struct table *table, size_t row, const char *name)
+{
+	const char *cell = table_cell(table, row, name);
+
+	return cell ? strtoull(cell, NULL, 10) : 0;
+}
+
+uint64_t table_value(const struct table *table, const char *name)
+{
+	size_t row;
+
+	for (row = 0; row < table->nr_rows; row++)
+		if (!strcmp(table_cell(table, row, "name"), name))
+			return table_number(table, row, "value");
+	return 0;
 }
 
 static int column_width(const struct table *table, size_t column)

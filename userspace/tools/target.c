@@ -263,6 +263,14 @@ static int open_named(const char *path, int flags, struct refstore **store)
 	return -1;
 }
 
+bool target_is_named(const struct arguments *arguments)
+{
+	const char *variable = getenv(TARGET_VARIABLE);
+
+	return arguments->heap || arguments->pid || arguments->fd >= 0 ||
+	       (variable && *variable);
+}
+
 static int open_any(const struct arguments *arguments, int flags,
 		    struct refstore **store)
 {

@@ -12,6 +12,9 @@
 /* Where a program finds the descriptor of a session that it inherited. */
 #define TARGET_VARIABLE "REFSTORE_FD"
 
+/* Whether the arguments, or the environment, name a heap. */
+bool target_is_named(const struct arguments *arguments);
+
 /**
  * target_open() - a session on the heap that the arguments name, to look at it
  * @arguments: the options --heap, --fd, --pid and --session-fd
