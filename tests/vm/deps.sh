@@ -26,7 +26,7 @@ group_packages() {
 		# Debian's kernel headers ask for gcc-12 by name.
 		echo gcc gcc-12 libc6-dev make bc flex bison perl kmod cpio \
 			xz-utils rsync libelf-dev libssl-dev pkg-config \
-			libjson-c-dev
+			libjson-c-dev libncurses-dev
 		;;
 	vm) echo qemu-system-x86 busybox-static kmod cpio ;;
 	kernels) echo linux-source-6.12 ;;

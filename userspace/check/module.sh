@@ -5,6 +5,7 @@
 set -u
 
 build=$(cd "$1" && pwd)
+here=$(dirname "$0")
 PATH=$build/tools:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -613,6 +614,51 @@ check 'of what is not large, this is not told' gives '"mappings" not in v' \
 exec 3>&- 4<&-
 wait "$value"
 check 'its process ends well' [ $? -eq 0 ]
+
+# A heap whose label wants escapes.
+cat >"$work/label" <<'EOF'
+import ctypes, os, sys
+library = ctypes.CDLL(sys.argv[1])
+store = ctypes.c_void_p()
+fd = int(os.environ["REFSTORE_FD"])
+assert not library.refstore_open_fd(fd, ctypes.byref(store))
+with open(sys.argv[2], "rb") as file:
+    assert not library.refstore_label(store, 1, ctypes.c_uint64(0), file.read())
+print("there", flush=True)
+sys.stdin.readline()
+EOF
+
+printf 'a "b\\ {c},ü=' >"$work/text"
+refstore load "$work/tree" -- python3 -IS "$work/label" \
+	"$build/lib/librefstore.so.0" "$work/text" <"$work/orders" >"$work/fifo" &
+labelled=$!
+exec 3>"$work/orders" 4<"$work/fifo"
+read -r where <&4
+check 'top shows heaps in JSON' gives 'len(v["heaps"]) == 1 and
+	v["heaps"][0]["objects"] == v["stats"]["objects"] == 3000 and
+	v["heaps"][0]["bytes"] == v["stats"]["bytes"] and
+	v["heaps"][0]["label"] == open("'"$work/text"'").read() and
+	v["heaps"][0]["sessions"] == 1 and v["users"][0]["heaps"] == 1 and
+	"+objects" not in v["heaps"][0]' refstore top
+check 'and types of one' gives '[(t["name"], t["objects"]) for t in
+	v["types"]] == [("node", 3000)]' refstore top -p "$labelled" -s n
+refstore top -o >"$work/table"
+check 'top prints once to people' grep -Eq \
+	'^ *[0-9]+ +0 +3000 +[0-9]+ +0 +1 .* a "b\\ \{c\},ü=$' "$work/table"
+check 'with totals' grep -q '^heaps 1, sessions 1, handles 0, objects 3000,' \
+	"$work/table"
+check 'and limits' grep -Eq '^user 0: objects [0-9]+ of [0-9]+ \([0-9.]+ %\)' \
+	"$work/table"
+exec 3>&- 4<&-
+wait "$labelled"
+check 'nothing is left for top' gives 'v["heaps"] == []' refstore top --once
+
+# top on a terminal: see top.py.
+for scenario in keys growth types resize signals gone; do
+	check "top is live: $scenario" python3 -IS "$here/top.py" \
+		"$build/tools/refstore" "$build/lib/librefstore.so.0" \
+		"$scenario"
+done
 
 # The scanner, by the command. Another process has two objects, of ids 1 and 2,
 # that refer to each other, and a handle and a weak handle of the first one. On

@@ -189,6 +189,7 @@ passes 'many objects are made, or none' "$build/check/many"
 passes 'large values are made, sealed and read' "$build/check/large"
 passes 'who holds an object is told' "$build/check/holders"
 passes 'components are found' "$build/check/components"
+passes 'top knows what grew, and sorts' "$build/check/view"
 passes 'who has a memfd is found' "$build/check/memfd"
 passes 'events come to those that they are for' "$build/check/event"
 passes 'sessions survive fork()' "$build/check/fork"
@@ -703,7 +704,8 @@ ok $? 'a short row is refused'
 # --- Arguments --------------------------------------------------------------
 
 for command in '' stat types scans users collect gc ls show path who \
-	referrers referents events verify dump load snapshot growth graph; do
+	referrers referents events verify dump load snapshot growth graph \
+	top; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
 done
@@ -783,6 +785,17 @@ says 2 'growth takes two files' growth a
 says 2 'growth takes two files' growth a b c
 says 2 'snapshot takes no argument: a' snapshot a
 says 2 'graph: --dot is missing: there is no other form' graph
+for delay in 0 86401 x ''; do
+	says 2 "--delay $number 1 to 86400, not '$delay'" top -d "$delay"
+done
+says 2 "--sort takes one of the keys below, not 'bytes'" top --sort bytes
+says 2 "--sort: no column here has the key 'q'" top -s q
+says 2 "--sort: no column here has the key 'O'" top -s O --once
+says 2 "--sort: no column here has the key 'h'" top -s h -p "$$"
+says 2 '--session-fd goes with --pid' top -s b --session-fd 3
+says 2 "--session-fd $number 0 to 2147483647, not 'b'" \
+	top -p "$$" --session-fd b
+says 2 'top takes no argument: 1' top 1
 for limit in 0 1000001 x; do
 	says 2 "--limit $number 1 to 1000000, not '$limit'" \
 		graph --dot --limit "$limit"
@@ -839,6 +852,8 @@ if [ -e /dev/refstore ] || [ -e /proc/refstore ]; then
 	ok 0 'what is said without the module # SKIP it is there'
 else
 	says 1 "/proc/refstore/stats: $hint" stat
+	says 1 "/proc/refstore/stats: $hint" top
+	says 1 "/proc/refstore/stats: $hint" top --once
 	says 1 "/dev/refstore: $hint" load /dev/null
 fi
 

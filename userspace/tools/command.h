@@ -49,7 +49,10 @@ struct arguments {
  * @operand: the word that it needs, after which it takes others; or NULL: it
  *           takes no words
  * @stops: the first word ends the options: what follows can be a command
- * @options: its own options, ended by one of zeroes; val from OPTION_FIRST on
+ * @options: its own options, ended by one of zeroes; val from OPTION_FIRST on,
+ *           or a character of @brief
+ * @brief: those of them that a character stands for, as for getopt(), or NULL;
+ *         it then stands for no other option
  * @options_help: what --help says of them
  * @take: takes one of them; false after it has said on stderr what was wrong
  * @run: does it; returns STATUS_*; before STATUS_USAGE it says on stderr what
@@ -65,6 +68,7 @@ struct command {
 	const char *operand;
 	bool stops;
 	const struct option *options;
+	const char *brief;
 	const char *options_help;
 	bool (*take)(int option, const char *argument);
 	int (*run)(const struct arguments *arguments);
@@ -89,5 +93,6 @@ extern const struct command command_verify;
 extern const struct command command_snapshot;
 extern const struct command command_growth;
 extern const struct command command_graph;
+extern const struct command command_top;
 
 #endif /* REFSTORE_COMMAND_H */

@@ -30,6 +30,7 @@ static const struct command *const commands[] = {
 	&command_snapshot,
 	&command_growth,
 	&command_graph,
+	&command_top,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -55,7 +56,7 @@ static const char session_options[] =
 	"                      descriptor N; otherwise $REFSTORE_FD names it\n"
 	"  -p, --pid PID       a session of another process; you must be\n"
 	"                      allowed to trace that\n"
-	"  -s, --session-fd N  with --pid: its descriptor N; needed where it\n"
+	"  %s--session-fd N  with --pid: its descriptor N; needed where it\n"
 	"                      has sessions on several heaps\n";
 
 static void help_all(void)
@@ -76,6 +77,13 @@ static void help_all(void)
 	fputs(exit_status, stdout);
 }
 
+/* The character stands for an option of the command's own. */
+static bool owns(const struct command *command, int option)
+{
+	return command && command->brief && option < OPTION_FIRST &&
+	       option != ':' && strchr(command->brief, option);
+}
+
 static bool takes_heap(const struct command *command)
 {
 	return command->heap || command->session;
@@ -91,7 +99,7 @@ static void help_command(const struct command *command)
 	if (takes_heap(command))
 		fputs(heap_options, stdout);
 	if (command->session)
-		fputs(session_options, stdout);
+		printf(session_options, owns(command, 's') ? "    " : "-s, ");
 	fputs(exit_status, stdout);
 }
 
@@ -144,6 +152,9 @@ static int take_number(const struct command *command, const char *option,
 	return (int)value;
 }
 
+/* Its character, -s, is something else where a command has that. */
+#define OPTION_SESSION_FD 0x1000
+
 /* For all commands, and before them. */
 static const struct option common_long[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -160,7 +171,7 @@ static const struct option heap_long[] = {
 static const struct option session_long[] = {
 	{ "fd", required_argument, NULL, 'f' },
 	{ "pid", required_argument, NULL, 'p' },
-	{ "session-fd", required_argument, NULL, 's' },
+	{ "session-fd", required_argument, NULL, OPTION_SESSION_FD },
 	{},
 };
 
@@ -181,10 +192,11 @@ static void append_options(struct option *all, const struct option *more)
  */
 static const char *short_options(const struct command *command)
 {
-	static char brief[16];
+	static char brief[32];
 
-	snprintf(brief, sizeof(brief), "%shjV%s%s",
+	snprintf(brief, sizeof(brief), "%shjV%s%s%s",
 		 command && !command->stops ? "" : "+",
+		 command && command->brief ? command->brief : "",
 		 command && takes_heap(command) ? "H:" : "",
 		 command && command->session ? "f:p:s:" : "");
 	return brief;
@@ -216,6 +228,11 @@ static void take_options(const struct command *command,
 	/* 0 starts getopt() anew. */
 	optind = 0;
 	while ((option = getopt_long(argc, argv, brief, full, NULL)) != -1) {
+		if (owns(command, option)) {
+			if (!command->take(option, optarg))
+				hint(command);
+			continue;
+		}
 		switch (option) {
 		case 'h':
 			help(command);
@@ -234,6 +251,7 @@ static void take_options(const struct command *command,
 			arguments->pid = take_number(command, "--pid", 1);
 			break;
 		case 's':
+		case OPTION_SESSION_FD:
 			arguments->session_fd =
 				take_number(command, "--session-fd", 0);
 			break;
