@@ -87,7 +87,7 @@ objects() {
 # are emulated, Python takes longer to start than the rest of a check. A request
 # is a line; what there is to say goes to a file, and "yes" or "no" comes back.
 cat >"$work/judge.py" <<'EOF'
-import json, sys, traceback
+import json, re, sys, traceback
 
 def read(path):
     with open(path) as file:
@@ -143,6 +143,75 @@ def paired(path):
         else:
             assert next["event"] == "start"
     return True
+
+# The text format of Prometheus, strictly: {metric: {labels: value}}.
+def exposition(text):
+    assert text.endswith("\n")
+    name, kind, all = None, "", {}
+    for line in text[:-1].split("\n"):
+        words = line.split(" ")
+        if words[:2] == ["#", "HELP"]:
+            assert kind is not None and words[3], line
+            assert re.fullmatch("[a-z][a-z0-9_]*", words[2]), line
+            assert words[2] not in all, "again: " + line
+            name, kind = words[2], None
+            all[name] = {}
+        elif words[:2] == ["#", "TYPE"]:
+            assert kind is None and words[2] == name, line
+            kind, = words[3:]
+            assert kind == ("counter" if name.endswith("_total") else "gauge")
+        else:
+            found = re.fullmatch(r"([a-z0-9_]+)(\{(.+)\})? (\d+(\.\d+)?)", line)
+            assert found and found[1] == name and kind, line
+            labels, rest = {}, found[3] or ""
+            while rest:
+                label = re.match(
+                    r'([a-z]+)="((?:[^"\\]|\\[\\"n])*)"(,(?=.)|$)', rest)
+                assert label and label[1] not in labels, line
+                labels[label[1]] = re.sub(r"\\(.)", r"\1", label[2])
+                rest = rest[label.end():]
+            key = tuple(sorted(labels.items()))
+            assert key not in all[name], "again: " + line
+            all[name][key] = found[4]
+    assert kind and {} not in all.values()
+    return all
+
+# metrics FILE STATS HEAPS USERS LABEL: the same figures, and all of them.
+def metrics(path, stats, heaps, users, label):
+    wanted = {}
+    for line in read(stats).splitlines()[1:]:
+        source, value = line.split()
+        name = {"created": "objects_created_total", "scans": "scans_total",
+                "freed": "objects_freed_total", "saturated": "saturated_total",
+                "scan_bytes": "scan_reclaimed_bytes_total",
+                "scan_nanoseconds": "scan_seconds_total"}.get(source, source)
+        if source == "scan_nanoseconds":
+            value = "%d.%09d" % divmod(int(value), 10 ** 9)
+        if source.startswith("scan_") and not name.endswith("_total"):
+            name += "_total"
+        wanted["refstore_" + name] = {(): value}
+    for file, about, names in ((heaps, "heap", ("heap", "uid", "label")),
+                               (users, "user", ("uid",))):
+        lines = read(file).splitlines()[1:]
+        titles = lines[0].split()[1:]
+        for line in lines[1:]:
+            row = dict(zip(titles, line.split()))
+            if "label" in row:
+                row["label"] = read(label)
+            key = tuple(sorted((n, row.pop(n)) for n in names))
+            for title, value in row.items():
+                name = {"scans": "scans_total", "weak": "weak_handles",
+                        "reclaimed": "scan_reclaimed_total",
+                        "max_weak": "max_weak_handles"}.get(title, title)
+                if name.startswith("max_"):
+                    name = name[4:] + "_limit"
+                name = "refstore_%s_%s" % (about, name)
+                wanted.setdefault(name, {})[key] = value
+    found = exposition(read(path))
+    for name in wanted.keys() | found.keys():
+        if wanted.get(name) != found.get(name):
+            print(name, wanted.get(name), "is", found.get(name))
+    return wanted == found
 
 answers = sys.stdout
 for line in sys.stdin:
@@ -615,7 +684,7 @@ exec 3>&- 4<&-
 wait "$value"
 check 'its process ends well' [ $? -eq 0 ]
 
-# A heap whose label wants escapes.
+# What is for Prometheus, of a heap whose label wants escapes.
 cat >"$work/label" <<'EOF'
 import ctypes, os, sys
 library = ctypes.CDLL(sys.argv[1])
@@ -634,6 +703,30 @@ refstore load "$work/tree" -- python3 -IS "$work/label" \
 labelled=$!
 exec 3>"$work/orders" 4<"$work/fifo"
 read -r where <&4
+for file in stats heaps users; do
+	cat "/proc/refstore/$file" >"$work/$file"
+done
+check 'metrics' refstore metrics
+cp "$work/out" "$work/metrics"
+check 'they are what Prometheus reads, and what the kernel says' judge metrics \
+	"$work/metrics" "$work/stats" "$work/heaps" "$work/users" "$work/text"
+if command -v promtool >"$work/out"; then
+	# shellcheck disable=SC2016
+	check 'promtool is content' sh -c 'promtool check metrics <"$1"' sh \
+		"$work/metrics"
+fi
+mkdir "$work/prometheus"
+check 'they are written for the collector' \
+	"$here/../systemd/refstore-metrics" "$work/prometheus"
+check 'a file of them and nothing else' \
+	[ "$(ls -A "$work/prometheus")" = refstore.prom ]
+check 'which is the same' cmp "$work/metrics" "$work/prometheus/refstore.prom"
+check 'and for all to read' \
+	[ "$(stat -c %a "$work/prometheus/refstore.prom")" = 644 ]
+check 'a folder that is not there' ends 1 \
+	"$here/../systemd/refstore-metrics" "$work/nowhere"
+
+# What top prints once of the same heap.
 check 'top shows heaps in JSON' gives 'len(v["heaps"]) == 1 and
 	v["heaps"][0]["objects"] == v["stats"]["objects"] == 3000 and
 	v["heaps"][0]["bytes"] == v["stats"]["bytes"] and

@@ -163,8 +163,8 @@ installed() {
 
 passes 'it is installed' install_to install
 installed | grep -v /share/man/ >"$work/out"
-[ "$(wc -l <"$work/out")" -eq 7 ]
-ok $? 'seven files are installed beside manual pages'
+[ "$(wc -l <"$work/out")" -eq 10 ]
+ok $? 'ten files are installed beside manual pages'
 manual names | awk '{ print "man" $2 "/" $1 "." $2 }' | sort >"$work/names"
 (cd "$work/root/usr/local/share/man" && echo man*/*) | tr ' ' '\n' | sort |
 	diff "$work/names" - >"$work/out"
@@ -177,6 +177,33 @@ passes 'a program compiles as refstore(7) says' \
 	env PKG_CONFIG_SYSROOT_DIR="$work/root" \
 	PKG_CONFIG_PATH="$work/root/usr/local/lib/pkgconfig" \
 	sh -c "cd '$examples' && $(grep '^cc ' "$examples/start.sh")"
+
+# The service's paths begin where it is installed now, for its program is there.
+mkdir "$work/units"
+system=$work/root/usr/local/lib/systemd/system
+sed "s|/usr/local|$work/root&|" "$system/refstore-metrics.service" \
+	>"$work/units/refstore-metrics.service"
+cp "$system/refstore-metrics.timer" "$work/units/"
+if command -v systemd-analyze >"$work/out"; then
+	passes 'the units are verified' systemd-analyze verify --man=no \
+		"$work/units/refstore-metrics.service" \
+		"$work/units/refstore-metrics.timer"
+	[ ! -s "$work/out" ]
+	ok $? 'without a word'
+else
+	ok 0 'the units are verified # SKIP there is no systemd-analyze'
+fi
+writer=$work/root/usr/local/libexec/refstore-metrics
+if [ -e /proc/refstore ]; then
+	ok 0 'old metrics go with the module # SKIP it is there'
+else
+	mkdir "$work/prometheus"
+	touch "$work/prometheus/refstore.prom" "$work/prometheus/other.prom"
+	passes 'without the module, no metrics are written' \
+		"$writer" "$work/prometheus"
+	[ "$(ls -A "$work/prometheus")" = other.prom ]
+	ok $? 'and old ones go'
+fi
 passes 'it is uninstalled' install_to uninstall
 installed >"$work/out"
 [ ! -s "$work/out" ]
@@ -705,7 +732,7 @@ ok $? 'a short row is refused'
 
 for command in '' stat types scans users collect gc ls show path who \
 	referrers referents events verify dump load snapshot growth graph \
-	top; do
+	top metrics; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
 done
@@ -796,6 +823,7 @@ says 2 '--session-fd goes with --pid' top -s b --session-fd 3
 says 2 "--session-fd $number 0 to 2147483647, not 'b'" \
 	top -p "$$" --session-fd b
 says 2 'top takes no argument: 1' top 1
+says 2 'metrics takes no argument: 1' metrics 1
 for limit in 0 1000001 x; do
 	says 2 "--limit $number 1 to 1000000, not '$limit'" \
 		graph --dot --limit "$limit"
@@ -854,6 +882,7 @@ else
 	says 1 "/proc/refstore/stats: $hint" stat
 	says 1 "/proc/refstore/stats: $hint" top
 	says 1 "/proc/refstore/stats: $hint" top --once
+	says 1 "/proc/refstore/stats: $hint" metrics
 	says 1 "/dev/refstore: $hint" load /dev/null
 fi
 

@@ -94,5 +94,6 @@ extern const struct command command_snapshot;
 extern const struct command command_growth;
 extern const struct command command_graph;
 extern const struct command command_top;
+extern const struct command command_metrics;
 
 #endif /* REFSTORE_COMMAND_H */

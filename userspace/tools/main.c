@@ -31,6 +31,7 @@ static const struct command *const commands[] = {
 	&command_growth,
 	&command_graph,
 	&command_top,
+	&command_metrics,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
