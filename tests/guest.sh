@@ -60,6 +60,7 @@ insmod "$1"
 status=0
 tests/selftests/run.sh ${3:+-t "$3"} "build/selftests/$2" || status=1
 [[ ! $userspace ]] || sh userspace/check/module.sh build/userspace || status=1
+[[ ! $userspace ]] || sh userspace/check/bpftrace.sh build/userspace || status=1
 rmmod refstore
 unload_often "$1" || status=1
 exit "$status"

@@ -16,6 +16,7 @@ usage() {
 	kernels  the kernels' sources
 	check    g++, sparse, clang, shellcheck, abidiff, mandoc, 32-bit libraries
 	python   python3
+	trace    bpftrace
 	model    spin
 	EOF
 }
@@ -35,6 +36,7 @@ group_packages() {
 			abigail-tools mandoc
 		;;
 	python) echo python3 ;;
+	trace) echo bpftrace ;;
 	model) echo gcc libc6-dev spin ;;
 	*)
 		usage >&2
