@@ -19,7 +19,7 @@ pahole = $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: all module userspace install uninstall modules_install check test \
-	test-all torture demo model bench bench-report kunit clean help
+	test-all torture demo pictures model bench bench-report kunit clean help
 
 ## all              the module, the library, the command (the default)
 all: module userspace
@@ -76,6 +76,10 @@ torture:
 ## demo             a demonstration, from nothing, in minutes
 demo:
 	@$(script) tests/demo/run.sh
+
+## pictures         the README's pictures, anew: of the demonstration's heap
+pictures:
+	@$(script) tests/demo/pictures.sh
 
 ## model            check the scanner's model, and what each rule is for
 model:

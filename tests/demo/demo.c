@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The driver: demo GRAPH EXPECTED REFSTORE. The module is there, mounted, and
- * nobody else uses it. The last argument is the command that verifies.
+ * The driver: demo GRAPH EXPECTED REFSTORE [LOOK]. The module is there, mounted,
+ * and nobody else uses it. REFSTORE is the command that verifies. LOOK is a program
+ * that is run twice, with the heap's path: LOOK HEAP built, and LOOK HEAP collected.
  */
 #include <err.h>
 #include <signal.h>
@@ -241,6 +242,23 @@ static void await_no_heap(struct stats *stats)
 	} while (now() - begin < PATIENCE);
 }
 
+/* For who wants to see what there is to see of such a heap. */
+static void look(struct demo *demo, const char *program, const char *moment)
+{
+	int status;
+	pid_t pid;
+
+	if (!program)
+		return;
+	pid = start();
+	if (!pid) {
+		execl(program, program, DEMO_HEAP, moment, NULL);
+		err(EXIT_FAILURE, "%s", program);
+	}
+	if (waitpid(pid, &status, 0) != pid || status)
+		demo->failed = true;
+}
+
 static void read_input(struct demo *demo, const char *graph,
 		       const char *expected)
 {
@@ -297,12 +315,14 @@ int main(int argc, char **argv)
 {
 	static struct demo demo;
 
-	if (argc != 4)
-		errx(EXIT_FAILURE, "usage: demo GRAPH EXPECTED REFSTORE");
+	if (argc < 4 || argc > 5)
+		errx(EXIT_FAILURE, "usage: demo GRAPH EXPECTED REFSTORE [LOOK]");
 	stats_read(&demo.stats[MOMENT_BEGIN]);
 	read_input(&demo, argv[1], argv[2]);
 	build(&demo);
+	look(&demo, argv[4], "built");
 	collect(&demo, argv[3]);
+	look(&demo, argv[4], "collected");
 	let_go(&demo);
 	stats_print(demo.stats, moments, NR_MOMENTS);
 	return demo.failed ? EXIT_FAILURE : EXIT_SUCCESS;

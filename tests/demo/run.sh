@@ -3,7 +3,8 @@
 # The demonstration, from nothing: packages, a kernel, the module and its tools,
 # the object graph of a Python interpreter, and a virtual machine in which one
 # process builds that graph in the store, another keeps some of it, and the
-# kernel collects the rest. Ends with 0 if everything agreed.
+# kernel collects the rest. Ends with 0 if everything agreed. LOOK is a program that
+# looks at the heap meanwhile, see demo.c.
 # trap and step call functions by name.
 # shellcheck disable=SC2317
 set -euo pipefail
@@ -16,7 +17,7 @@ LOG=$WORK/log
 ticker=
 
 usage() {
-	echo "usage: run.sh" >&2
+	echo "usage: run.sh [LOOK]" >&2
 	exit 2
 }
 
@@ -83,12 +84,12 @@ take_graph() {
 run_guest() {
 	headline "a virtual machine with that kernel"
 	tests/vm/run.sh "$KERNEL" -- tests/demo/guest.sh \
-		"$1" "$WORK/graph" "$WORK/expected"
+		"$1" "$WORK/graph" "$WORK/expected" ${2:+"$2"}
 }
 
 main() {
 	local kernel module
-	[[ $# -eq 0 ]] || usage
+	[[ $# -le 1 ]] || usage
 	trap finish EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
@@ -101,7 +102,7 @@ main() {
 	step "the library, the command, the program of the demonstration" \
 		build_tools
 	take_graph
-	run_guest "$module"
+	run_guest "$module" "$@"
 	headline "EVERYTHING AGREED: $(expected objects) objects were built," \
 		"$(expected kept_objects) were left as predicted, then none"
 }

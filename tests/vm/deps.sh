@@ -14,9 +14,11 @@ usage() {
 	build    compilers and tools for modules, kernels and programs
 	vm       the virtual machine
 	kernels  the kernels' sources
-	check    g++, sparse, clang, shellcheck, abidiff, mandoc, 32-bit libraries
+	check    g++, sparse, clang, shellcheck, abidiff, mandoc, graphviz,
+	         32-bit libraries
 	python   python3
 	trace    bpftrace
+	pictures graphviz
 	model    spin
 	EOF
 }
@@ -33,10 +35,11 @@ group_packages() {
 	kernels) echo linux-source-6.12 ;;
 	check)
 		echo g++ sparse clang lld llvm gcc-multilib shellcheck \
-			abigail-tools mandoc
+			abigail-tools mandoc graphviz
 		;;
 	python) echo python3 ;;
 	trace) echo bpftrace ;;
+	pictures) echo graphviz ;;
 	model) echo gcc libc6-dev spin ;;
 	*)
 		usage >&2
