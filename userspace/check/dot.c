@@ -12,7 +12,8 @@ static struct refstore_walk_object objects[] = {
 	{ .id = 1, .type = 1 }, { .id = 2 }, { .id = 3 },
 	{ .id = 4 }, { .id = 5 }, { .id = 6 },
 	{ .id = 7, .state = REFSTORE_STATE_SAVED }, { .id = 8 },
-	{ .id = 9 },
+	{ .id = 9 }, { .id = 10, .state = REFSTORE_STATE_FROZEN },
+	{ .id = 11, .state = REFSTORE_STATE_FROZEN },
 };
 
 static struct refstore_walk_edge edges[] = {
@@ -26,6 +27,8 @@ static struct refstore_walk_edge edges[] = {
 	{ .from = 9, .to = 6, .index = 0 },
 	{ .from = 6, .to = 1, .index = 1 },
 	{ .from = 7, .to = 8, .index = 0 },	/* 7: saved */
+	{ .from = 10, .to = 10, .index = 0 },	/* frozen, a loop */
+	{ .from = 6, .to = 11, .index = 2 },	/* frozen, no loop */
 	{ .from = 1, .to = 99, .index = 9 },
 	{ .from = 98, .to = 6, .index = 0 },
 };

@@ -605,7 +605,7 @@ digraph refstore {
 	s11 [shape=box,label="session 11"];
 	s11 -> n1;
 	s11 [label="export 11\nprocess 71 (c)"];
-	left [shape=note,label="8 objects left out, 2 of them garbage"];
+	left [shape=note,label="10 objects left out, 3 of them garbage"];
 	left_sessions [shape=note,label="1 session left out"];
 }
 EOF
@@ -626,7 +626,7 @@ digraph refstore {
 	s11 -> n1;
 	s11 [label="export 11\nprocess 71 (c)"];
 	s7 [label="session 7\nprocess 70 (a?\"b\\)\n\\N&amp;<"];
-	left [shape=note,label="7 objects left out, 2 of them garbage"];
+	left [shape=note,label="9 objects left out, 3 of them garbage"];
 	left_sessions [shape=note,label="1 session left out"];
 }
 EOF
@@ -645,13 +645,18 @@ digraph refstore {
 	n4 [label="list 4\ngrün"];
 	n5 [label="list 5\n??"];
 	}
-	subgraph cluster_4 {
+	n11 [label="list 11",fillcolor=lightcoral,peripheries=2];
+	subgraph cluster_5 {
 	label="component of 2 objects";
 	n6 [label="list 6",fillcolor=lightcoral];
 	n9 [label="list 9",fillcolor=lightcoral];
 	}
 	n8 [label="list 8"];
 	n7 [label="list 7",peripheries=2];
+	subgraph cluster_8 {
+	label="component of 1 object";
+	n10 [label="list 10",peripheries=2];
+	}
 	n1 -> n2 [label="2 slots"];
 	n1 -> n3 [label="0"];
 	n3 -> n3 [label="0"];
@@ -659,8 +664,10 @@ digraph refstore {
 	n5 -> n4 [label="1"];
 	n6 -> n1 [label="1"];
 	n6 -> n9 [label="0"];
+	n6 -> n11 [label="2"];
 	n7 -> n8 [label="0"];
 	n9 -> n6 [label="0"];
+	n10 -> n10 [label="0"];
 	root [shape=box];
 	root -> n1;
 	s7 [shape=box,label="session 7"];
@@ -676,7 +683,7 @@ digraph refstore {
 }
 EOF
 
-"$build/check/dot" 8 | grep 'left out' >"$work/out"
+"$build/check/dot" 10 | grep 'left out' >"$work/out"
 grep -q '"1 object left out, 1 of them garbage"' "$work/out"
 ok $? 'garbage is left out first'
 
@@ -684,8 +691,8 @@ ok $? 'garbage is left out first'
 if command -v dot >"$work/out"; then
 	dot -Tsvg "$work/dot" >"$work/svg" 2>"$work/out" &&
 		[ ! -s "$work/out" ] &&
-		[ "$(grep -c '<g id="node' "$work/svg")" -eq 13 ] &&
-		[ "$(grep -c '<g id="clust' "$work/svg")" -eq 3 ] &&
+		[ "$(grep -c '<g id="node' "$work/svg")" -eq 15 ] &&
+		[ "$(grep -c '<g id="clust' "$work/svg")" -eq 4 ] &&
 		grep -qF '>&quot;];x[&amp;lt;\</text>' "$work/svg" &&
 		grep -qF '>\N&amp;&lt;</text>' "$work/svg" &&
 		grep -qF '>process 70 (a?&quot;b\)</text>' "$work/svg"

@@ -156,15 +156,10 @@ static int write_node(const struct drawing *drawing, const struct node *node)
 	putchar('"');
 	if (node->rank >= drawing->nodes.nr_kept)
 		fputs(",fillcolor=lightcoral", stdout);
-	if (node->state & NODES_KEPT)
+	if (node->state & (NODES_KEPT | REFSTORE_STATE_FROZEN))
 		fputs(",peripheries=2", stdout);
 	puts("];");
 	return 0;
-}
-
-static bool is_cycle(const struct nodes_component *component)
-{
-	return component->size > 1 || component->loop;
 }
 
 /* The nodes from @first on that are of the same component; returns how many. */
@@ -187,13 +182,13 @@ static int write_component(const struct drawing *drawing, size_t first,
 	size_t i;
 	int ret = 0;
 
-	if (is_cycle(component))
+	if (nodes_is_cycle(component))
 		printf("\tsubgraph cluster_%zu {\n\tlabel=\"component of "
 		       "%zu object%s\";\n", number, component->size,
 		       plural(component->size));
 	for (i = first; !ret && i < first + count; i++)
 		ret = write_node(drawing, drawing->drawn[i]);
-	if (is_cycle(component))
+	if (nodes_is_cycle(component))
 		puts("\t}");
 	return ret;
 }
@@ -421,9 +416,9 @@ const struct command command_graph = {
 		"number of the slot, or how many slots. Boxes are the root,\n"
 		"sessions and exports, which point at what they hold. A blue box\n"
 		"is a strongly connected component: objects that reach each\n"
-		"other. Objects with two lines around them are kept by the\n"
-		"heap: frozen, saved, or never freed. What nothing keeps is red:\n"
-		"garbage, if the heap was quiet.\n"
+		"other. Objects with two lines around them are frozen, saved, or\n"
+		"never freed. What nothing keeps is red: garbage, if the heap\n"
+		"was quiet. To be frozen keeps what is on a cycle.\n"
 		"\n"
 		"--json changes nothing.\n",
 	.session = true,

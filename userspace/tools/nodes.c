@@ -52,6 +52,7 @@ static int add_node(struct nodes *nodes,
 	nodes->nodes = grown;
 	grown[nodes->nr_nodes++] = (struct node){
 		.id = object->id,
+		.bytes = object->bytes,
 		.type = object->type,
 		.state = object->state,
 		.rank = NODES_NONE,
@@ -239,6 +240,21 @@ static int find_components(struct nodes *nodes)
 	return ret;
 }
 
+bool nodes_is_cycle(const struct nodes_component *component)
+{
+	return component->size > 1 || component->loop;
+}
+
+bool nodes_heap_keeps(const struct nodes *nodes, size_t node)
+{
+	const struct node *kept = &nodes->nodes[node];
+
+	if (kept->state & NODES_KEPT)
+		return true;
+	return kept->state & REFSTORE_STATE_FROZEN &&
+	       nodes_is_cycle(&nodes->components[kept->component]);
+}
+
 /*
  * What is kept: breadth first, and @order is the queue.
  */
@@ -261,7 +277,7 @@ static void append_keepers(struct nodes *nodes)
 	for (i = 0; i < nodes->nr_handles; i++)
 		append(nodes, nodes->handles[i].node);
 	for (i = 0; i < nodes->nr_nodes; i++)
-		if (nodes->nodes[i].state & NODES_KEPT)
+		if (nodes_heap_keeps(nodes, i))
 			append(nodes, i);
 }
 

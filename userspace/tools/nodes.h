@@ -18,13 +18,14 @@
 /* In the place of a node: none. */
 #define NODES_NONE SIZE_MAX
 
-/* An object that the heap itself keeps. */
-#define NODES_KEPT (REFSTORE_STATE_FROZEN | REFSTORE_STATE_SAVED | \
-		    REFSTORE_STATE_SATURATED | REFSTORE_STATE_IMMORTAL)
+/* An object that the heap itself keeps, whoever refers to it. */
+#define NODES_KEPT (REFSTORE_STATE_SAVED | REFSTORE_STATE_SATURATED | \
+		    REFSTORE_STATE_IMMORTAL)
 
 /**
  * struct node - an object
  * @id: its id
+ * @bytes: memory that it takes
  * @type: its type
  * @state: REFSTORE_STATE_*
  * @component: its strongly connected component
@@ -32,6 +33,7 @@
  */
 struct node {
 	uint64_t id;
+	uint64_t bytes;
 	uint32_t type;
 	uint32_t state;
 	size_t component;
@@ -51,7 +53,7 @@ struct nodes_handle {
 	size_t node;
 };
 
-/* A strongly connected component; it is a cycle if it has a loop, or two nodes. */
+/* A strongly connected component. */
 struct nodes_component {
 	size_t size;
 	bool loop;
@@ -103,6 +105,16 @@ struct nodes {
  * Return: 0 or a negative errno.
  */
 int nodes_read(struct nodes *nodes, struct refstore *store);
+
+/* Whether the objects of a component are on cycles: a loop, or two of them. */
+bool nodes_is_cycle(const struct nodes_component *component);
+
+/*
+ * Whether the heap keeps an object. To be frozen keeps one that is on a cycle: at
+ * others no scan looks either, but their counts fall to zero when their referrers
+ * go, and so does that of what only cycles refer to that are not frozen.
+ */
+bool nodes_heap_keeps(const struct nodes *nodes, size_t node);
 
 void nodes_free(struct nodes *nodes);
 

@@ -16,6 +16,7 @@
 
 #include "array.h"
 #include "command.h"
+#include "components.h"
 #include "idmap.h"
 #include "labels.h"
 #include "object.h"
@@ -32,7 +33,8 @@
  * @state: REFSTORE_STATE_*
  * @listed: these two are known
  * @root: it is the heap's root
- * @reached: it leads to the object that is asked for
+ * @rank: its place among those that lead to the object that is asked for, in
+ *        the order in which they were reached; or NONE
  * @slot: the slot that leads there
  * @next: the node that this refers to, which is one step nearer
  * @session: a session that has handles of it
@@ -45,7 +47,7 @@ struct node {
 	uint32_t state;
 	bool listed;
 	bool root;
-	bool reached;
+	size_t rank;
 	uint32_t slot;
 	size_t next;
 	uint64_t session;
@@ -80,7 +82,6 @@ struct link {
  * @reached: how many these are
  * @target: the object
  * @keeper: the nearest node that something keeps, or NONE
- * @frozen: the nearest frozen one that has slots, or NONE
  * @cycle: the node that the shortest cycle goes to from @target, or NONE
  * @cycle_slot: the slot by which it does
  * @in_use: nothing was found that keeps it, but the heap changed meanwhile
@@ -99,7 +100,6 @@ struct search {
 	size_t reached;
 	size_t target;
 	size_t keeper;
-	size_t frozen;
 	size_t cycle;
 	uint32_t cycle_slot;
 	bool in_use;
@@ -119,7 +119,7 @@ static int add_node(struct search *search, uint64_t id)
 		return -ENOMEM;
 	search->nodes = nodes;
 	nodes[search->nr_nodes] = (struct node){
-		.id = id, .next = NONE, .referrers = NONE,
+		.id = id, .rank = NONE, .next = NONE, .referrers = NONE,
 	};
 	return idmap_add(&search->places, id, search->nr_nodes++);
 }
@@ -288,16 +288,6 @@ static const struct {
 #define KEEPS (REFSTORE_STATE_SAVED | REFSTORE_STATE_IMMORTAL | \
 	       REFSTORE_STATE_SATURATED)
 
-/*
- * Scans do not free leaves anyway: to be frozen does not keep one. Nor does it
- * keep what only garbage refers to that is not frozen, which is not looked into.
- */
-static bool is_frozen(const struct node *node)
-{
-	return node->state & REFSTORE_STATE_FROZEN &&
-	       node->state & REFSTORE_STATE_SLOTTED;
-}
-
 static bool is_kept(const struct node *node)
 {
 	return node->root || node->handles || node->state & KEEPS;
@@ -308,9 +298,9 @@ static void reach(struct search *search, size_t place, size_t next,
 {
 	struct node *node = &search->nodes[place];
 
-	if (node->reached)
+	if (node->rank != NONE)
 		return;
-	node->reached = true;
+	node->rank = search->reached;
 	node->next = next;
 	node->slot = slot;
 	search->queue[search->reached++] = place;
@@ -345,19 +335,114 @@ static void search_back(struct search *search)
 			search->keeper = place;
 			return;
 		}
-		if (search->frozen == NONE && is_frozen(&search->nodes[place]))
-			search->frozen = place;
 		reach_referrers(search, place);
 	}
-	search->keeper = search->frozen;
 }
+
+/*
+ * What is frozen
+ *
+ * Scans do not look at it. But it is freed when its count falls to zero, as that
+ * of all falls in time to which no cycle leads; and cycles of objects none of
+ * which is frozen a scan takes. So what keeps an object is a frozen one that is on
+ * a cycle.
+ */
+
+static bool is_frozen(const struct search *search, size_t rank)
+{
+	return search->nodes[search->queue[rank]].state &
+	       REFSTORE_STATE_FROZEN;
+}
+
+/* A graph of what was reached, by rank: edges from each node to its referrers. */
+struct reached {
+	size_t *first;
+	size_t *to;
+	size_t *component;
+	size_t nr_components;
+};
+
+static bool begin_reached(const struct search *search, struct reached *reached)
+{
+	reached->first = calloc(search->reached + 1, sizeof(*reached->first));
+	reached->to = calloc(search->nr_links + 1, sizeof(*reached->to));
+	reached->component = calloc(search->reached + 1,
+				    sizeof(*reached->component));
+	return reached->first && reached->to && reached->component;
+}
+
+static void end_reached(struct reached *reached)
+{
+	free(reached->first);
+	free(reached->to);
+	free(reached->component);
+}
+
+/* Nothing keeps any of them: so all their referrers were reached, too. */
+static void fill_reached(const struct search *search, struct reached *reached)
+{
+	size_t i, link, count = 0;
+
+	for (i = 0; i < search->reached; i++) {
+		const struct node *node = &search->nodes[search->queue[i]];
+
+		reached->first[i] = count;
+		for (link = node->referrers; link != NONE;
+		     link = search->links[link].more)
+			reached->to[count++] =
+				search->nodes[search->links[link].from].rank;
+	}
+	reached->first[search->reached] = count;
+}
+
+/* Whether a node is on a cycle: a referrer is of the same component. */
+static bool is_on_cycle(const struct reached *reached, size_t rank)
+{
+	size_t i;
+
+	for (i = reached->first[rank]; i < reached->first[rank + 1]; i++)
+		if (reached->component[reached->to[i]] ==
+		    reached->component[rank])
+			return true;
+	return false;
+}
+
+/* The nearest one. */
+static void find_frozen(struct search *search, const struct reached *reached)
+{
+	size_t i;
+
+	for (i = 0; i < search->reached; i++) {
+		if (!is_frozen(search, i) || !is_on_cycle(reached, i))
+			continue;
+		search->keeper = search->queue[i];
+		return;
+	}
+}
+
+static int search_frozen(struct search *search)
+{
+	struct reached reached = {};
+	int ret = -ENOMEM;
+
+	if (begin_reached(search, &reached)) {
+		fill_reached(search, &reached);
+		ret = components_find(search->reached, reached.first,
+				      reached.to, reached.component,
+				      &reached.nr_components);
+	}
+	if (!ret)
+		find_frozen(search, &reached);
+	end_reached(&reached);
+	return ret;
+}
+
 
 static void search_begin(struct search *search, struct refstore *store)
 {
 	*search = (struct search){
 		.store = store,
 		.keeper = NONE,
-		.frozen = NONE,
 		.cycle = NONE,
 	};
 }
@@ -385,7 +470,7 @@ static int find_keeper(struct search *search, uint64_t id)
 	if (!search->queue)
 		return -ENOMEM;
 	search_back(search);
-	return 0;
+	return search->keeper == NONE ? search_frozen(search) : 0;
 }
 
 /* What was not found in a heap in use may have been overlooked. */
@@ -610,8 +695,9 @@ const struct command command_path = {
 	.help = "First what keeps it, or keeps what leads to it: the root, a\n"
 		"handle of a session, an export, the heap (objects that are\n"
 		"saved, immortal or saturated), or if nothing else does, that\n"
-		"an object is frozen. Then the objects on the shortest way\n"
-		"from there, each with the slot that refers to the next one.\n"
+		"an object is frozen that is on a cycle. Then the objects on\n"
+		"the shortest way from there, each with the slot that refers\n"
+		"to the next one.\n"
 		"\n"
 		"Of garbage, that is told, and the shortest cycle that it is\n"
 		"on, if any. If the heap was in use meanwhile, that may be\n"
