@@ -5,7 +5,6 @@
  */
 /* Numbers of inodes may have 64 bits. */
 #define _FILE_OFFSET_BITS 64
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,6 +19,7 @@
 
 #include "memfd.h"
 #include "out.h"
+#include "process.h"
 #include "text.h"
 
 /* Linux has it since 6.3, glibc since 2.38. */
@@ -123,12 +123,9 @@ static void print_descriptor(pid_t pid, int directory, const char *name)
 
 static void print_descriptors(const struct memfd *memfd, pid_t pid)
 {
+	DIR *directory = process_open(pid, "fd");
 	struct dirent *entry;
-	DIR *directory;
-	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	directory = opendir(path);
 	if (!directory)
 		return;
 	while ((entry = readdir(directory)))
@@ -176,24 +173,30 @@ static void print_mappings(const struct memfd *memfd, pid_t pid)
 	fclose(file);
 }
 
+/* An array: what is printed of each process. */
+struct print {
+	const struct memfd *memfd;
+	void (*print)(const struct memfd *memfd, pid_t pid);
+};
+
+static void print_one(pid_t pid, void *data)
+{
+	const struct print *print = data;
+
+	if (pid != getpid())
+		print->print(print->memfd, pid);
+}
+
 static int print_array(const struct memfd *memfd, const char *name,
 		       void (*print)(const struct memfd *memfd, pid_t pid))
 {
-	DIR *directory = opendir("/proc");
-	struct dirent *entry;
-	pid_t pid;
+	struct print what = { memfd, print };
+	int ret;
 
-	if (!directory)
-		return -errno;
 	out_open_array(name);
-	while ((entry = readdir(directory))) {
-		pid = atoi(entry->d_name);
-		if (pid && pid != getpid())
-			print(memfd, pid);
-	}
+	ret = process_each(print_one, &what);
 	out_close_array();
-	closedir(directory);
-	return 0;
+	return ret;
 }
 
 int memfd_print_users(uint64_t inode)

@@ -70,22 +70,27 @@ void object_print_slot(const struct refstore_walk_edge *edge)
 	out_close_object();
 }
 
+void object_print_owner(struct refstore_walk_session *session)
+{
+	out_number("pid", "process %" PRIu64, session->pid);
+	out_string("command", " (%s)", text_harmless(session->comm));
+	out_number("uid", ", user %" PRIu64, session->uid);
+	out_number("rights", ", rights %#" PRIx64, session->rights);
+	if (*session->label)
+		out_string("label", ", '%s'", text_harmless(session->label));
+}
+
 void object_print_holder(struct refstore_walk_session *session,
 			 uint64_t handles)
 {
 	out_open_object(NULL);
 	out_count("handles", "", handles, "handle");
 	out_number("session",
-		   session->exported ? " of session %" PRIu64 " (an export)" :
-				       " of session %" PRIu64,
+		   session->exported ? " of session %" PRIu64 " (an export): " :
+				       " of session %" PRIu64 ": ",
 		   session->session);
 	out_json_truth("exported", session->exported);
-	out_number("pid", ": process %" PRIu64, session->pid);
-	out_string("command", " (%s)", text_harmless(session->comm));
-	out_number("uid", ", user %" PRIu64, session->uid);
-	out_number("rights", ", rights %#" PRIx64, session->rights);
-	if (*session->label)
-		out_string("label", ", '%s'", text_harmless(session->label));
+	object_print_owner(session);
 	out_text("\n");
 	out_close_object();
 }

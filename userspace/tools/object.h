@@ -37,8 +37,14 @@ int object_print_label(struct refstore *store, uint64_t id);
 void object_print_slot(const struct refstore_walk_edge *edge);
 
 /*
+ * The process of a session, user, rights and label. What others have chosen of it
+ * is made harmless.
+ */
+void object_print_owner(struct refstore_walk_session *session);
+
+/*
  * A session and how many handles of an object it has, on a line: an entry of an
- * array. What others have chosen of it is made harmless.
+ * array.
  */
 void object_print_holder(struct refstore_walk_session *session,
 			 uint64_t handles);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "process.h"
 #include "target.h"
 
 /*
@@ -81,29 +81,6 @@ static int open_theirs(int pidfd, int fd, struct refstore **store)
 	return copy < 0 ? -errno : mint((int)copy, store);
 }
 
-/*
- * Sessions say so beside the descriptors, in fdinfo: where they were opened, as a
- * device or by a heap's name, says nothing. An exported object does as well, and is
- * no session that could be used.
- */
-static bool is_session(int directory, const char *name)
-{
-	char path[64], text[1024];
-	ssize_t length;
-	int fd;
-
-	snprintf(path, sizeof(path), "../fdinfo/%s", name);
-	fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length < 0)
-		return false;
-	text[length] = '\0';
-	return strstr(text, "\nheap:") && !strstr(text, "\nexported:");
-}
-
 /**
  * struct search - a process being searched for sessions
  * @pid: the process
@@ -153,13 +130,15 @@ static int try_descriptor(struct search *search, int fd)
 	return ret == -EPERM ? ret : 0;
 }
 
-static int search_directory(struct search *search, DIR *directory)
+static int search_directory(struct search *search, DIR *fdinfo)
 {
+	struct process_session session;
 	struct dirent *entry;
 	int ret = 0;
 
-	while (!ret && (entry = readdir(directory)))
-		if (is_session(dirfd(directory), entry->d_name))
+	while (!ret && (entry = readdir(fdinfo)))
+		if (process_read_session(fdinfo, entry->d_name, &session) &&
+		    !session.exported)
 			ret = try_descriptor(search, atoi(entry->d_name));
 	if (!ret && !search->store)
 		ret = -ENOENT;
@@ -171,16 +150,13 @@ static int search_directory(struct search *search, DIR *directory)
 static int search(pid_t pid, int pidfd, struct refstore **store)
 {
 	struct search search = { .pid = pid, .pidfd = pidfd };
-	char path[32];
-	DIR *directory;
+	DIR *fdinfo = process_open(pid, "fdinfo");
 	int ret;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	directory = opendir(path);
-	if (!directory)
+	if (!fdinfo)
 		return -errno;
-	ret = search_directory(&search, directory);
-	closedir(directory);
+	ret = search_directory(&search, fdinfo);
+	closedir(fdinfo);
 	*store = search.store;
 	return ret;
 }
