@@ -738,7 +738,7 @@ ok $? 'a short row is refused'
 # --- Arguments --------------------------------------------------------------
 
 for command in '' stat types scans users collect gc ls show path who \
-	referrers referents events verify dump load snapshot growth graph \
+	referrers referents watch events verify dump load snapshot growth graph \
 	top metrics; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
@@ -813,7 +813,8 @@ done
 says 2 "--count $number 1 to 9223372036854775807, not '0'" events --count 0
 says 2 "--death $number 1 to 9223372036854775807, not 'x'" \
 	events --death 1 --death x
-says 2 'events takes no argument: 1' events 1
+says 2 'watch takes no argument: 1' watch 1
+says 2 'watch takes no argument: 1' events 1
 says 2 'growth: BEFORE is missing' growth
 says 2 'growth takes two files' growth a
 says 2 'growth takes two files' growth a b c

@@ -41,6 +41,7 @@ struct arguments {
 /**
  * struct command - a command
  * @name: its name
+ * @alias: another one, or NULL
  * @usage: what comes after its name and the common options
  * @summary: what it does, in a line
  * @help: more of that; paragraphs
@@ -60,6 +61,7 @@ struct arguments {
  */
 struct command {
 	const char *name;
+	const char *alias;
 	const char *usage;
 	const char *summary;
 	const char *help;
@@ -86,7 +88,7 @@ extern const struct command command_path;
 extern const struct command command_who;
 extern const struct command command_referrers;
 extern const struct command command_referents;
-extern const struct command command_events;
+extern const struct command command_watch;
 extern const struct command command_load;
 extern const struct command command_dump;
 extern const struct command command_verify;

@@ -23,7 +23,7 @@ static const struct command *const commands[] = {
 	&command_who,
 	&command_referrers,
 	&command_referents,
-	&command_events,
+	&command_watch,
 	&command_verify,
 	&command_dump,
 	&command_load,
@@ -268,12 +268,18 @@ static void take_options(const struct command *command,
 	}
 }
 
+static bool is_called(const struct command *command, const char *name)
+{
+	return !strcmp(command->name, name) ||
+	       (command->alias && !strcmp(command->alias, name));
+}
+
 static const struct command *find_command(const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < NR_COMMANDS; i++)
-		if (!strcmp(commands[i]->name, name))
+		if (is_called(commands[i], name))
 			return commands[i];
 	warnx("%s: no such command", name);
 	hint(NULL);
