@@ -285,6 +285,11 @@ done
 
 # lines LINE...: makes a dump of a first line and these.
 lines() {
+	printf '%s\n' '{"refstore":2}' "$@" >"$work/dump"
+}
+
+# old LINE...: the same of version 1.
+old() {
 	printf '%s\n' '{"refstore":1}' "$@" >"$work/dump"
 }
 
@@ -302,43 +307,108 @@ refused() {
 	ok $? "refused: $1"
 }
 
-lines '{"root":null}'
+lines '{"root":null,"objects":0}'
 same 'nothing'
 lines '{"id":7,"type":"list","slots":[8,null,7]}' \
-	'{"id":8,"type":"str","text":"grün\n"}' '{"root":7}'
+	'{"id":8,"type":"str","text":"grün\n"}' '{"root":7,"objects":2}'
 same 'a cycle and text'
 lines '{"id":1,"type":"a","slots":[]}' '{"id":2,"type":"b","data":"AAECAw=="}' \
 	'{"id":3,"type":"b","data":"/+8=","sealed":["data"]}' \
 	'{"id":4,"type":"c","slots":[null],"text":"\t\"\\"}' \
 	'{"id":5,"type":"c","sealed":["data","slots"]}' \
-	'{"id":6,"type":"c","sealed":["slots"]}' '{"root":null}'
+	'{"id":6,"type":"c","sealed":["slots"]}' '{"root":null,"objects":6}'
 same 'no slots, bytes, seals'
 lines '{"id":1,"type":"a","large":true,"data":"aGVsbG8="}' \
 	'{"id":2,"type":"b","large":true,"data":"AAEC","sealed":["data"]}' \
-	'{"id":3,"type":"b","slots":[1,2]}' '{"root":3}'
+	'{"id":3,"type":"b","slots":[1,2]}' '{"root":3,"objects":3}'
 same 'large values'
+lines '{"id":1,"type":"a","label":"grün \"1\"","slots":[2]}' \
+	'{"id":2,"type":"b","label64":"/yI=","large":true,"data":"AAEC"}' \
+	'{"id":3,"type":"b","label64":"woA=","text":"x"}' '{"root":1,"objects":3}'
+same 'labels'
+lines '{"id":1,"type":"a","interned":true}' \
+	'{"id":2,"type":"b","text":"x","sealed":["data"],"interned":true}' \
+	'{"id":3,"type":"a","text":"x","interned":true,"immortal":true}' \
+	'{"id":4,"type":"b","text":"x","immortal":true}' \
+	'{"id":5,"type":"a","slots":[5],"immortal":true}' \
+	'{"root":null,"objects":5}'
+same 'what is interned or immortal'
+
+old '{"id":7,"type":"list","slots":[8]}' \
+	'{"id":8,"type":"str","sealed":["data"]}' '{"root":7}'
+"$build/check/graph" "$work/dump" >"$work/again" 2>&1
+lines '{"id":7,"type":"list","slots":[8]}' \
+	'{"id":8,"type":"str","sealed":["data"]}' '{"root":7,"objects":2}'
+diff "$work/dump" "$work/again" >"$work/out"
+ok $? 'a dump of version 1 is read'
+old '{"root":null}'
+passes 'so is an empty one' "$build/check/graph" "$work/dump"
+
+# All that a dump can have; of what is left of it, or made of it, nothing is taken
+# for what it is not.
+lines '{"id":1,"type":"a","label":"grün","slots":[2,null],"text":"x\n",'\
+'"sealed":["data","slots"]}' \
+	'{"id":2,"type":"b","label64":"/yI=","data":"AAECAw==",'\
+'"interned":true,"immortal":true}' \
+	'{"id":9,"type":"b","large":true,"data":"aGVsbG8="}' \
+	'{"root":1,"objects":3}'
+same 'all of it'
+passes 'cut anywhere, it is refused on the line where it ends' \
+	"$build/check/graph" "$work/dump" cut
+passes 'with any other byte, it is refused, or is another dump' \
+	"$build/check/graph" "$work/dump" flip
+cp "$work/dump" "$work/whole"
+for line in 2 3 4; do
+	sed "${line}d" "$work/whole" >"$work/dump"
+	"$build/check/graph" "$work/dump" >"$work/out" 2>&1
+	[ $? -eq 1 ] && grep -q '^4: 2 objects, not the 3 that are stated$' \
+		"$work/out"
+	ok $? "without its line $line, it is refused"
+done
 
 : >"$work/dump"
 refused '1: the file ends without "root"'
-printf '%s\n' '{"refstore":1}' >"$work/dump"
-refused '2: the file ends without "root"'
 printf '%s\n' '{"refstore":2}' >"$work/dump"
-refused '1: a dump of another version than 1'
+refused '2: the file ends without "root"'
+for version in 0 -1 3 2.0 '"2"' null '[2]' 4294967298 99999999999999999999; do
+	printf '%s\n' "{\"refstore\":$version}" >"$work/dump"
+	refused '1: a dump of another version than 1 to 2'
+done
 printf '%s\n' '{"refstore":1,"x":1}' >"$work/dump"
 refused '1: not a refstore dump'
 printf '%s\n' '[1]' >"$work/dump"
 refused '1: not a JSON object'
 lines '{"id":1,"type":"a"}'
 refused '3: the file ends without "root"'
-lines '{"root":null}' '{"root":null}'
+lines '{"root":null,"objects":0}' '{"root":null,"objects":0}'
 refused '3: a line after the last one'
 lines '{"root":null} x'
 refused '2: no JSON: unexpected character'
-lines '{"root":null,"id":1}'
+old '{"root":null,"id":1}'
 refused '2: more than "root" on the last line'
-lines '{"root":3}'
+old '{"root":null,"objects":0}'
+refused '2: more than "root" on the last line'
+lines '{"root":null,"objects":0,"id":1}'
+refused '2: more than "root" and "objects" on the last line'
+lines '{"root":null}'
+refused '2: the last line states no "objects"'
+for number in -1 0.0 '"0"' null '[]'; do
+	lines "{\"root\":null,\"objects\":$number}"
+	refused '2: "objects" is a number from 0 on'
+done
+lines '{"root":null,"objects":1}'
+refused '2: 0 objects, not the 1 that are stated'
+lines '{"id":1,"type":"a"}' '{"root":1,"objects":0}'
+refused '3: 1 objects, not the 0 that are stated'
+lines '{"id":1,"type":"a"}' '{"root":1,"objects":99999999999999999999}'
+refused '3: 1 objects, not the 9223372036854775807 that are stated'
+lines '{"root":3,"objects":0}'
 refused '2: the root refers to object 3, which is not there'
-lines '' '{"root":null}'
+for root in 0 -1 '"1"' '[]' true; do
+	lines '{"id":1,"type":"a"}' "{\"root\":$root,\"objects\":1}"
+	refused '3: an id is a number from 1 to 2^63 - 2, or null'
+done
+lines '' '{"root":null,"objects":0}'
 refused '2: an incomplete line'
 lines '{"id":1,"type":"a","slots":[1'
 refused '2: an incomplete line'
@@ -377,7 +447,7 @@ refused '2: an id is a number from 1 to 2^63 - 2, or null'
 lines '{"id":1,"type":"a","slots":[[[[[[1]]]]]]}'
 refused '2: no JSON: nesting too deep'
 lines '{"id":1,"type":"a"}' '{"id":2,"type":"a","slots":[null,3]}' \
-	'{"root":null}'
+	'{"root":null,"objects":2}'
 refused '3: a slot refers to object 3, which is not there'
 for data in A AA AAA AA=A A=== ==== AA==AAAA AB== AAB= 'AAA\n' 'AA AA='; do
 	lines "{\"id\":1,\"type\":\"a\",\"data\":\"$data\"}"
@@ -391,10 +461,45 @@ lines '{"id":1,"type":"a","text":"x","data":"AAAA"}'
 refused '2: both "data" and "text"'
 lines '{"id":1,"type":"a","text":"01234567890123456789012345678901234567890"}'
 refused '2: 41 bytes of data, at most 40 are possible'
-for value in false null 1 '"true"' '[true]'; do
-	lines "{\"id\":1,\"type\":\"a\",\"data\":\"AAAA\",\"large\":$value}"
-	refused '2: "large" is true, or is not there'
+for key in large interned immortal; do
+	for value in false null 1 '"true"' '[true]'; do
+		lines "{\"id\":1,\"type\":\"a\",\"data\":\"AAAA\",\"$key\":$value}"
+		refused "2: \"$key\" is true, or is not there"
+	done
 done
+for key in label label64 interned immortal; do
+	old "{\"id\":1,\"type\":\"a\",\"$key\":true}"
+	refused "2: unknown key \"$key\""
+done
+for key in interned immortal; do
+	lines "{\"id\":1,\"type\":\"a\",\"$key\":true,\"text\":\"x\",\"large\":true}"
+	refused '2: a large object is neither interned nor immortal'
+done
+lines '{"id":1,"type":"a","interned":true,"slots":[]}'
+refused '2: an interned object has no slots'
+lines '{"id":5,"type":"a","text":"x","interned":true}' \
+	'{"id":1,"type":"a","text":"y","interned":true}' \
+	'{"id":7,"type":"b","text":"x","interned":true}' \
+	'{"id":4,"type":"a","text":"x","immortal":true}' \
+	'{"id":3,"type":"a","data":"eA==","interned":true}' \
+	'{"root":null,"objects":5}'
+refused '6: the same is interned on line 2'
+control='a label is 1 to 31 bytes without control characters'
+for label in '' '\n' '\u007f' '\u0000' 'a\u0000' \
+	0123456789012345678901234567890x; do
+	lines "{\"id\":1,\"type\":\"a\",\"label\":\"$label\"}"
+	refused "2: $control"
+done
+lines '{"id":1,"type":"a","label64":"CgA="}'
+refused "2: $control"
+lines '{"id":1,"type":"a","label64":"A"}'
+refused '2: "label64" is not base64'
+lines '{"id":1,"type":"a","label":1}'
+refused '2: "label" is a string'
+lines '{"id":1,"type":"a","label64":null}'
+refused '2: "label64" is a string'
+lines '{"id":1,"type":"a","label":"x","label64":"eA=="}'
+refused '2: both "label" and "label64"'
 lines '{"id":1,"type":"a","large":true}'
 refused '2: a large object has data'
 lines '{"id":1,"type":"a","large":true,"data":""}'
@@ -416,7 +521,7 @@ lines '{"id":1,"type":"a","sealed":["all"]}'
 refused '2: "sealed" contains something else than "data" and "slots"'
 printf '{"refstore":1}\n{"id":1,"type":"a","text":"\377"}\n' >"$work/dump"
 refused '2: no JSON: invalid utf-8 string'
-printf '{"refstore":1}\n{"root":null}\0\n' >"$work/dump"
+printf '{"refstore":2}\n{"root":null,"objects":0}\0\n' >"$work/dump"
 refused '2: something after the JSON value'
 
 # --- Snapshots --------------------------------------------------------------
@@ -738,8 +843,8 @@ ok $? 'a short row is refused'
 # --- Arguments --------------------------------------------------------------
 
 for command in '' stat types scans users collect gc ls show path who \
-	referrers referents watch events verify dump load snapshot growth graph \
-	top metrics; do
+	referrers referents watch events verify dump restore load snapshot \
+	growth graph top metrics; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
 done
@@ -772,6 +877,8 @@ says 2 'load: FILE is missing' load
 says 2 "load: only '-- COMMAND' can follow FILE: --json" load file --json
 says 2 "load: only '-- COMMAND' can follow FILE: command" load file command
 says 2 "load: a COMMAND must follow '--'" load file --
+says 2 'restore: FILE is missing' restore -p 1
+says 2 'restore takes one FILE: more' restore file more
 exits 2 verify --pid
 says 2 "--pid $number 1 to 2147483647, not '0'" verify --pid 0
 says 2 "--pid $number 1 to 2147483647, not '1x'" verify -p 1x
@@ -810,9 +917,9 @@ for command in show path who referrers referents; do
 	says 2 "$command $number 1 to 9223372036854775807, not '1 '" \
 		"$command" '1 '
 done
-says 2 "--count $number 1 to 9223372036854775807, not '0'" events --count 0
+says 2 "--count $number 1 to 9223372036854775807, not '0'" watch --count 0
 says 2 "--death $number 1 to 9223372036854775807, not 'x'" \
-	events --death 1 --death x
+	watch --death 1 --death x
 says 2 'watch takes no argument: 1' watch 1
 says 2 'watch takes no argument: 1' events 1
 says 2 'growth: BEFORE is missing' growth
@@ -843,6 +950,7 @@ says 2 'either --heap or --fd or --pid' ls -f 0 -H x
 says 2 "option requires an argument -- 'H'" ls -H
 says 2 "unrecognized option '--heap'" stat --heap x
 says 2 "invalid option -- 'p'" load -p 1 x
+says 2 "invalid option -- 'H'" load -H "$work/file" x
 exits 2 verify --session-fd 1
 # shellcheck disable=SC2016
 nothing='no heap: give --heap, --pid or --fd, or set $REFSTORE_FD'
@@ -853,9 +961,11 @@ says 1 "$nothing" ls --generation 2
 says 1 "$nothing" collect --generation 0
 says 1 "$nothing" referrers 1
 says 1 "$nothing" snapshot
+says 1 "$nothing" restore "$work/dump"
 says 1 "$nothing" graph --dot --limit 1000000
 says 1 "$nothing" referents 9223372036854775807
-says 1 "$nothing" events --count 1 --death 1
+says 1 "$nothing" watch --count 1 --death 1 --sessions
+says 1 "$nothing" events --count 1
 says 1 'descriptor 0: not a session of refstore' dump --fd 0
 exits 1 collect --fd 777
 exits 1 verify --pid "$$"
@@ -869,14 +979,14 @@ unset REFSTORE_FD
 mkfifo "$work/fifo"
 : >"$work/file"
 for path in "$work/file" "$work/fifo" "$work" /dev/null; do
-	for command in ls collect "load $work/dump"; do
+	for command in ls collect "restore $work/dump"; do
 		# shellcheck disable=SC2086
 		says 1 "$path: not a heap of refstore" \
 			${command%% *} --heap "$path" ${command#"${command%% *}"}
 	done
 done
 says 1 "$work/nothing: No such file or directory" dump -H "$work/nothing"
-says 1 "$work/file/x: Not a directory" load -H "$work/file/x" "$work/dump"
+says 1 "$work/file/x: Not a directory" restore -H "$work/file/x" "$work/dump"
 
 # Whether it may be traced or not.
 exits 1 dump --pid "$$" --session-fd 99

@@ -89,6 +89,7 @@ extern const struct command command_who;
 extern const struct command command_referrers;
 extern const struct command command_referents;
 extern const struct command command_watch;
+extern const struct command command_restore;
 extern const struct command command_load;
 extern const struct command command_dump;
 extern const struct command command_verify;

@@ -15,6 +15,7 @@
 #include "command.h"
 #include "graph.h"
 #include "idmap.h"
+#include "labels.h"
 #include "limit.h"
 #include "target.h"
 
@@ -27,6 +28,7 @@
  * @edges: all edges, in the order of their slots
  * @nr_edges: number of edges
  * @edges_room: room in @edges
+ * @labels: labels of objects
  * @ids: objects that were written
  * @slots: room for the slots of an object
  * @slots_room: number of slots that there is room for
@@ -39,6 +41,7 @@ struct dump {
 	struct refstore_walk_edge *edges;
 	size_t nr_edges;
 	size_t edges_room;
+	struct labels labels;
 	struct idmap ids;
 	uint64_t *slots;
 	size_t slots_room;
@@ -176,7 +179,9 @@ static int write_small(struct dump *dump,
 		ret = read_data(dump, object, 0, line->data_len);
 	if (ret < 0)
 		return (int)ret;
-	graph_write_object(stdout, line, type, dump->slots, dump->data);
+	graph_write_object(stdout, line, type,
+			   labels_find(&dump->labels, object->id), dump->slots,
+			   dump->data);
 	return 0;
 }
 
@@ -190,7 +195,8 @@ static int write_large(struct dump *dump,
 
 	if (line->data_len != object->data_len)
 		return -EFBIG;
-	graph_begin_large(stdout, line, type);
+	graph_begin_large(stdout, line, type,
+			  labels_find(&dump->labels, object->id));
 	while (done < line->data_len) {
 		ret = read_data(dump, object, done, LARGE_PART);
 		if (ret < 0)
@@ -204,14 +210,22 @@ static int write_large(struct dump *dump,
 
 static uint32_t flags_of(uint32_t state)
 {
+	static const struct {
+		uint32_t state;
+		uint32_t flag;
+	} pairs[] = {
+		{ REFSTORE_STATE_SLOTTED, GRAPH_SLOTTED },
+		{ REFSTORE_STATE_SEALED_DATA, GRAPH_SEALED_DATA },
+		{ REFSTORE_STATE_SEALED_SLOTS, GRAPH_SEALED_SLOTS },
+		{ REFSTORE_STATE_INTERNED, GRAPH_INTERNED },
+		{ REFSTORE_STATE_IMMORTAL, GRAPH_IMMORTAL },
+	};
 	uint32_t flags = 0;
+	size_t i;
 
-	if (state & REFSTORE_STATE_SLOTTED)
-		flags |= GRAPH_SLOTTED;
-	if (state & REFSTORE_STATE_SEALED_DATA)
-		flags |= GRAPH_SEALED_DATA;
-	if (state & REFSTORE_STATE_SEALED_SLOTS)
-		flags |= GRAPH_SEALED_SLOTS;
+	for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		if (state & pairs[i].state)
+			flags |= pairs[i].flag;
 	return flags;
 }
 
@@ -272,6 +286,8 @@ static int write_dump(struct dump *dump)
 	int ret = list_edges(dump);
 
 	if (!ret)
+		ret = labels_read_raw(&dump->labels, dump->store);
+	if (!ret)
 		ret = find_root(dump);
 	if (ret)
 		return ret;
@@ -280,7 +296,7 @@ static int write_dump(struct dump *dump)
 	if (!ret)
 		ret = check_ids(dump);
 	if (!ret)
-		graph_write_end(stdout, dump->root);
+		graph_write_end(stdout, dump->root, dump->ids.count);
 	return ret;
 }
 
@@ -310,6 +326,7 @@ static int run_dump(const struct arguments *arguments)
 	free(dump.edges);
 	free(dump.slots);
 	free(dump.data);
+	labels_free(&dump.labels);
 	idmap_free(&dump.ids);
 	return ret ? STATUS_FAILED : STATUS_OK;
 }
@@ -319,16 +336,20 @@ const struct command command_dump = {
 	.usage = "",
 	.summary = "Write all objects of a heap to standard output",
 	.help = "In lines of JSON, with or without --json: the first is\n"
-		"{\"refstore\":1}, the last {\"root\":ID}, and between them\n"
-		"there is one for each object:\n"
+		"{\"refstore\":2}, the last {\"root\":ID,\"objects\":N}, and\n"
+		"between them there is one for each of the N objects:\n"
 		"\n"
-		"    {\"id\":3,\"type\":\"list\",\"slots\":[7,null],\n"
-		"     \"text\":\"...\",\"sealed\":[\"data\",\"slots\"]}\n"
+		"    {\"id\":3,\"type\":\"list\",\"label\":\"...\",\n"
+		"     \"slots\":[7,null],\"text\":\"...\",\n"
+		"     \"sealed\":[\"data\",\"slots\"],\"immortal\":true}\n"
 		"\n"
 		"in one line. Without slots it is a leaf; data that is no\n"
 		"printable text is \"data\", in base64, and so is that of large\n"
-		"values, which have \"large\":true. 'refstore load' reads it\n"
-		"back, but no line of more than 2 GiB: a large value of 1.5.\n"
+		"values, which have \"large\":true; a label that is no text is\n"
+		"\"label64\". What is interned says so. 'refstore restore' and\n"
+		"'refstore load' read it back, but no line of more than 2 GiB:\n"
+		"a large value of 1.5.\n"
+		"\n"
 		"The heap must be quiet: if it changes meanwhile, the last\n"
 		"line may be missing, and the exit status is 1.\n",
 	.session = true,

@@ -67,25 +67,46 @@ static void write_sealed(FILE *file, uint32_t flags)
 		data && slots ? "," : "", slots ? "\"slots\"" : "");
 }
 
+/* Labels may have bytes that are no text. */
+static void write_label(FILE *file, const char *label)
+{
+	size_t length = strlen(label);
+
+	if (text_is_printable(label, length)) {
+		fputs(",\"label\":", file);
+		text_write_json(file, label, length);
+	} else {
+		fputs(",\"label64\":\"", file);
+		text_write_base64(file, label, length);
+		fputc('"', file);
+	}
+}
+
 static void begin_object(FILE *file, const struct graph_object *object,
-			 const char *type)
+			 const char *type, const char *label)
 {
 	fprintf(file, "{\"id\":%" PRIu64 ",\"type\":", object->id);
 	text_write_json(file, type, strlen(type));
+	if (*label)
+		write_label(file, label);
 }
 
 static void end_object(FILE *file, const struct graph_object *object)
 {
 	if (object->flags & (GRAPH_SEALED_DATA | GRAPH_SEALED_SLOTS))
 		write_sealed(file, object->flags);
+	if (object->flags & GRAPH_INTERNED)
+		fputs(",\"interned\":true", file);
+	if (object->flags & GRAPH_IMMORTAL)
+		fputs(",\"immortal\":true", file);
 	fputs("}\n", file);
 }
 
 void graph_write_object(FILE *file, const struct graph_object *object,
-			const char *type, const uint64_t *slots,
-			const void *data)
+			const char *type, const char *label,
+			const uint64_t *slots, const void *data)
 {
-	begin_object(file, object, type);
+	begin_object(file, object, type, label);
 	if (object->flags & GRAPH_SLOTTED)
 		write_slots(file, slots, object->nr_slots);
 	if (object->data_len)
@@ -95,9 +116,9 @@ void graph_write_object(FILE *file, const struct graph_object *object,
 
 /* In base64, whatever it is: nobody has looked at all of it before. */
 void graph_begin_large(FILE *file, const struct graph_object *object,
-		       const char *type)
+		       const char *type, const char *label)
 {
-	begin_object(file, object, type);
+	begin_object(file, object, type, label);
 	fputs(",\"large\":true,\"data\":\"", file);
 }
 
@@ -112,9 +133,9 @@ void graph_end_large(FILE *file, const struct graph_object *object)
 	end_object(file, object);
 }
 
-void graph_write_end(FILE *file, uint64_t root)
+void graph_write_end(FILE *file, uint64_t root, uint64_t objects)
 {
 	fputs("{\"root\":", file);
 	write_id(file, root);
-	fputs("}\n", file);
+	fprintf(file, ",\"objects\":%" PRIu64 "}\n", objects);
 }

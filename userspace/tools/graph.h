@@ -2,19 +2,25 @@
 /*
  * A graph of objects in memory, as read from a dump.
  *
- * A dump, version 1, is a text file of JSON values, one a line:
+ * A dump, version 2, is a text file of JSON values, one a line:
  *
- *	{"refstore":1}
- *	{"id":N,"type":"name","slots":[N,null,...],"text":"...",
- *		"sealed":["data","slots"]}		(in one line)
+ *	{"refstore":2}
+ *	{"id":N,"type":"name","label":"...","slots":[N,null,...],"text":"...",
+ *		"sealed":["data","slots"],"immortal":true}	(in one line)
  *	{"id":N,"type":"name","large":true,"data":"..."}
+ *	{"id":N,"type":"name","text":"...","interned":true}
  *	...
- *	{"root":N}
+ *	{"root":N,"objects":N}
  *
  * An object without "slots" is a leaf; its data is "text", or "data" in base64;
  * it is not sealed unless "sealed" says so. A leaf whose data is a memfd is
- * "large". Ids are numbers from 1, each given once; slots may refer to objects of
- * later lines. "root" may be null.
+ * "large". Its label is "label", or "label64" in base64. "interned" is the one
+ * leaf of its type and data. Ids are numbers from 1, each given once; slots may
+ * refer to objects of later lines. "root" may be null; "objects" is the number of
+ * lines between the first and the last.
+ *
+ * Version 1, which is read as well, had no labels, "interned" and "immortal", and
+ * no "objects".
  */
 #ifndef REFSTORE_GRAPH_H
 #define REFSTORE_GRAPH_H
@@ -25,16 +31,23 @@
 
 #include "lines.h"
 
-#define GRAPH_VERSION 1
+/* The version that is written, and the first one that is read. */
+#define GRAPH_VERSION 2
+#define GRAPH_FIRST_VERSION 1
 
 /* In the place of an object: none. */
 #define GRAPH_NONE UINT64_MAX
 
-/* The object is no leaf; its data, its slots are sealed; its data is a memfd. */
+/*
+ * The object is no leaf; its data, its slots are sealed; its data is a memfd; it is
+ * interned; it is immortal.
+ */
 #define GRAPH_SLOTTED		(1U << 0)
 #define GRAPH_SEALED_DATA	(1U << 1)
 #define GRAPH_SEALED_SLOTS	(1U << 2)
 #define GRAPH_LARGE		(1U << 3)
+#define GRAPH_INTERNED		(1U << 4)
+#define GRAPH_IMMORTAL		(1U << 5)
 
 /**
  * struct graph_object - an object of a graph
@@ -45,6 +58,8 @@
  * @nr_slots: number of slots
  * @data: place of its first byte in &graph.data
  * @data_len: bytes of data
+ * @label: place of its label in &graph.data
+ * @label_len: bytes of that, 0 if it has none; it is followed by a zero
  */
 struct graph_object {
 	uint64_t id;
@@ -54,6 +69,8 @@ struct graph_object {
 	size_t nr_slots;
 	size_t data;
 	size_t data_len;
+	size_t label;
+	size_t label_len;
 };
 
 /**
@@ -62,7 +79,7 @@ struct graph_object {
  * @nr_objects: number of objects
  * @slots: all slots: places in @objects, or GRAPH_NONE
  * @nr_slots: number of slots
- * @data: all data
+ * @data: all data, and labels
  * @data_len: bytes of it
  * @types: names of types
  * @nr_types: number of types
@@ -119,25 +136,27 @@ void graph_write_begin(FILE *file);
 /**
  * graph_write_object() - write a dump's line of an object
  * @file: the dump
- * @object: the object; @object->slots and @object->data are not looked at
+ * @object: the object; places in it are not looked at, nor is its label_len
  * @type: name of its type
+ * @label: its label, or ""
  * @slots: ids that its slots refer to, or 0
  * @data: its data
  */
 void graph_write_object(FILE *file, const struct graph_object *object,
-			const char *type, const uint64_t *slots,
-			const void *data);
+			const char *type, const char *label,
+			const uint64_t *slots, const void *data);
 
 /**
  * graph_begin_large() - begin the line of a large object
  * @file: the dump
  * @object: the object
  * @type: name of its type
+ * @label: its label, or ""
  *
  * Then come graph_add_large() for its data, and graph_end_large().
  */
 void graph_begin_large(FILE *file, const struct graph_object *object,
-		       const char *type);
+		       const char *type, const char *label);
 
 /**
  * graph_add_large() - write the next part of its data
@@ -158,7 +177,8 @@ void graph_end_large(FILE *file, const struct graph_object *object);
  * graph_write_end() - write a dump's last line
  * @file: the dump
  * @root: id of the root, or 0
+ * @objects: number of objects that were written
  */
-void graph_write_end(FILE *file, uint64_t root);
+void graph_write_end(FILE *file, uint64_t root, uint64_t objects);
 
 #endif /* REFSTORE_GRAPH_H */

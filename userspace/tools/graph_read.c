@@ -30,6 +30,7 @@
  * @graph: what is read so far
  * @limits: what is too much
  * @lines: the dump
+ * @version: of the dump
  * @ids: places of objects
  * @objects_room: room in @graph->objects
  * @slots_room: room in @graph->slots
@@ -40,6 +41,7 @@ struct reader {
 	struct graph *graph;
 	const struct graph_limits *limits;
 	struct lines lines;
+	int version;
 	struct idmap ids;
 	size_t objects_room;
 	size_t slots_room;
@@ -183,77 +185,129 @@ static int take_slots(struct reader *reader, struct graph_object *object,
 	return 0;
 }
 
-/* Room for data; NULL if there is no more, or if there is data already. */
-static unsigned char *add_data(struct reader *reader,
-			       struct graph_object *object, size_t length)
+/* Room for more bytes behind all others, or NULL. */
+static unsigned char *reserve_data(struct reader *reader, size_t length)
 {
 	struct graph *graph = reader->graph;
-	unsigned char *data;
+	unsigned char *data = reserve(reader, graph->data, &reader->data_room,
+				      graph->data_len + length, 1);
 
-	if (object->data_len) {
-		fail(reader, "both \"data\" and \"text\"");
-		return NULL;
-	}
-	data = reserve(reader, graph->data, &reader->data_room,
-		       graph->data_len + length, 1);
 	if (!data)
 		return NULL;
 	graph->data = data;
-	object->data = graph->data_len;
 	return data + graph->data_len;
 }
 
-static void keep_data(struct reader *reader, struct graph_object *object,
-		      size_t length)
+/* Puts a string, or what it is the base64 of, behind all data, and a zero. */
+static int add_string(struct reader *reader, const char *key,
+		      struct json_object *value, bool base64, size_t *length)
 {
-	object->data_len = length;
-	reader->graph->data_len += length;
+	const char *string = json_object_get_string(value);
+	unsigned char *data;
+
+	if (!json_object_is_type(value, json_type_string))
+		return fail(reader, "\"%s\" is a string", key);
+	*length = (size_t)json_object_get_string_len(value);
+	data = reserve_data(reader, *length + 1);
+	if (!data)
+		return -1;
+	if (!base64)
+		memcpy(data, string, *length);
+	else if (!text_read_base64(string, *length, data, length))
+		return fail(reader, "\"%s\" is not base64", key);
+	data[*length] = '\0';
+	return 0;
+}
+
+static int add_data(struct reader *reader, struct graph_object *object,
+		    const char *key, struct json_object *value, bool base64)
+{
+	if (object->data_len)
+		return fail(reader, "both \"data\" and \"text\"");
+	if (add_string(reader, key, value, base64, &object->data_len))
+		return -1;
+	object->data = reader->graph->data_len;
+	reader->graph->data_len += object->data_len;
+	return 0;
 }
 
 static int take_data(struct reader *reader, struct graph_object *object,
 		     struct json_object *value)
 {
-	unsigned char *data;
-	size_t length;
-
-	if (!json_object_is_type(value, json_type_string))
-		return fail(reader, "\"data\" is a string");
-	length = (size_t)json_object_get_string_len(value);
-	data = add_data(reader, object, length / 4 * 3);
-	if (!data)
-		return -1;
-	if (!text_read_base64(json_object_get_string(value), length, data,
-			      &length))
-		return fail(reader, "\"data\" is not base64");
-	keep_data(reader, object, length);
-	return 0;
+	return add_data(reader, object, "data", value, true);
 }
 
 static int take_text(struct reader *reader, struct graph_object *object,
 		     struct json_object *value)
 {
-	unsigned char *data;
-	size_t length;
+	return add_data(reader, object, "text", value, false);
+}
 
-	if (!json_object_is_type(value, json_type_string))
-		return fail(reader, "\"text\" is a string");
-	length = (size_t)json_object_get_string_len(value);
-	data = add_data(reader, object, length);
-	if (!data)
+static bool is_label(const unsigned char *label, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (label[i] < ' ' || label[i] == 0x7f)
+			return false;
+	return length > 0 && length < REFSTORE_LABEL_MAX;
+}
+
+static int add_label(struct reader *reader, struct graph_object *object,
+		     const char *key, struct json_object *value, bool base64)
+{
+	struct graph *graph = reader->graph;
+
+	if (object->label_len)
+		return fail(reader, "both \"label\" and \"label64\"");
+	if (add_string(reader, key, value, base64, &object->label_len))
 		return -1;
-	memcpy(data, json_object_get_string(value), length);
-	keep_data(reader, object, length);
+	if (!is_label(graph->data + graph->data_len, object->label_len))
+		return fail(reader, "a label is 1 to %d bytes without control "
+			    "characters", REFSTORE_LABEL_MAX - 1);
+	object->label = graph->data_len;
+	graph->data_len += object->label_len + 1;
+	return 0;
+}
+
+static int take_label(struct reader *reader, struct graph_object *object,
+		      struct json_object *value)
+{
+	return add_label(reader, object, "label", value, false);
+}
+
+static int take_label64(struct reader *reader, struct graph_object *object,
+			struct json_object *value)
+{
+	return add_label(reader, object, "label64", value, true);
+}
+
+static int take_truth(struct reader *reader, struct graph_object *object,
+		      const char *key, struct json_object *value, uint32_t flag)
+{
+	if (!json_object_is_type(value, json_type_boolean) ||
+	    !json_object_get_boolean(value))
+		return fail(reader, "\"%s\" is true, or is not there", key);
+	object->flags |= flag;
 	return 0;
 }
 
 static int take_large(struct reader *reader, struct graph_object *object,
 		      struct json_object *value)
 {
-	if (!json_object_is_type(value, json_type_boolean) ||
-	    !json_object_get_boolean(value))
-		return fail(reader, "\"large\" is true, or is not there");
-	object->flags |= GRAPH_LARGE;
-	return 0;
+	return take_truth(reader, object, "large", value, GRAPH_LARGE);
+}
+
+static int take_interned(struct reader *reader, struct graph_object *object,
+			 struct json_object *value)
+{
+	return take_truth(reader, object, "interned", value, GRAPH_INTERNED);
+}
+
+static int take_immortal(struct reader *reader, struct graph_object *object,
+			 struct json_object *value)
+{
+	return take_truth(reader, object, "immortal", value, GRAPH_IMMORTAL);
 }
 
 static int take_sealed(struct reader *reader, struct graph_object *object,
@@ -280,16 +334,21 @@ static int take_sealed(struct reader *reader, struct graph_object *object,
 
 static const struct {
 	const char *name;
+	int since; /* version */
 	int (*take)(struct reader *reader, struct graph_object *object,
 		    struct json_object *value);
 } keys[] = {
-	{ "id", take_object_id },
-	{ "type", take_type },
-	{ "slots", take_slots },
-	{ "data", take_data },
-	{ "text", take_text },
-	{ "large", take_large },
-	{ "sealed", take_sealed },
+	{ "id", 1, take_object_id },
+	{ "type", 1, take_type },
+	{ "slots", 1, take_slots },
+	{ "data", 1, take_data },
+	{ "text", 1, take_text },
+	{ "large", 1, take_large },
+	{ "sealed", 1, take_sealed },
+	{ "label", 2, take_label },
+	{ "label64", 2, take_label64 },
+	{ "interned", 2, take_interned },
+	{ "immortal", 2, take_immortal },
 };
 
 #define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
@@ -300,7 +359,8 @@ static int take_key(struct reader *reader, struct graph_object *object,
 	size_t i;
 
 	for (i = 0; i < NR_KEYS; i++)
-		if (!strcmp(keys[i].name, name))
+		if (!strcmp(keys[i].name, name) &&
+		    keys[i].since <= reader->version)
 			return keys[i].take(reader, object, value);
 	return fail(reader, "unknown key \"%s\"", name);
 }
@@ -310,6 +370,18 @@ static int take_key(struct reader *reader, struct graph_object *object,
  */
 
 /* What its keys say together, in whatever order they came. */
+static int check_interned(struct reader *reader,
+			  const struct graph_object *object)
+{
+	if (object->flags & GRAPH_SLOTTED)
+		return fail(reader, "an interned object has no slots");
+	if (object->data_len > REFSTORE_MAX_INTERNED)
+		return fail(reader, "%zu bytes of data, at most %d of an "
+			    "interned object are possible", object->data_len,
+			    REFSTORE_MAX_INTERNED);
+	return 0;
+}
+
 static int check_object(struct reader *reader,
 			const struct graph_object *object)
 {
@@ -320,10 +392,14 @@ static int check_object(struct reader *reader,
 		return fail(reader, "a large object has no slots");
 	if (large && !object->data_len)
 		return fail(reader, "a large object has data");
+	if (large && object->flags & (GRAPH_INTERNED | GRAPH_IMMORTAL))
+		return fail(reader, "a large object is neither interned nor "
+			    "immortal");
 	if (object->data_len > most)
 		return fail(reader, "%zu bytes of data, at most %" PRIu64
 			    " are possible", object->data_len, most);
-	return 0;
+	return object->flags & GRAPH_INTERNED ?
+		       check_interned(reader, object) : 0;
 }
 
 static int take_object(struct reader *reader, struct json_object *line)
@@ -355,24 +431,48 @@ static int take_object(struct reader *reader, struct json_object *line)
 static int take_first(struct reader *reader, struct json_object *line)
 {
 	struct json_object *version;
+	int64_t number;
 
 	if (!json_object_object_get_ex(line, "refstore", &version) ||
 	    json_object_object_length(line) != 1)
 		return fail(reader, "not a refstore dump");
+	number = json_object_get_int64(version);
 	if (!json_object_is_type(version, json_type_int) ||
-	    json_object_get_int64(version) != GRAPH_VERSION)
-		return fail(reader, "a dump of another version than %d",
-			    GRAPH_VERSION);
+	    number < GRAPH_FIRST_VERSION || number > GRAPH_VERSION)
+		return fail(reader, "a dump of another version than %d to %d",
+			    GRAPH_FIRST_VERSION, GRAPH_VERSION);
+	reader->version = (int)number;
 	return 0;
+}
+
+/* The number of objects, which version 1 does not state. */
+static int check_count(struct reader *reader, struct json_object *line)
+{
+	struct json_object *count;
+
+	if (!json_object_object_get_ex(line, "objects", &count))
+		return fail(reader, "the last line states no \"objects\"");
+	if (!json_object_is_type(count, json_type_int) ||
+	    json_object_get_int64(count) < 0)
+		return fail(reader, "\"objects\" is a number from 0 on");
+	if ((uint64_t)json_object_get_int64(count) == reader->graph->nr_objects)
+		return 0;
+	return fail(reader, "%zu objects, not the %" PRId64
+		    " that are stated", reader->graph->nr_objects,
+		    json_object_get_int64(count));
 }
 
 static int take_last(struct reader *reader, struct json_object *line)
 {
+	bool counted = reader->version >= 2;
 	struct json_object *root;
 
+	if (counted && check_count(reader, line))
+		return -1;
+	if (json_object_object_length(line) != 1 + counted)
+		return fail(reader, "more than \"root\"%s on the last line",
+			    counted ? " and \"objects\"" : "");
 	json_object_object_get_ex(line, "root", &root);
-	if (json_object_object_length(line) != 1)
-		return fail(reader, "more than \"root\" on the last line");
 	reader->ended = true;
 	return take_id(reader, root, true, &reader->graph->root);
 }
@@ -444,6 +544,69 @@ static int resolve_all(struct reader *reader)
 	return resolve(reader, &graph->root, "the root");
 }
 
+/*
+ * Interned objects are one of a kind
+ */
+
+static int compare_interned(const void *one, const void *other, void *context)
+{
+	const struct graph *graph = context;
+	const struct graph_object *a = *(struct graph_object *const *)one;
+	const struct graph_object *b = *(struct graph_object *const *)other;
+
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
+	if (a->data_len != b->data_len)
+		return a->data_len < b->data_len ? -1 : 1;
+	return a->data_len ? memcmp(graph->data + a->data,
+				    graph->data + b->data, a->data_len) : 0;
+}
+
+/* All that are interned, sorted, so that equal ones are neighbours; or NULL. */
+static struct graph_object **sort_interned(struct graph *graph, size_t *count)
+{
+	struct graph_object **interned =
+		calloc(graph->nr_objects + 1, sizeof(*interned));
+	size_t i;
+
+	*count = 0;
+	if (!interned)
+		return NULL;
+	for (i = 0; i < graph->nr_objects; i++)
+		if (graph->objects[i].flags & GRAPH_INTERNED)
+			interned[(*count)++] = &graph->objects[i];
+	qsort_r(interned, *count, sizeof(*interned), compare_interned, graph);
+	return interned;
+}
+
+static int fail_equal(struct reader *reader, const struct graph_object *one,
+		      const struct graph_object *other)
+{
+	const struct graph_object *later = one > other ? one : other;
+	const struct graph_object *first = one > other ? other : one;
+
+	reader->lines.error->line =
+		(size_t)(later - reader->graph->objects) + 2;
+	return fail(reader, "the same is interned on line %zu",
+		    (size_t)(first - reader->graph->objects) + 2);
+}
+
+static int check_all_interned(struct reader *reader)
+{
+	struct graph *graph = reader->graph;
+	size_t i, count;
+	struct graph_object **interned = sort_interned(graph, &count);
+	int ret = 0;
+
+	if (!interned)
+		return fail(reader, "not enough memory");
+	for (i = 1; !ret && i < count; i++)
+		if (!compare_interned(&interned[i - 1], &interned[i], graph))
+			ret = fail_equal(reader, interned[i - 1], interned[i]);
+	free(interned);
+	return ret;
+}
+
 int graph_read(struct graph *graph, FILE *file,
 	       const struct graph_limits *limits, struct lines_error *error)
 {
@@ -455,6 +618,8 @@ int graph_read(struct graph *graph, FILE *file,
 		ret = read_lines(&reader);
 	if (!ret)
 		ret = resolve_all(&reader);
+	if (!ret)
+		ret = check_all_interned(&reader);
 	if (ret)
 		graph_free(graph);
 	lines_free(&reader.lines);

@@ -7,7 +7,7 @@
 #include "labels.h"
 #include "text.h"
 
-static int add(struct labels *labels, struct refstore_walk_label *label)
+static int add(struct labels *labels, const struct refstore_walk_label *label)
 {
 	void *texts = array_reserve(labels->texts, &labels->room,
 				    labels->count + 1, sizeof(*labels->texts));
@@ -15,11 +15,11 @@ static int add(struct labels *labels, struct refstore_walk_label *label)
 	if (!texts)
 		return -ENOMEM;
 	labels->texts = texts;
-	strcpy(labels->texts[labels->count], text_harmless(label->label));
+	strcpy(labels->texts[labels->count], label->label);
 	return idmap_add(&labels->places, label->id, labels->count++);
 }
 
-int labels_read(struct labels *labels, struct refstore *store)
+int labels_read_raw(struct labels *labels, struct refstore *store)
 {
 	struct refstore_walk_label label;
 	struct refstore_iter *iter;
@@ -33,6 +33,16 @@ int labels_read(struct labels *labels, struct refstore *store)
 			break;
 	}
 	refstore_iter_free(iter);
+	return ret;
+}
+
+int labels_read(struct labels *labels, struct refstore *store)
+{
+	int ret = labels_read_raw(labels, store);
+	size_t i;
+
+	for (i = 0; i < labels->count; i++)
+		text_harmless(labels->texts[i]);
 	return ret;
 }
 

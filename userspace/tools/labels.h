@@ -14,7 +14,7 @@
 /**
  * struct labels - labels, none if it is all zeroes
  * @places: from ids to @texts
- * @texts: the labels, see text_harmless()
+ * @texts: the labels
  * @count: number of labels
  * @room: number that there is room for
  */
@@ -26,13 +26,16 @@ struct labels {
 };
 
 /**
- * labels_read() - read them
+ * labels_read() - read them, made harmless: see text_harmless()
  * @labels: none; out: to be freed with labels_free(), even if this fails
  * @store: a session on the heap
  *
  * Return: 0 or a negative errno.
  */
 int labels_read(struct labels *labels, struct refstore *store);
+
+/* The same, as they are: not for terminals. */
+int labels_read_raw(struct labels *labels, struct refstore *store);
 
 /* The label of an object, empty if it has none. */
 const char *labels_find(const struct labels *labels, uint64_t id);

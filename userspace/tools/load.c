@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Heaps from dumps: one that is there is filled, or a private one is made.
+ */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -138,49 +141,82 @@ static int fill(const char *name, struct refstore *store,
 	return ret;
 }
 
+/*
+ * A heap that is there
+ */
+
 /* The root of one that is in use would be lost. */
-static int check_empty(const char *path, struct refstore *store)
+static int check_empty(struct refstore *store)
 {
 	uint64_t count;
 	int ret = count_objects(store, &count);
 
 	if (ret)
-		warnx("%s: %s", path, strerror(-ret));
+		warnx("cannot count: %s", strerror(-ret));
 	else if (count)
-		warnx("%s: the heap is not empty", path);
+		warnx("the heap is not empty: it has %" PRIu64 " object%s",
+		      count, count == 1 ? "" : "s");
 	return ret || count ? -1 : 0;
 }
 
-static int open_named(const struct arguments *arguments,
-		      struct refstore **store)
+static int run_restore(const struct arguments *arguments)
 {
-	if (target_open_writable(arguments, store))
-		return -1;
-	if (!check_empty(arguments->heap, *store))
-		return 0;
-	refstore_close(*store);
-	return -1;
+	const char *name = arguments->words[0];
+	struct refstore_query query;
+	struct refstore *store;
+	int ret;
+
+	if (arguments->words[1]) {
+		warnx("restore takes one FILE: %s", arguments->words[1]);
+		return STATUS_USAGE;
+	}
+	if (target_open_writable(arguments, &store))
+		return STATUS_FAILED;
+	ret = check_empty(store);
+	if (!ret)
+		ret = fill(name, store, &query);
+	refstore_close(store);
+	return ret ? STATUS_FAILED : STATUS_OK;
 }
 
-static int open_private(struct refstore **store)
-{
-	int ret = refstore_open(store);
+const struct command command_restore = {
+	.name = "restore",
+	.usage = " FILE",
+	.summary = "Put a dump into a heap that is empty",
+	.help = "Reads FILE ('-': standard input), which 'refstore dump'\n"
+		"wrote, and first checks all of it: what is cut off, says what\n"
+		"cannot be, or is of a version that is not known is refused,\n"
+		"with the number of its line, and nothing is made. Then makes\n"
+		"the objects, with new ids, and sets the root. What neither\n"
+		"the root nor an immortal object reaches is collected, and its\n"
+		"number is told on standard error.\n"
+		"\n"
+		"    : <> /run/refstore/app\n"
+		"    refstore restore -H /run/refstore/app graph.jsonl\n"
+		"\n"
+		"If it fails after that, at a limit perhaps, what it has made\n"
+		"goes, but for immortal objects: remove the heap.\n"
+		"--json changes nothing.\n",
+	.session = true,
+	.operand = "FILE",
+	.run = run_restore,
+};
 
-	if (ret)
-		module_warn(REFSTORE_DEVICE, -ret);
-	return ret;
-}
+/*
+ * A private one
+ */
 
-/* A session on an empty heap, and then with what the file contains. */
-static struct refstore *load(const struct arguments *arguments,
-			     struct refstore_query *query)
+/* A session on a new heap with what the file contains. */
+static struct refstore *load(const char *name, struct refstore_query *query)
 {
 	struct refstore *store;
+	int ret = refstore_open(&store);
 
-	if (arguments->heap ? open_named(arguments, &store) :
-			      open_private(&store))
+	if (ret) {
+		module_warn(REFSTORE_DEVICE, -ret);
 		return NULL;
-	if (!fill(arguments->words[0], store, query))
+	}
+	if (!fill(name, store, query))
 		return store;
 	refstore_close(store);
 	return NULL;
@@ -260,16 +296,16 @@ static int run_load(const struct arguments *arguments)
 	char **words = arguments->words;
 	struct refstore_query query;
 	struct refstore *store;
-	int status = STATUS_OK;
+	int status;
 
 	if (check_rest(words + 1))
 		return STATUS_USAGE;
-	store = load(arguments, &query);
+	store = load(words[0], &query);
 	if (!store)
 		return STATUS_FAILED;
 	if (words[1])
 		status = execute(store, words + 2);
-	else if (!arguments->heap)
+	else
 		status = wait_here(store, &query);
 	refstore_close(store);
 	return status;
@@ -278,12 +314,8 @@ static int run_load(const struct arguments *arguments)
 const struct command command_load = {
 	.name = "load",
 	.usage = " FILE [-- COMMAND [ARGUMENT]...]",
-	.summary = "Make a heap of a dump, a private one for a command",
-	.help = "Reads FILE ('-': standard input), which 'refstore dump'\n"
-		"wrote, into a new heap, or into one with a name, which must\n"
-		"be there and be empty. The root, and what it reaches, is\n"
-		"kept; the rest is collected before anything else is done,\n"
-		"and its number is told on standard error.\n"
+	.summary = "Make a private heap of a dump, for a command",
+	.help = "Reads FILE as 'refstore restore' does, into a new heap.\n"
 		"\n"
 		"Then runs COMMAND, which inherits a session on the heap: the\n"
 		"number of its descriptor is in $REFSTORE_FD, where the other\n"
@@ -294,9 +326,8 @@ const struct command command_load = {
 		"\n"
 		"Without COMMAND, prints where the heap is, for the option\n"
 		"--pid of other commands, and keeps it until SIGINT, SIGTERM\n"
-		"or SIGHUP; with --heap, ends, as the heap has a name. Only\n"
-		"that line can be JSON: else --json changes nothing.\n",
-	.heap = true,
+		"or SIGHUP. Only that line can be JSON: else --json changes\n"
+		"nothing.\n",
 	.operand = "FILE",
 	.stops = true,
 	.run = run_load,

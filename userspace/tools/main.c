@@ -26,6 +26,7 @@ static const struct command *const commands[] = {
 	&command_watch,
 	&command_verify,
 	&command_dump,
+	&command_restore,
 	&command_load,
 	&command_snapshot,
 	&command_growth,

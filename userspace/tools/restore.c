@@ -4,6 +4,8 @@
  * refer to each other; seal them; and, when the root is set, let them go. A
  * step runs in batches, cut so that they are small beside the graph. Large objects
  * are created and sealed before, one by one, as that takes several calls each.
+ * Objects that are immortal would stay if something failed: of those that are
+ * created in batches, they are the last.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -85,24 +87,51 @@ static int create_large(struct restore *restore, uint64_t place)
 	return ret;
 }
 
-static bool add_create(struct restore *restore, uint64_t place)
+static unsigned int create_flags(const struct graph_object *object)
 {
-	const struct graph *graph = restore->graph;
-	const struct graph_object *object = &graph->objects[place];
+	unsigned int flags = 0;
+
+	if (object->flags & GRAPH_SLOTTED)
+		flags |= REFSTORE_CREATE_SLOTTED;
+	if (object->flags & GRAPH_INTERNED)
+		flags |= REFSTORE_CREATE_INTERN;
+	if (object->flags & GRAPH_IMMORTAL)
+		flags |= REFSTORE_CREATE_IMMORTAL;
+	return flags;
+}
+
+static void create(struct restore *restore, const struct graph_object *object)
+{
 	struct refstore_spec spec = {
 		.type = restore->types[object->type],
+		.flags = create_flags(object),
 		.nr_slots = object->nr_slots,
 	};
 
-	if (object->flags & GRAPH_LARGE)
-		return false;
-	if (object->flags & GRAPH_SLOTTED)
-		spec.flags |= REFSTORE_CREATE_SLOTTED;
 	if (object->data_len) {
-		spec.data = graph->data + object->data;
+		spec.data = restore->graph->data + object->data;
 		spec.data_len = object->data_len;
 	}
 	refstore_builder_create(restore->builder, &spec);
+}
+
+static bool add_create(struct restore *restore, uint64_t place)
+{
+	const struct graph_object *object = &restore->graph->objects[place];
+
+	if (object->flags & (GRAPH_LARGE | GRAPH_IMMORTAL))
+		return false;
+	create(restore, object);
+	return true;
+}
+
+static bool add_immortal(struct restore *restore, uint64_t place)
+{
+	const struct graph_object *object = &restore->graph->objects[place];
+
+	if (!(object->flags & GRAPH_IMMORTAL))
+		return false;
+	create(restore, object);
 	return true;
 }
 
@@ -180,6 +209,9 @@ static bool add_release(struct restore *restore, uint64_t place)
 static const struct step step_create = {
 	"create", add_create, finish_create
 };
+static const struct step step_immortal = {
+	"create", add_immortal, finish_create
+};
 static const struct step step_slots = {
 	"write slots of", add_slots, finish_slots
 };
@@ -256,6 +288,25 @@ static int create_all_large(struct restore *restore,
 	return 0;
 }
 
+static int label_all(struct restore *restore, struct restore_error *error)
+{
+	const struct graph *graph = restore->graph;
+	uint64_t i;
+	int ret;
+
+	for (i = 0; i < graph->nr_objects; i++) {
+		if (!graph->objects[i].label_len)
+			continue;
+		ret = refstore_label(restore->store, REFSTORE_LABEL_OBJECT,
+				     restore->handles[i],
+				     (const char *)graph->data +
+				     graph->objects[i].label);
+		if (ret)
+			return fail(error, "label", i, ret);
+	}
+	return 0;
+}
+
 static int register_types(struct restore *restore, struct restore_error *error)
 {
 	const struct graph *graph = restore->graph;
@@ -290,6 +341,10 @@ static int take_steps(struct restore *restore, struct restore_error *error)
 		ret = create_all_large(restore, error);
 	if (!ret)
 		ret = take_step(restore, &step_create, error);
+	if (!ret)
+		ret = take_step(restore, &step_immortal, error);
+	if (!ret)
+		ret = label_all(restore, error);
 	if (!ret)
 		ret = take_step(restore, &step_slots, error);
 	if (!ret)

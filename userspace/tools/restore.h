@@ -25,9 +25,9 @@ struct restore_error {
  * @graph: the graph
  * @error: out, if it failed
  *
- * On return nothing is held but the root: what that does not reach is freed, or
- * will be by the next scan.
- * After an error the session may hold handles: close it.
+ * On return nothing is held but the root and what is immortal: what these do not
+ * reach is freed, or will be by the next scan.
+ * After an error the session may hold handles: close it. What is immortal may stay.
  * Return: 0 or a negative errno.
  */
 int restore_graph(struct refstore *store, const struct graph *graph,
