@@ -46,7 +46,6 @@ struct arguments {
  * @summary: what it does, in a line
  * @help: more of that; paragraphs
  * @session: it takes the options that name a heap, or a session on one
- * @heap: of these it takes the one that names a heap
  * @operand: the word that it needs, after which it takes others; or NULL: it
  *           takes no words
  * @stops: the first word ends the options: what follows can be a command
@@ -66,7 +65,6 @@ struct command {
 	const char *summary;
 	const char *help;
 	bool session;
-	bool heap;
 	const char *operand;
 	bool stops;
 	const struct option *options;
@@ -89,9 +87,9 @@ extern const struct command command_who;
 extern const struct command command_referrers;
 extern const struct command command_referents;
 extern const struct command command_watch;
+extern const struct command command_dump;
 extern const struct command command_restore;
 extern const struct command command_load;
-extern const struct command command_dump;
 extern const struct command command_verify;
 extern const struct command command_snapshot;
 extern const struct command command_growth;

@@ -49,11 +49,9 @@ static const char exit_status[] =
 	"  1  something failed, or a check found a disagreement\n"
 	"  2  the command was not used as it must be\n";
 
-static const char heap_options[] =
-	"  -H, --heap PATH     the heap that is this file, in a mounted\n"
-	"                      file system of type refstore\n";
-
 static const char session_options[] =
+	"  -H, --heap PATH     the heap that is this file, in a mounted\n"
+	"                      file system of type refstore\n"
 	"  -f, --fd N          the session that this command inherited as\n"
 	"                      descriptor N; otherwise $REFSTORE_FD names it\n"
 	"  -p, --pid PID       a session of another process; you must be\n"
@@ -86,11 +84,6 @@ static bool owns(const struct command *command, int option)
 	       option != ':' && strchr(command->brief, option);
 }
 
-static bool takes_heap(const struct command *command)
-{
-	return command->heap || command->session;
-}
-
 static void help_command(const struct command *command)
 {
 	printf("Usage: refstore %s [OPTION]...%s\n%s.\n\n%s\nOptions:\n%s",
@@ -98,8 +91,6 @@ static void help_command(const struct command *command)
 	       common_options);
 	if (command->options)
 		fputs(command->options_help, stdout);
-	if (takes_heap(command))
-		fputs(heap_options, stdout);
 	if (command->session)
 		printf(session_options, owns(command, 's') ? "    " : "-s, ");
 	fputs(exit_status, stdout);
@@ -165,12 +156,8 @@ static const struct option common_long[] = {
 	{},
 };
 
-static const struct option heap_long[] = {
-	{ "heap", required_argument, NULL, 'H' },
-	{},
-};
-
 static const struct option session_long[] = {
+	{ "heap", required_argument, NULL, 'H' },
 	{ "fd", required_argument, NULL, 'f' },
 	{ "pid", required_argument, NULL, 'p' },
 	{ "session-fd", required_argument, NULL, OPTION_SESSION_FD },
@@ -196,11 +183,10 @@ static const char *short_options(const struct command *command)
 {
 	static char brief[32];
 
-	snprintf(brief, sizeof(brief), "%shjV%s%s%s",
+	snprintf(brief, sizeof(brief), "%shjV%s%s",
 		 command && !command->stops ? "" : "+",
 		 command && command->brief ? command->brief : "",
-		 command && takes_heap(command) ? "H:" : "",
-		 command && command->session ? "f:p:s:" : "");
+		 command && command->session ? "H:f:p:s:" : "");
 	return brief;
 }
 
@@ -211,8 +197,6 @@ static void fill_long_options(const struct command *command,
 	append_options(full, common_long);
 	if (!command)
 		return;
-	if (takes_heap(command))
-		append_options(full, heap_long);
 	if (command->session)
 		append_options(full, session_long);
 	append_options(full, command->options);
