@@ -93,6 +93,7 @@ extern const struct command command_load;
 extern const struct command command_verify;
 extern const struct command command_snapshot;
 extern const struct command command_growth;
+extern const struct command command_leaks;
 extern const struct command command_graph;
 extern const struct command command_top;
 extern const struct command command_metrics;

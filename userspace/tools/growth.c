@@ -3,13 +3,14 @@
  * What grew between two snapshots of a heap.
  */
 #include <err.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "growth.h"
 #include "out.h"
-#include "snapshot.h"
 
 /* Those of a type and a label that are in a snapshot. */
 struct amount {
@@ -166,27 +167,35 @@ static void print_rows(const struct row *rows, size_t count)
 	print_row("total", &total);
 }
 
-static int print_growth(const struct snapshot *before,
-			const struct snapshot *after)
+int growth_print(const char *name, const struct snapshot *before,
+		 const struct snapshot *after)
 {
 	size_t count = before->nr_groups + after->nr_groups;
 	struct row *rows = calloc(count + 1, sizeof(*rows));
 
-	if (!rows) {
-		warn("cannot compare");
-		return STATUS_FAILED;
-	}
+	if (!rows)
+		return -ENOMEM;
 	fill_rows(rows, before, after);
 	qsort(rows, count, sizeof(*rows), compare_names);
 	count = merge_rows(rows, count);
 	qsort(rows, count, sizeof(*rows), compare_growth);
-	out_open_object(NULL);
+	out_open_object(name);
 	out_json_number("heap", after->heap);
 	out_json_number("nanoseconds", after->time - before->time);
 	print_rows(rows, count);
 	out_close_object();
 	free(rows);
-	return STATUS_OK;
+	return 0;
+}
+
+static int print_growth(const struct snapshot *before,
+			const struct snapshot *after)
+{
+	int ret = growth_print(NULL, before, after);
+
+	if (ret)
+		warnx("cannot compare: %s", strerror(-ret));
+	return ret ? STATUS_FAILED : STATUS_OK;
 }
 
 /*
@@ -230,7 +239,7 @@ static int print_new(const struct snapshot *before,
  * Files
  */
 
-static int read_file(struct snapshot *snapshot, const char *name)
+int growth_read(struct snapshot *snapshot, const char *name)
 {
 	FILE *file = fopen(name, "re");
 	struct lines_error error;
@@ -272,8 +281,7 @@ static int check_types(const struct snapshot *before,
 	return 0;
 }
 
-static int check_heaps(const struct snapshot *before,
-		       const struct snapshot *after)
+int growth_check(const struct snapshot *before, const struct snapshot *after)
 {
 	if (before->heap != after->heap) {
 		warnx("not the same heap: %" PRIu64 ", then %" PRIu64,
@@ -294,8 +302,8 @@ static int check_heaps(const struct snapshot *before,
 static int compare(const char *const *names, struct snapshot *before,
 		   struct snapshot *after)
 {
-	if (read_file(before, names[0]) || read_file(after, names[1]) ||
-	    check_heaps(before, after))
+	if (growth_read(before, names[0]) || growth_read(after, names[1]) ||
+	    growth_check(before, after))
 		return STATUS_FAILED;
 	return list_new ? print_new(before, after) :
 			  print_growth(before, after);

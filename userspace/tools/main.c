@@ -30,6 +30,7 @@ static const struct command *const commands[] = {
 	&command_load,
 	&command_snapshot,
 	&command_growth,
+	&command_leaks,
 	&command_graph,
 	&command_top,
 	&command_metrics,

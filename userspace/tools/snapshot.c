@@ -175,7 +175,7 @@ static int make_groups(struct taker *taker)
 	return ret;
 }
 
-static int take_snapshot(struct taker *taker)
+static int take(struct taker *taker)
 {
 	struct snapshot *snapshot = &taker->snapshot;
 	int ret = fill_head(taker);
@@ -193,6 +193,29 @@ static int take_snapshot(struct taker *taker)
 		qsort(snapshot->objects, snapshot->nr_objects,
 		      sizeof(*snapshot->objects), compare_ids);
 	return ret;
+}
+
+int snapshot_take(struct snapshot *snapshot, struct refstore *store)
+{
+	struct taker taker = { .store = store };
+	int ret = take(&taker);
+
+	*snapshot = taker.snapshot;
+	labels_free(&taker.labels);
+	free(taker.listed);
+	return ret;
+}
+
+size_t snapshot_find(const struct snapshot *snapshot, uint64_t id)
+{
+	const struct snapshot_object key = { .id = id };
+	const struct snapshot_object *found = NULL;
+
+	if (snapshot->nr_objects)
+		found = bsearch(&key, snapshot->objects, snapshot->nr_objects,
+				sizeof(*snapshot->objects), compare_ids);
+	return found ? (size_t)(found - snapshot->objects) :
+		       snapshot->nr_objects;
 }
 
 static void write_group(const struct snapshot_group *group)
@@ -224,18 +247,17 @@ static void write_snapshot(const struct snapshot *snapshot)
 
 static int run_snapshot(const struct arguments *arguments)
 {
-	struct taker taker = {};
+	struct snapshot snapshot;
+	struct refstore *store;
 	int ret;
 
-	if (target_open(arguments, &taker.store))
+	if (target_open(arguments, &store))
 		return STATUS_FAILED;
-	ret = take_snapshot(&taker);
+	ret = snapshot_take(&snapshot, store);
 	if (!ret)
-		write_snapshot(&taker.snapshot);
-	refstore_close(taker.store);
-	labels_free(&taker.labels);
-	snapshot_free(&taker.snapshot);
-	free(taker.listed);
+		write_snapshot(&snapshot);
+	refstore_close(store);
+	snapshot_free(&snapshot);
 	if (!ret)
 		return STATUS_OK;
 	warnx("cannot take a snapshot: %s", strerror(-ret));

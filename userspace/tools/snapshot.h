@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include <linux/refstore.h>
+#include <refstore.h>
 
 #include "lines.h"
 
@@ -93,6 +93,18 @@ struct snapshot {
  */
 int snapshot_read(struct snapshot *snapshot, FILE *file,
 		  struct lines_error *error);
+
+/**
+ * snapshot_take() - make a snapshot of a heap
+ * @snapshot: out: to be freed with snapshot_free(), even if this fails
+ * @store: a session on the heap
+ *
+ * Return: 0 or a negative errno.
+ */
+int snapshot_take(struct snapshot *snapshot, struct refstore *store);
+
+/* The place of an object, or @snapshot->nr_objects if it is not there. */
+size_t snapshot_find(const struct snapshot *snapshot, uint64_t id);
 
 /* Room for one more; -ENOMEM if there is none. */
 int snapshot_reserve_group(struct snapshot *snapshot);
