@@ -163,8 +163,8 @@ installed() {
 
 passes 'it is installed' install_to install
 installed | grep -v /share/man/ >"$work/out"
-[ "$(wc -l <"$work/out")" -eq 14 ]
-ok $? '14 files are installed beside manual pages'
+[ "$(wc -l <"$work/out")" -eq 15 ]
+ok $? '15 files are installed beside manual pages'
 manual names | awk '{ print "man" $2 "/" $1 "." $2 }' | sort >"$work/names"
 (cd "$work/root/usr/local/share/man" && echo man*/*) | tr ' ' '\n' | sort |
 	diff "$work/names" - >"$work/out"
@@ -844,7 +844,7 @@ ok $? 'a short row is refused'
 
 for command in '' stat types scans users collect gc ls show path who \
 	referrers referents watch events verify dump restore load snapshot \
-	growth graph top metrics; do
+	growth leaks graph top metrics; do
 	# shellcheck disable=SC2086
 	passes "refstore $command --help" "$tool" $command --help
 done
@@ -926,6 +926,8 @@ says 2 'growth: BEFORE is missing' growth
 says 2 'growth takes two files' growth a
 says 2 'growth takes two files' growth a b c
 says 2 'snapshot takes no argument: a' snapshot a
+says 2 'leaks takes no argument: 1' leaks 1
+says 2 "option '--since' requires an argument" leaks --since
 says 2 'graph: --dot is missing: there is no other form' graph
 for delay in 0 86401 x ''; do
 	says 2 "--delay $number 1 to 86400, not '$delay'" top -d "$delay"
@@ -962,6 +964,7 @@ says 1 "$nothing" collect --generation 0
 says 1 "$nothing" referrers 1
 says 1 "$nothing" snapshot
 says 1 "$nothing" restore "$work/dump"
+says 1 "$nothing" leaks --since "$work/dump"
 says 1 "$nothing" graph --dot --limit 1000000
 says 1 "$nothing" referents 9223372036854775807
 says 1 "$nothing" watch --count 1 --death 1 --sessions
@@ -992,6 +995,62 @@ says 1 "$work/file/x: Not a directory" restore -H "$work/file/x" "$work/dump"
 exits 1 dump --pid "$$" --session-fd 99
 grep -q "^refstore: process $$, descriptor 99: " "$work/out"
 ok $? 'the message names the process and the descriptor'
+
+# --- Completion -------------------------------------------------------------
+
+# completes WANTED WORD...: what is offered for the last word, in one line.
+completes() {
+	wanted=$1
+	shift
+	(cd "$work/folder" && bash "$checks/complete.sh" "$completion" \
+		"$tool" "$@") >"$work/offered" 2>"$work/out" </dev/null
+	paste -sd ' ' "$work/offered" >>"$work/out"
+	[ "$(cat "$work/out")" = "$wanted" ]
+	ok $? "completed is: refstore $*"
+}
+
+checks=$(cd "$here" && pwd)
+completion=$(cd "$here/../completion" && pwd)/refstore
+case $tool in
+/*) ;;
+*) tool=$PWD/$tool ;;
+esac
+mkdir "$work/folder" "$work/folder/deep"
+: >"$work/folder/dump 1"
+"$tool" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | sort \
+	>"$work/commands"
+completes "$(paste -sd ' ' "$work/commands")" ''
+grep -qx watch "$work/commands"
+ok $? 'watch is one of them'
+completes 'scans show snapshot stat' s
+completes 'scans show snapshot stat' -j s
+completes 'gc' gc
+completes '' nonsense ''
+completes '--help --json --version' --
+common='--fd --heap --help --json --pid --session-fd --version'
+completes "$common" verify --
+watched="--count --death ${common%-fd*}-fd --sessions --version"
+completes "$watched" watch -
+completes "$watched" events -
+completes '--generation' ls --gen
+completes 'off on' gc --save-all ''
+completes 'on' gc --enable --save-all on
+completes '' ls --generation ''
+completes '' show ''
+completes 'deep dump 1' load ''
+completes 'dump 1' restore -p 1 du
+completes 'deep dump 1' growth --new 'dump 1' ''
+completes 'dump 1' leaks --since du
+completes '' ls -H /nowhere
+completes 'mkfifo' load file -- mkfif
+completes '' watch -p nobody
+# Each option that the help text of a command names, and no others.
+while read -r command; do
+	"$tool" "$command" --help |
+		sed -n '/^Options:/,/^$/s/^ \{2,6\}-/-/p' | sed 's/  .*//' |
+		grep -oe '--[a-z-]*' | sort | paste -sd ' ' >"$work/options"
+	completes "$(cat "$work/options")" "$command" --
+done <"$work/commands"
 
 hint='No such file or directory; is the module loaded? (modprobe refstore)'
 if [ -e /dev/refstore ] || [ -e /proc/refstore ]; then
