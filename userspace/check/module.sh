@@ -136,6 +136,7 @@ def paired(path):
     assert len(events) == 4
     for one, next in zip(events, events[1:]):
         assert one["generation"] == 1
+        assert 1700000000 * 10**9 < one["time"] <= next["time"]
         if one["event"] == "start":
             assert next["event"] == "stop"
             assert next["scan"] == one["scan"]
@@ -143,6 +144,16 @@ def paired(path):
         else:
             assert next["event"] == "start"
     return True
+
+# A session of the process begins, then ends; what is not told is the watcher's.
+def came_and_went(path, pid, watcher):
+    events = [json.loads(line) for line in read(path).splitlines()]
+    print(events)
+    theirs = [e for e in events if e.get("pid") == int(pid)]
+    assert not [e for e in events if e.get("pid") == int(watcher)]
+    assert [e["event"] for e in theirs] == ["open", "close"]
+    assert theirs[0]["session"] == theirs[1]["session"]
+    return theirs[0]["time"] < theirs[1]["time"]
 
 # The text format of Prometheus, strictly: {metric: {labels: value}}.
 def exposition(text):
@@ -311,6 +322,29 @@ lost='not reachable from the root'
 echo "refstore: $work/odd: 2 of 7 objects are $lost and were not kept" \
 	>"$work/told"
 check 'load tells what it did not keep' diff "$work/told" "$work/err"
+# Labels, and what is interned or immortal; what is immortal keeps itself, and
+# what it refers to.
+printf '%s\n' '{"refstore":2}' \
+	'{"id":1,"type":"list","label":"grün","slots":[2,3,4,5,6,8]}' \
+	'{"id":2,"type":"str","text":"x","sealed":["data"],"interned":true}' \
+	'{"id":3,"type":"none","sealed":["data"],"interned":true,'\
+'"immortal":true}' \
+	'{"id":4,"type":"list","label64":"/yI=","slots":[null]}' \
+	'{"id":5,"type":"str","text":"x","immortal":true}' \
+	'{"id":6,"type":"own","slots":[7],"immortal":true}' \
+	'{"id":7,"type":"str","label":"7"}' \
+	'{"id":8,"type":"str","label":"8","large":true,"data":"aGVsbG8="}' \
+	'{"root":1,"objects":8}' >"$work/marked"
+refstore load "$work/marked" -- refstore dump >"$work/again"
+check 'labels, and what is interned or immortal' \
+	judge same 8 "$work/marked" "$work/again"
+sed 's/"root":1/"root":null/' "$work/marked" >"$work/rootless"
+check 'without a root, what is immortal stays' gives '
+	sorted((o["type"], "immortal" in o["state"], "interned" in o["state"])
+	       for o in v) == [("none", True, True), ("own", True, False),
+	("str", False, False), ("str", True, False)]' \
+	refstore load "$work/rootless" -- refstore ls
+check 'and is verified' refstore load "$work/rootless" -- refstore verify
 echo '{"refstore":1}
 {"root":null}' >"$work/empty"
 check 'an empty heap' refstore load "$work/empty" -- refstore verify --json
@@ -423,8 +457,10 @@ check 'load tells of one' diff "$work/told" "$work/err"
 refstore load "$work/web" -- true 2>"$work/err"
 check 'load says nothing if all is kept' [ ! -s "$work/err" ]
 
-echo '{"refstore":1}' >"$work/short"
-check 'a short dump is refused' ends 1 refstore load "$work/short" -- true
+head -n 5 "$work/marked" >"$work/short"
+check 'a short dump is refused, with its line' \
+	says "$work/short:6: the file ends without \"root\"" \
+	refstore load "$work/short" -- true
 check 'the status is that of the command' \
 	ends 42 refstore load "$work/odd" -- sh -c 'exit 42'
 check 'the command is missing' ends 127 refstore load "$work/odd" -- /nowhere
@@ -552,23 +588,86 @@ check 'a session by a name is found' soon refstore verify --pid "$named"
 # shellcheck disable=SC2016
 check 'ls shows the heap' \
 	sh -c 'ls -l "$1" | tee /dev/stderr | grep -q " a\$"' sh "$work/heaps"
+
+# complete WORD...: what bash offers for the last one.
+complete() {
+	bash "$here/complete.sh" "$here/../completion/refstore" refstore "$@"
+}
+mkdir "$work/a blank"
+mount -t refstore none "$work/a blank"
+: <>"$work/a blank/d"
+check 'heaps are completed' prints "$work/heaps/a" \
+	complete ls -H "$work/heaps/"
+check 'and where they are' prints "$work/heaps" complete ls -H "$work/he"
+check 'blanks in the name of which are no blanks in a list of mounts' \
+	prints "$work/a blank/d" complete ls --heap "$work/a blank/"
+check 'other files are not' prints '' complete ls -H "$work/we"
+check 'processes with a session are completed' prints "$named" \
+	complete verify --pid ''
+check 'and their descriptors' prints 7 complete ls -p "$named" -s ''
+umount "$work/a blank"
 kill "$named"
 wait "$named"
 
 # Heaps by their paths; nobody else has a session on them.
 heap=$work/heaps/b
 : <>"$heap"
-check 'load fills a heap with a name' prints '' \
-	refstore load --heap "$heap" "$work/web"
+sed '100s/"type"/"tpye"/' "$work/web" >"$work/hostile"
+check 'a hostile dump is refused, with its line' \
+	says "$work/hostile:100: unknown key \"tpye\"" \
+	refstore restore -H "$heap" "$work/hostile"
+check 'and nothing is made of it' gives 'v == []' refstore ls -H "$heap"
+before=$(cat "$limit")
+echo 1000 >"$limit"
+which='the limit max_handles of 1000 is reached, of user 0'
+check 'restore tells of a limit, and of the line' \
+	says "$work/web:1002: cannot create object 1001: $which" \
+	refstore restore -H "$heap" "$work/web"
+echo "$before" >"$limit"
+# is_empty HEAP: nothing is left in it.
+is_empty() {
+	[ "$(refstore ls -H "$1" --json)" = '[]' ]
+}
+check 'and what it has made goes' soon is_empty "$heap"
+check 'restore fills a heap with a name' prints '' \
+	refstore restore --heap "$heap" "$work/web"
 check 'which is verified by its path' gives 'v["objects"] == 3000 and
 	v["handles"] == 0 and not v["disagreements"]' refstore verify -H "$heap"
 refstore dump -H "$heap" >"$work/again"
 check 'and dumped' judge same 3000 "$work/web" "$work/again"
-check 'load wants an empty one' says "$heap: the heap is not empty" \
-	refstore load -H "$heap" "$work/web"
+check 'restore wants an empty one' \
+	says 'the heap is not empty: it has 3000 objects' \
+	refstore restore -H "$heap" "$work/web"
 : <>"$work/heaps/c"
-check 'a COMMAND of load inherits it' gives 'len(v) == 3000' \
-	refstore load -H "$work/heaps/c" "$work/ring" -- refstore ls
+(exec 7<>"$work/heaps/c" && exec sleep 1000) &
+named=$!
+check 'restore finds one by its process' soon \
+	refstore restore -p "$named" "$work/marked"
+refstore dump -H "$work/heaps/c" >"$work/again"
+check 'what it restored is there by its name' \
+	judge same 8 "$work/marked" "$work/again"
+kill "$named"
+wait "$named"
+
+# Sessions that come and go, told of once the first ones are known.
+refstore watch -H "$work/heaps/c" --sessions --json >"$work/events" &
+watch=$!
+until grep -q '"stop"' "$work/events"; do
+	refstore collect -H "$work/heaps/c" >"$work/text"
+done
+(exec 7<>"$work/heaps/c" && exec sleep 1000) &
+named=$!
+check 'a session is told of when it begins' \
+	soon grep -q "\"open\".*\"pid\":$named," "$work/events"
+session=$(grep "\"pid\":$named," "$work/events" |
+	grep -o '"session":[0-9]*' | tr -dc 0-9)
+kill "$named"
+wait "$named"
+check 'and when it has ended' \
+	soon grep -q "\"close\",\"session\":$session," "$work/events"
+kill "$watch"
+wait "$watch"
+check 'each once' judge came_and_went "$work/events" "$named" "$watch"
 check 'collect, by a path' gives 'v["scans"] >= 1' \
 	refstore collect -H "$heap"
 check 'gc sets something, by a path' gives 'not v["enabled"]' \
@@ -583,9 +682,12 @@ check 'who may read looks' gives 'len(v) == 3000' \
 	nobody refstore ls -H "$heap"
 check 'and at the scanner' gives 'not v["enabled"]' \
 	nobody refstore gc -H "$heap"
+check 'who may not look into processes is told how many' \
+	gives 'v["unseen"] > 0 and v["kept"]["root"]["objects"] == 3000' \
+	nobody refstore leaks -H "$heap"
 denied="$heap: Permission denied"
 takes='it takes the right to read and write it'
-for command in collect verify 'gc --enable' 'gc --freeze' 'gc --delay 1' \
+for command in collect verify "restore $work/web" 'gc --enable' 'gc --freeze' 'gc --delay 1' \
 	'gc --drop-garbage' 'gc --unfreeze' 'gc --threshold 1'; do
 	# shellcheck disable=SC2086
 	check "$command wants to write" says "$denied; $takes" \
@@ -856,7 +958,7 @@ check 'unfreeze' gives 'v["frozen"] == 0' refstore gc -p "$pair" --unfreeze
 check 'collect a generation' gives 'v["scans"] == 1 and v["saved"] == 0' \
 	refstore collect -p "$pair" --generation 1
 check 'and its figures' gives 'ages[1]["scans"] == 1' refstore gc -p "$pair"
-refstore events -p "$pair" --count 4 --json >"$work/events" &
+refstore watch -p "$pair" --count 4 --json >"$work/events" &
 events=$!
 while kill -0 "$events" 2>/dev/null; do
 	refstore collect -p "$pair" --generation 1 >/dev/null
@@ -865,7 +967,7 @@ wait "$events"
 check 'events of scans' [ $? -eq 0 ]
 check 'scans begin and end' judge paired "$work/events"
 check 'a death of nothing' says 'no object 3' \
-	refstore events -p "$pair" --death 3
+	refstore watch -p "$pair" --death 3
 refstore events -p "$pair" --death 1 >"$work/events" &
 events=$!
 check 'somebody waits for a death' soon has_handle "$events"
@@ -897,7 +999,11 @@ check 'garbage is dropped' gives \
 	refstore gc -p "$pair" --save-all off --drop-garbage
 check 'and collected' gives 'v["reclaimed"] == 2' refstore collect -p "$pair"
 wait "$events"
-check 'the death was told' prints 'object 1 is dead' cat "$work/events"
+date='20[0-9][0-9]-[01][0-9]-[0-3][0-9]'
+time='[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]\{6\}'
+check 'the death was told, with the time' \
+	grep -x "$date $time object 1 is dead" "$work/events"
+check 'and nothing else' [ "$(wc -l <"$work/events")" -eq 1 ]
 check 'a weak handle of the dead' gives \
 	'v["weak"] == 1 and v["objects"] == 0' refstore verify -p "$pair"
 exec 3>&- 4<&-
@@ -1026,6 +1132,137 @@ check 'a long path' gives 'v["keeper"] == "root" and
 	[(o["id"], o.get("slot")) for o in v["path"]] ==
 	[(n, 0) for n in range(1, 3000)] + [(3000, None)]' \
 	refstore load "$work/chain" -- refstore path 3000
+
+# What no program holds: object 1, the root, and 2, which it refers to; 3 has a
+# handle; 4 a handle of a session, and 5 an export, that are in a socket; 6 is
+# immortal; 7 is frozen, and so is 8, which refers to itself. 9 and 10, which came
+# later, refer to each other, and 9 to 7.
+cat >"$work/leaky" <<'EOF'
+import ctypes, os, socket, struct, sys
+library = ctypes.CDLL(sys.argv[1])
+
+def opened(fd):
+    store = ctypes.c_void_p()
+    assert not library.refstore_open_fd(fd, ctypes.byref(store))
+    return store
+
+def create(store, type, slots, flags=0):
+    spec = struct.pack("IIQQQQ", type, flags, 0, 0, 0, slots)
+    handle = ctypes.c_uint64()
+    assert not library.refstore_create(store, spec, ctypes.byref(handle), None)
+    return handle
+
+def link(one, slot, other):
+    assert not library.refstore_set_slot(store, objects[one],
+                                         ctypes.c_size_t(slot), objects[other])
+
+def send(fd):
+    assert fd >= 0
+    socket.send_fds(ours, [b"x"], [fd])
+    os.close(fd)
+
+store = opened(int(os.environ["REFSTORE_FD"]))
+assert not library.refstore_gc_disable(store)
+ours, theirs = socket.socketpair()
+objects = [None, create(store, 7, 1), create(store, 4, 0), create(store, 4, 0)]
+assert not library.refstore_set_root(store, objects[1])
+link(1, 0, 2)
+assert not library.refstore_label(store, 2, objects[2], b"kept")
+other = opened(library.refstore_session_fd(store, ctypes.c_uint(0)))
+assert not library.refstore_label(other, 0, ctypes.c_uint64(0), b"lost")
+objects.append(create(other, 4, 0))
+send(os.dup(library.refstore_fd(other)))
+library.refstore_close(other)
+objects.append(create(store, 4, 0))
+send(library.refstore_export(store, objects[5], ctypes.c_uint64(0x20)))
+objects += [create(store, 5, 0, 0x10), create(store, 7, 0, 4),
+            create(store, 7, 1)]
+link(8, 0, 8)
+assert not library.refstore_gc_freeze(store, None)
+objects += [create(store, 8, 2), create(store, 8, 1)]
+link(9, 0, 10)
+link(10, 0, 9)
+link(9, 1, 7)
+for number in 1, 2, 5, 6, 7, 8, 9, 10:
+    assert not library.refstore_release(store, objects[number])
+print("there", flush=True)
+sys.stdin.readline()
+EOF
+
+refstore load "$work/empty" -- python3 -IS "$work/leaky" \
+	"$build/lib/librefstore.so.0" <"$work/orders" >"$work/fifo" &
+leaky=$!
+exec 3>"$work/orders" 4<"$work/fifo"
+read -r where <&4
+check 'leaks says what keeps how many' gives '
+	{k: n["objects"] for k, n in v["kept"].items()} == {"process": 1,
+	"root": 2, "session": 1, "export": 1, "heap": 2, "garbage": 3}
+	and v["unseen"] == 0' refstore leaks -p "$leaky"
+check 'by type and label' gives 'sorted((g["keeper"], g["type"], g["label"],
+	g["objects"]) for g in v["groups"]) == [("export", "str", "", 1),
+	("garbage", "dict", "", 2), ("garbage", "list", "", 1),
+	("heap", "bytes", "", 1), ("heap", "list", "", 1),
+	("root", "list", "", 1), ("root", "str", "kept", 1),
+	("session", "str", "", 1)] and [g["bytes"] for g in v["groups"]] ==
+	sorted((g["bytes"] for g in v["groups"]), reverse=True)' \
+	refstore leaks -p "$leaky"
+check 'and the sessions that nobody has' gives '
+	[(s["exported"], s["pid"], s["handles"], s.get("label"))
+	for s in v["sessions"]] == [(False, '"$leaky"', 1, "lost"),
+	(True, '"$leaky"', 1, None)]' refstore leaks -p "$leaky"
+refstore types --json >"$work/json"
+bytes=$(grep -o '"bytes":[0-9]*' "$work/json" | tr -dc '0-9\n' | paste -sd +)
+check 'all together are all objects' gives '
+	sum(n["objects"] for n in v["kept"].values()) == 10 and
+	sum(n["bytes"] for n in v["kept"].values()) == '"$bytes" \
+	refstore leaks -p "$leaky"
+# shellcheck disable=SC2016
+check 'people are told the same' sh -c 'refstore leaks -p "$1" |
+	tee /dev/stderr | grep -qE "^ +[0-9]+ +2  garbage  dict  +$"' sh "$leaky"
+check 'to be frozen does not keep what only garbage refers to' prints \
+	'garbage: nothing keeps it; it waits for a scan' \
+	refstore path 7 -p "$leaky"
+check 'it keeps a cycle' gives 'v["keeper"] == "frozen"' \
+	refstore path 8 -p "$leaky"
+# shellcheck disable=SC2016
+check 'so it is drawn' sh -c 'refstore graph --dot -p "$1" | tee /dev/stderr |
+	grep -cE "^.n(7 .label=.list 7.,fillcolor=lightcoral|8 .label=.list 8.),peri" |
+	grep -qx 2' sh "$leaky"
+refstore snapshot -p "$leaky" >"$work/before"
+check 'nothing has leaked since' gives 'v["groups"] == [] and
+	not any(n["objects"] for n in v["kept"].values()) and
+	v["growth"]["groups"] == []' \
+	refstore leaks -p "$leaky" --since "$work/before"
+head -n 3 "$work/before" >"$work/older"
+check 'a snapshot that is cut off is refused' \
+	says "$work/older:4: the file ends without \"complete\"" \
+	refstore leaks -p "$leaky" --since "$work/older"
+refstore load "$work/empty" -- refstore snapshot >"$work/older"
+# shellcheck disable=SC2016
+check 'so is one of another heap' ends 1 \
+	sh -c 'refstore leaks -p "$1" --since "$2" >"$3"' \
+	sh "$leaky" "$work/older" "$work/text"
+check 'and nothing is printed' [ ! -s "$work/text" ]
+check 'a scan frees what leaks called garbage' gives 'v["reclaimed"] == 3' \
+	refstore collect -p "$leaky"
+check 'and a frozen object with it' says 'no object 7' \
+	refstore show 7 -p "$leaky"
+check 'nothing is garbage then' gives 'v["kept"]["garbage"]["objects"] == 0' \
+	refstore leaks -p "$leaky"
+exec 3>&- 4<&-
+wait "$leaky"
+# since: leaks of the web, after five more objects.
+cat >"$work/since" <<'EOF'
+refstore snapshot >"$1/before" &&
+python3 -IS "$1/grow" "$2" &&
+refstore leaks --since "$1/before" "$3"
+EOF
+check 'leaks since a snapshot are what came later, and what grew' gives '
+	{k: n["objects"] for k, n in v["kept"].items() if n["objects"]} ==
+	{"process": 5} and v["groups"] == [] and
+	v["growth"]["total"]["objects"]["change"] == 5' \
+	refstore load "$work/web" -- sh "$work/since" "$work" \
+	"$build/lib/librefstore.so.0"
 
 # What manual pages have for a shell.
 
