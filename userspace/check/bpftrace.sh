@@ -22,7 +22,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 count=0
 failed=0
-program="python3 -IS $here/traced.py $build/lib/librefstore.so.0 1"
+# By a whole path: bpftrace looks in all of $PATH, and refuses what is there twice,
+# as where /bin is /usr/bin.
+program="$(command -v python3) -IS $here/traced.py"
+program="$program $build/lib/librefstore.so.0 1"
 printf '%s\n' '{"refstore":1}' '{"root":null}' >"$work/empty"
 
 # ok STATUS NAME: a result, with what was printed if it is bad.

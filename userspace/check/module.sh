@@ -806,12 +806,13 @@ labelled=$!
 exec 3>"$work/orders" 4<"$work/fifo"
 read -r where <&4
 for file in stats heaps users; do
-	cat "/proc/refstore/$file" >"$work/$file"
+	cat "/proc/refstore/$file" >"$work/$file.now"
 done
 check 'metrics' refstore metrics
 cp "$work/out" "$work/metrics"
 check 'they are what Prometheus reads, and what the kernel says' judge metrics \
-	"$work/metrics" "$work/stats" "$work/heaps" "$work/users" "$work/text"
+	"$work/metrics" "$work/stats.now" "$work/heaps.now" "$work/users.now" \
+	"$work/text"
 if command -v promtool >"$work/out"; then
 	# shellcheck disable=SC2016
 	check 'promtool is content' sh -c 'promtool check metrics <"$1"' sh \
@@ -1268,15 +1269,16 @@ check 'leaks since a snapshot are what came later, and what grew' gives '
 
 # masked FILE: without numbers that are others each time.
 masked() {
-	sed -E 's/(session|process) [0-9]+/\1 N/' "$1"
+	sed -E 's/(session|process) [0-9]+/\1 N/g' "$1"
 }
 
-# example NAME CHANGE: runs it, changed so by sed, and compares what it prints with
-# what the page shows, if that does.
+# example NAME CHANGE: runs it, changed so by sed, in a directory for all of them;
+# it must print what the page shows, if that does.
+mkdir "$work/examples"
 example() {
 	sed "$2" "$examples/$1.sh" >"$work/lines"
-	(cd "$work" && LD_LIBRARY_PATH=$build/lib sh -e lines) >"$work/printed" ||
-		return 1
+	(cd "$work/examples" && LD_LIBRARY_PATH=$build/lib sh -e ../lines) \
+		>"$work/printed" || return 1
 	[ -e "$examples/$1.out" ] || return 0
 	masked "$examples/$1.out" >"$work/wanted"
 	masked "$work/printed" | diff "$work/wanted" -

@@ -109,7 +109,7 @@ class Screen:
                 self.scroll(True)
             else:
                 self.y += 1
-        elif byte >= 32:
+        elif byte >= 32 and byte & 0xc0 != 0x80:
             self.cells[self.y][min(self.x, self.columns - 1)] = chr(byte)
             self.x = min(self.x + 1, self.columns)
 
@@ -240,7 +240,7 @@ def growth():
 def types():
     top = Top("-d", "1", "--pid", str(os.getpid()), "--session-fd",
               str(other.fd()))
-    top.wait(lambda lines: sorted(column(lines, "name")) == ["list", "str"])
+    top.wait(lambda lines: set(column(lines, "name")) == {"list", "str"})
     other.create(7, 3)
     top.wait(lambda lines: {"type": "7", "+objects": "+3"}.items() <=
              next(r for r in rows(lines) if r["name"] == "list").items())

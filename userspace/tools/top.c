@@ -166,13 +166,17 @@ static void print_row(const struct view *view, size_t row)
 
 static void print_heading(const struct view *view)
 {
-	const struct view_format *format = view->format;
 	size_t i;
 
-	for (i = 0; i < format->nr_columns; i++)
-		if (!view_takes_time(&format->columns[i]))
-			out_text("%s%*s", i ? "  " : "", view_width(view, i),
-				 format->columns[i].title);
+	for (i = 0; i < view->format->nr_columns; i++) {
+		const struct view_column *column = &view->format->columns[i];
+		int width = view_width(view, i);
+
+		if (!view_takes_time(column))
+			out_text("%s%*s", i ? "  " : "",
+				 column->kind == VIEW_TEXT ? -width : width,
+				 column->title);
+	}
 	out_text("\n");
 }
 
