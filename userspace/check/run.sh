@@ -163,8 +163,8 @@ installed() {
 
 passes 'it is installed' install_to install
 installed | grep -v /share/man/ >"$work/out"
-[ "$(wc -l <"$work/out")" -eq 15 ]
-ok $? '15 files are installed beside manual pages'
+[ "$(wc -l <"$work/out")" -eq 20 ]
+ok $? '20 files are installed beside manual pages'
 manual names | awk '{ print "man" $2 "/" $1 "." $2 }' | sort >"$work/names"
 (cd "$work/root/usr/local/share/man" && echo man*/*) | tr ' ' '\n' | sort |
 	diff "$work/names" - >"$work/out"
