@@ -12,13 +12,17 @@ utsrelease := $(KDIR)/include/generated/utsrelease.h
 release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(utsrelease))
 folder = $(CURDIR)/build/module/$(release)
 
+version = $(shell sed -n 's/^VERSION := //p' userspace/Makefile)
+dkms_source = $(DESTDIR)/usr/src/refstore-$(version)
+
 # Type information for tracers, which wants a program that few have.
 pahole = $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 # For scripts, which call make in their own ways: not in this one's.
 script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
-.PHONY: all module userspace install uninstall modules_install check test \
+.PHONY: all module userspace install uninstall modules_install \
+	modules_uninstall dkms-source dkms-install dkms-uninstall deb check test \
 	test-all torture demo pictures model bench bench-report kunit clean help
 
 ## all              the module, the library, the command (the default)
@@ -46,16 +50,46 @@ userspace:
 install: modules_install
 	$(MAKE) -C userspace PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' install
 
-## uninstall        remove the library, the command and what goes with them
-uninstall:
+## uninstall        remove all of it
+uninstall: modules_uninstall
 	$(MAKE) -C userspace PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' uninstall
 
 # Debian's headers lack the System.map without which kbuild leaves depmod out.
 ## modules_install  install the module
 modules_install: module
-	$(MAKE) -C $(KDIR) M=$(folder) \
+	$(MAKE) -C $(KDIR) M=$(folder) INSTALL_MOD_DIR=updates \
 		$(if $(DESTDIR),INSTALL_MOD_PATH='$(DESTDIR)') modules_install
 	$(if $(DESTDIR),,depmod $(release))
+
+# Whether it was compressed depends on the kernel.
+## modules_uninstall  remove the module
+modules_uninstall: $(utsrelease)
+	rm -f $(DESTDIR)/lib/modules/$(release)/updates/refstore.ko*
+	$(if $(DESTDIR),,depmod $(release))
+
+# Where DKMS, and whoever packages for it, wants it.
+dkms-source:
+	install -d $(dkms_source)/module $(dkms_source)/uapi/linux
+	install -m 644 Kbuild Makefile $(dkms_source)/
+	install -m 644 module/*.[ch] $(dkms_source)/module/
+	install -m 644 uapi/linux/*.h $(dkms_source)/uapi/linux/
+	sed 's/#MODULE_VERSION#/$(version)/' userspace/packaging/dkms.conf \
+		> $(dkms_source)/dkms.conf
+
+## dkms-install     have DKMS build the module, for later kernels, too
+dkms-install: dkms-uninstall dkms-source $(utsrelease)
+	dkms add -m refstore -v $(version)
+	dkms install -m refstore -v $(version) -k $(release)
+
+## dkms-uninstall   remove the module from DKMS, for all kernels
+dkms-uninstall:
+	test -z "$$(dkms status -m refstore -v $(version))" || \
+		dkms remove -m refstore -v $(version) --all
+	rm -rf $(dkms_source)
+
+## deb              packages for Debian: build/deb
+deb:
+	@$(script) userspace/packaging/deb.sh
 
 ## check            static checks of the sources
 check:
