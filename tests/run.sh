@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs the tests: static checks, the scanner's model, KUnit on User Mode Linux,
-# KUnit and programs on the checking kernel, programs on Debian's kernels. With
-# --all, longer forms, and programs of both sizes on all kernels. The last line is
-# "N passed, N failed, N skipped".
+# KUnit and programs on the checking kernel, programs on Debian's kernels, packages
+# in a fresh Debian. With --all, longer forms, programs of both sizes on all kernels,
+# and a Debian that starts. The last line is "N passed, N failed, N skipped".
 set -euo pipefail
 
 # Stages are called by name.
@@ -94,6 +94,15 @@ programs_on() {
 	done
 }
 
+# In a system below a folder and, with --all, in one that starts.
+install_in() {
+	local script status=0
+	for script in "$@"; do
+		"$PROJECT/tests/install/$script" || status=$?
+	done
+	return "$status"
+}
+
 parse_arguments() {
 	time=2700
 	each=
@@ -103,6 +112,7 @@ parse_arguments() {
 	on_6_1=(m64)
 	userspace=(stock-6.12)
 	model=(--quick)
+	installing=(chroot.sh)
 	[[ ${1-} == --all ]] || return 0
 	time=7200
 	each=3600
@@ -112,12 +122,13 @@ parse_arguments() {
 	on_6_1=(m64 m32)
 	userspace=(check stock-6.12 stock-6.1)
 	model=()
+	installing=(chroot.sh run.sh)
 }
 
 # The longest come first. What needs the checking kernel, which takes longest to
 # build as well, comes early in one lane and late in the other.
 STAGES=(programs_check static model kunit_uml kunit_check programs_6_12
-	programs_6_1)
+	installing programs_6_1)
 
 programs_check() {
 	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
@@ -148,6 +159,10 @@ programs_6_12() {
 
 programs_6_1() {
 	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_6_1[@]}"
+}
+
+installing() {
+	stage 'installing' '' install_in "${installing[@]}"
 }
 
 # Sets taken to the next stage, for one lane; false if none is left.
@@ -191,13 +206,14 @@ summary() {
 }
 
 main() {
-	local time each longer on_check on_6_12 on_6_1 userspace model source
+	local time each longer on_check on_6_12 on_6_1 userspace model installing
+	local source
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	: >"$RESULTS"
 	: >"$FAILURES"
 	echo 0 >"$NEXT"
-	"$VM_DIR/deps.sh" build vm kernels check python model trace
+	"$VM_DIR/deps.sh" build vm kernels check python model trace packaging
 	make -s -j2 -C "$PROJECT/userspace"
 	source=$("$VM_DIR/kernel.sh" source-6.12)
 	make -s -j2 -C "$PROJECT/tests/selftests" \

@@ -20,6 +20,7 @@ usage() {
 	trace    bpftrace
 	pictures graphviz
 	model    spin
+	packaging  making packages, and fresh systems to install them in
 	EOF
 }
 
@@ -41,6 +42,10 @@ group_packages() {
 	trace) echo bpftrace ;;
 	pictures) echo graphviz ;;
 	model) echo gcc libc6-dev spin ;;
+	packaging)
+		echo dpkg-dev debhelper dh-dkms fakeroot lintian libjson-c-dev \
+			pkg-config mmdebstrap uidmap e2fsprogs
+		;;
 	*)
 		usage >&2
 		exit 2

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Makes the packages, checks them, and installs and purges them in a fresh Debian
+# system below a folder, with all that is made of the module for two kernels.
+# Prints TAP.
+set -euo pipefail
+
+# shellcheck source=tests/install/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/install/tap.sh
+. "$INSTALL_DIR/tap.sh"
+
+# All but the folders, which may have been there before.
+left_below() {
+	find "$1" ! -type d
+}
+
+# What "make install" puts below a folder, "make uninstall" takes away.
+round_trip() {
+	local root=$work/root kdir
+	kdir=$("$VM_DIR/kernel.sh" stock-6.12)/kdir
+	make -s -C "$PROJECT" install DESTDIR="$root" KDIR="$kdir"
+	left_below "$root" | grep -q '/updates/refstore\.ko'
+	left_below "$root" | grep -q '/bin/refstore$'
+	make -s -C "$PROJECT" uninstall DESTDIR="$root" KDIR="$kdir"
+	[[ -z $(left_below "$root") ]] || {
+		left_below "$root"
+		return 1
+	}
+}
+
+# The system is in memory, and gone with the namespace.
+in_chroot() {
+	local system
+	system=$("$INSTALL_DIR/system.sh" chroot)
+	mkdir "$work/system"
+	as_root bash "$INSTALL_DIR/enter.sh" "$work/system" \
+		"$system/root.tar" "$PROJECT" \
+		"$count" /src/tests/install/inside.sh
+}
+
+main() {
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	"$VM_DIR/deps.sh" build packaging
+	check 'the packages are made' build_packages
+	((!failed)) || return
+	check 'lintian finds no fault' lintian --fail-on error,warning \
+		--allow-root "$DEBS"/*.changes
+	check 'make uninstall leaves nothing of make install' round_trip
+	in_chroot || failed=1
+	((!failed))
+}
+
+main "$@"
