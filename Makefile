@@ -23,7 +23,8 @@ script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: all module userspace install uninstall modules_install \
 	modules_uninstall dkms-source dkms-install dkms-uninstall deb check test \
-	test-all torture demo pictures model bench bench-report kunit clean help
+	test-all test-install torture demo pictures model bench bench-report kunit \
+	clean help
 
 ## all              the module, the library, the command (the default)
 all: module userspace
@@ -102,6 +103,10 @@ test:
 ## test-all         all tests, on all kernels
 test-all:
 	@$(script) tests/run.sh --all
+
+## test-install     install, boot, upgrade the kernel, purge, in a virtual machine
+test-install:
+	@$(script) tests/install/run.sh
 
 ## torture          torture for MINUTES (15), in virtual machines
 torture:
