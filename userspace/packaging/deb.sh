@@ -33,7 +33,7 @@ commit_time() {
 
 main() {
 	command -v dpkg-buildpackage dh dh_dkms >/dev/null ||
-		die 'apt install build-essential debhelper dh-dkms libjson-c-dev pkg-config'
+		die 'apt install build-essential debhelper dh-dkms libjson-c-dev libncurses-dev pkg-config'
 	versions
 	commit_time
 	rm -rf "$build"
