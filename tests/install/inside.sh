@@ -79,15 +79,13 @@ manuals() {
 	gzip -t /usr/share/man/man1/refstore.1.gz /usr/share/man/man3/librefstore.3.gz
 }
 
-# The program of the manual page. There is no module, so it ends with an error, but
-# it starts.
+# An example of the package's. There is no module, so it ends with an error, but it
+# starts.
 program() {
 	local flags status=0
-	zcat /usr/share/man/man3/librefstore.3.gz |
-		sed -n '/^\.Bd -literal/,/^\.Ed/{/^\./d;s/\\e/\\/g;p}' \
-		>/tmp/example.c
 	read -ra flags <<<"$(pkg-config --cflags --libs librefstore)"
-	gcc -Wall -Wextra -Werror /tmp/example.c "${flags[@]}" -o /tmp/example
+	gcc -Wall -Wextra -Werror /usr/share/doc/librefstore-dev/examples/hello.c \
+		"${flags[@]}" -o /tmp/example
 	ldd /tmp/example | grep -q 'librefstore\.so\.0 => /'
 	/tmp/example || status=$?
 	((status != 127 && status < 128))
