@@ -213,7 +213,8 @@ main() {
 	: >"$RESULTS"
 	: >"$FAILURES"
 	echo 0 >"$NEXT"
-	"$VM_DIR/deps.sh" build vm kernels check python model trace packaging
+	"$VM_DIR/deps.sh" build vm kernels check python model packaging \
+		${longer:+trace}
 	make -s -j2 -C "$PROJECT/userspace"
 	source=$("$VM_DIR/kernel.sh" source-6.12)
 	make -s -j2 -C "$PROJECT/tests/selftests" \
