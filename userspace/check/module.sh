@@ -256,10 +256,10 @@ gives() {
 	"$@" --json >"$work/json" && judge gives "$work/expression" "$work/json"
 }
 
-# example NAME COMMAND...: the command prints what its source says that it does.
-example() {
+# as_said NAME COMMAND...: the command prints what its source says that it does.
+as_said() {
 	sed -n '/^ \* .*prints:/,/^ \*\//s/^ \*\t//p' \
-		"$(dirname "$0")/../examples/$1.c" >"$work/wanted"
+		"$here/../examples/$1.c" >"$work/wanted"
 	shift
 	"$@" >"$work/text" && [ -s "$work/wanted" ] &&
 		diff "$work/wanted" "$work/text"
@@ -275,10 +275,10 @@ named() {
 
 for name in hello graph events large; do
 	check "the example $name.c prints what it says" \
-		example "$name" "$build/examples/$name"
+		as_said "$name" "$build/examples/$name"
 done
 mkdir "$work/named"
-check 'the example named.c prints what it says' example named named
+check 'the example named.c prints what it says' as_said named named
 check 'the library works' "$build/check/library"
 check 'so it does from C++' \
 	env LD_LIBRARY_PATH="$build/lib" "$build/check/cplusplus"
