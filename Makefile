@@ -96,7 +96,7 @@ deb:
 check:
 	@$(script) tests/check.sh
 
-## test             the tests, in virtual machines: a quarter of an hour
+## test             the tests, in virtual machines: half an hour at most
 test:
 	@$(script) tests/run.sh
 
