@@ -44,6 +44,7 @@ group_packages() {
 	model) echo gcc libc6-dev spin ;;
 	packaging)
 		echo dpkg-dev debhelper dh-dkms fakeroot lintian libjson-c-dev \
+			libncurses-dev \
 			pkg-config mmdebstrap uidmap e2fsprogs
 		;;
 	*)
