@@ -77,9 +77,10 @@
  *     of an epoch only whether the object was born in the scan that runs, which
  *     rs_object_expose() takes back, a full barrier before the scanner can see
  *     the object;
- *   - an object's flags, shape and slots, written under its slot lock: what the
- *     scanner reads without it is checked by its compare-and-swaps (R3, R8);
- *     pointer and length go together by the acquire in rs_slots_peek();
+ *   - an object's flags, shape and slots, written under its slot lock as long as
+ *     anybody has a reference to it: what the scanner reads without it is checked
+ *     by its compare-and-swaps (R3, R8); pointer and length go together by the
+ *     acquire in rs_slots_peek();
  *   - cells (an entry of a table of handles, the root), written under their own
  *     lock, and seen by walks under table_lock, which keeps what they see there.
  *

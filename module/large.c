@@ -351,6 +351,7 @@ void rs_large_forget(struct rs_heap *heap, struct rs_object *obj)
 	heap->large--;
 	heap->large_bytes -= bytes;
 	WRITE_ONCE(heap->bytes, heap->bytes + bytes);
+	/* Without its slot lock: nobody else can get at it any more */
 	obj->flags &= ~RS_LARGE;
 	rs_reap_leave_file(heap, &rs_large(obj)->node);
 }

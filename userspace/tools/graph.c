@@ -46,13 +46,15 @@ static void write_slots(FILE *file, const uint64_t *slots, size_t count)
 	fputc(']', file);
 }
 
-static void write_data(FILE *file, const void *data, size_t length)
+/* As text by the one name, or if it is none, in base64 by the other. */
+static void write_bytes(FILE *file, const char *text, const char *base64,
+			const void *data, size_t length)
 {
 	if (text_is_printable(data, length)) {
-		fputs(",\"text\":", file);
+		fprintf(file, ",\"%s\":", text);
 		text_write_json(file, data, length);
 	} else {
-		fputs(",\"data\":\"", file);
+		fprintf(file, ",\"%s\":\"", base64);
 		text_write_base64(file, data, length);
 		fputc('"', file);
 	}
@@ -67,28 +69,13 @@ static void write_sealed(FILE *file, uint32_t flags)
 		data && slots ? "," : "", slots ? "\"slots\"" : "");
 }
 
-/* Labels may have bytes that are no text. */
-static void write_label(FILE *file, const char *label)
-{
-	size_t length = strlen(label);
-
-	if (text_is_printable(label, length)) {
-		fputs(",\"label\":", file);
-		text_write_json(file, label, length);
-	} else {
-		fputs(",\"label64\":\"", file);
-		text_write_base64(file, label, length);
-		fputc('"', file);
-	}
-}
-
 static void begin_object(FILE *file, const struct graph_object *object,
 			 const char *type, const char *label)
 {
 	fprintf(file, "{\"id\":%" PRIu64 ",\"type\":", object->id);
 	text_write_json(file, type, strlen(type));
 	if (*label)
-		write_label(file, label);
+		write_bytes(file, "label", "label64", label, strlen(label));
 }
 
 static void end_object(FILE *file, const struct graph_object *object)
@@ -110,7 +97,7 @@ void graph_write_object(FILE *file, const struct graph_object *object,
 	if (object->flags & GRAPH_SLOTTED)
 		write_slots(file, slots, object->nr_slots);
 	if (object->data_len)
-		write_data(file, data, object->data_len);
+		write_bytes(file, "text", "data", data, object->data_len);
 	end_object(file, object);
 }
 
