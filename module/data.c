@@ -147,7 +147,7 @@ int rs_data_read(struct rs_heap *heap, struct rs_object *obj, u64 offset,
 	offset = array_index_nospec(offset, size + 1);
 	length = min_t(u64, length, size - offset);
 	if (unlikely(rs_object_large(obj))) {
-		err = rs_large_read(obj, offset, length, buffer);
+		err = rs_large_read(heap, obj, offset, length, buffer);
 		goto out;
 	}
 	/* Pairs with the release in rs_data_seal() */
@@ -186,7 +186,7 @@ int rs_data_write(struct rs_heap *heap, struct rs_object *obj, u64 offset,
 		return -ERANGE;
 	offset = array_index_nospec(offset, size + 1);
 	if (unlikely(rs_object_large(obj)))
-		return rs_large_write(obj, offset, length, buffer);
+		return rs_large_write(heap, obj, offset, length, buffer);
 	err = rs_bounce_init(&bounce, length);
 	if (err)
 		return err;
@@ -210,7 +210,7 @@ int rs_data_seal(struct rs_heap *heap, struct rs_object *obj, u32 seals)
 	int err = 0;
 
 	if (unlikely(rs_object_large(obj)) && seals & RS_SEALED_DATA)
-		err = rs_large_may_seal(obj);
+		err = rs_large_may_seal(heap, obj);
 	if (err)
 		return err;
 	spin_lock(rs_slot_lock(heap, obj));

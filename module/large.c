@@ -10,8 +10,9 @@
  * The file is set before the object is published, and never changes. When the object
  * leaves the table, its last reference being gone, the file goes to the heap's
  * backlog, and heap->reap_work drops it: a task would close it on its way back to
- * user mode, which whoever stops it there can put off for ever. Until it is closed
- * the heap stays charged for it. Of the file are used:
+ * user mode, which whoever stops it there can put off for ever. Until the object's
+ * is closed the heap stays charged; a MAP that runs meanwhile may have the inode for
+ * longer, as any other descriptor has. Of the file are used:
  *
  *   - its size, which cannot change, as the inode has the seals against that;
  *   - the seals, which are only ever added, under the inode's lock;
@@ -163,6 +164,21 @@ static int rs_memfd_fill(const struct file *file, u64 offset, u64 length)
 	return err;
 }
 
+/*
+ * The same, where dead values that are not closed yet may be what fills the memory
+ * cgroup: before there is no memory, we wait for these.
+ */
+static int rs_large_fill(struct rs_heap *heap, const struct file *file,
+			 u64 offset, u64 length)
+{
+	int err = rs_memfd_fill(file, offset, length);
+
+	if (err != -ENOMEM)
+		return err;
+	err = rs_reap_wait(heap);
+	return err ? err : rs_memfd_fill(file, offset, length);
+}
+
 /* Whether a file can be adopted: 0, -EINVAL, -E2BIG, or -EBADF. */
 static int rs_memfd_check(struct file *file)
 {
@@ -287,7 +303,8 @@ static int rs_large_publish(struct rs_heap *heap, struct rs_object *obj)
 	int err = rs_large_try(heap, obj, rs_large_ask);
 
 	if (!err)
-		err = rs_memfd_fill(rs_large_file(obj), 0, rs_large_len(obj));
+		err = rs_large_fill(heap, rs_large_file(obj), 0,
+				    rs_large_len(obj));
 	if (!err)
 		err = rs_large_try(heap, obj, rs_large_insert);
 	return err;
@@ -378,7 +395,7 @@ void rs_large_finish_all(struct rs_heap *heap, struct list_head *files)
 /* --- Its data ------------------------------------------------------------ */
 
 /* Whether its data can be sealed; -EBUSY if somebody may be writing it. */
-int rs_large_may_seal(struct rs_object *obj)
+int rs_large_may_seal(struct rs_heap *heap, struct rs_object *obj)
 {
 	const struct file *file = rs_large_file(obj);
 
@@ -386,16 +403,18 @@ int rs_large_may_seal(struct rs_object *obj)
 		return 0;
 	if (!(rs_memfd_seals(file) & F_SEAL_WRITE))
 		return -EBUSY;
-	return rs_memfd_fill(file, 0, rs_large_len(obj));
+	return rs_large_fill(heap, file, 0, rs_large_len(obj));
 }
 
 /**
  * struct rs_large_copy - a copy of data from or to a user
+ * @heap: whose value it is
  * @file: the memfd
  * @pos: where in it
  * @slice: room for RS_LARGE_SLICE bytes, or for all if these are fewer
  */
 struct rs_large_copy {
+	struct rs_heap *heap;
 	struct file *file;
 	loff_t pos;
 	void *slice;
@@ -436,18 +455,19 @@ static int rs_large_write_slice(struct rs_large_copy *copy,
 
 	if (copy_from_user(copy->slice, buffer, length))
 		return -EFAULT;
-	err = rs_memfd_fill(copy->file, copy->pos, length);
+	err = rs_large_fill(copy->heap, copy->file, copy->pos, length);
 	return err ? err : rs_large_write_all(copy, length);
 }
 
 /* All of it, slice by slice. */
-static int rs_large_transfer(struct rs_object *obj, u64 offset, u32 length,
-			     void __user *buffer,
+static int rs_large_transfer(struct rs_heap *heap, struct rs_object *obj,
+			     u64 offset, u32 length, void __user *buffer,
 			     int (*run)(struct rs_large_copy *copy,
 					void __user *buffer, size_t length))
 {
 	u32 most = min_t(u32, length, RS_LARGE_SLICE), done, part;
 	struct rs_large_copy copy = {
+		.heap = heap,
 		.file = rs_large_file(obj),
 		.pos = offset,
 	};
@@ -467,25 +487,25 @@ static int rs_large_transfer(struct rs_object *obj, u64 offset, u32 length,
 }
 
 /* What is read is within the data: 0, -EFAULT, -EINTR, -EIO or -ENOMEM. */
-int rs_large_read(struct rs_object *obj, u64 offset, u32 length,
-		  void __user *buffer)
+int rs_large_read(struct rs_heap *heap, struct rs_object *obj, u64 offset,
+		  u32 length, void __user *buffer)
 {
 	if (!length)
 		return 0;
-	return rs_large_transfer(obj, offset, length, buffer,
+	return rs_large_transfer(heap, obj, offset, length, buffer,
 				 rs_large_read_slice);
 }
 
 /* What is written, too: the same, -EPERM, or -EFBIG. */
-int rs_large_write(struct rs_object *obj, u64 offset, u32 length,
-		   const void __user *buffer)
+int rs_large_write(struct rs_heap *heap, struct rs_object *obj, u64 offset,
+		   u32 length, const void __user *buffer)
 {
 	if (READ_ONCE(obj->flags) & RS_SEALED_DATA)
 		return -EPERM;
 	if (!length)
 		return 0;
-	return rs_large_transfer(obj, offset, length, (void __user *)buffer,
-				 rs_large_write_slice);
+	return rs_large_transfer(heap, obj, offset, length,
+				 (void __user *)buffer, rs_large_write_slice);
 }
 
 /* --- Handing it out ------------------------------------------------------ */

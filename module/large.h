@@ -16,11 +16,11 @@ u64 rs_large_inode(const struct rs_object *obj);
 void rs_large_free(struct rs_object *obj);
 void rs_large_forget(struct rs_heap *heap, struct rs_object *obj);
 void rs_large_finish_all(struct rs_heap *heap, struct list_head *files);
-int rs_large_read(struct rs_object *obj, u64 offset, u32 length,
-		  void __user *buffer);
-int rs_large_write(struct rs_object *obj, u64 offset, u32 length,
-		   const void __user *buffer);
-int rs_large_may_seal(struct rs_object *obj);
+int rs_large_read(struct rs_heap *heap, struct rs_object *obj, u64 offset,
+		  u32 length, void __user *buffer);
+int rs_large_write(struct rs_heap *heap, struct rs_object *obj, u64 offset,
+		   u32 length, const void __user *buffer);
+int rs_large_may_seal(struct rs_heap *heap, struct rs_object *obj);
 int rs_adopt(struct rs_call *call, void *body);
 int rs_map(struct rs_call *call, void *body);
 

@@ -3,8 +3,8 @@
  * Reclaiming: what happens when a count falls.
  *
  * The thread whose put was the last one takes the object out of everything:
- * the queue of candidates, then the table (with that its quota is back). A leaf
- * is freed at once. A slotted object goes on the thread's list of dying ones,
+ * the queue of candidates, then the table (with that its quota is back, but for
+ * the file of a large value, see large.c). A leaf is freed at once. A slotted object goes on the thread's list of dying ones,
  * each of whose slots is emptied and its target put, which may add to the list.
  * There is no recursion, and no more than a slice of the list is worked off in
  * the caller; the rest is the heap's backlog, for heap->reap_work.
@@ -392,7 +392,7 @@ void rs_put(struct rs_heap *heap, struct rs_object *obj)
 		rs_object_free(obj);
 }
 
-/* Takes dead objects out of the table together: their quota is back. */
+/* Takes dead objects out of the table together. */
 static void rs_put_bury(struct rs_heap *heap, struct rs_object **objs, u32 nr)
 {
 	u32 i;
@@ -463,31 +463,38 @@ void rs_put_many(struct rs_heap *heap, struct rs_object **objs, u32 nr)
  * @reap: dying objects
  * @unsent: blocks with notices that are not sent
  * @sessions: that are closed
- * @files: of large values that are dead
  * @last: number of the last thing
  */
 struct rs_backlog {
 	struct rs_reap reap;
 	struct list_head unsent;
 	struct list_head sessions;
-	struct list_head files;
 	u64 last;
 };
 
-/* Takes the whole backlog. */
+/* Takes the whole backlog, but for files. */
 static void rs_reap_take(struct rs_heap *heap, struct rs_backlog *backlog)
 {
 	INIT_LIST_HEAD(&backlog->unsent);
 	INIT_LIST_HEAD(&backlog->sessions);
-	INIT_LIST_HEAD(&backlog->files);
 	spin_lock(&heap->backlog_lock);
 	backlog->reap.first = heap->backlog;
 	heap->backlog = NULL;
 	list_splice_init(&heap->unsent, &backlog->unsent);
 	list_splice_init(&heap->closing, &backlog->sessions);
-	list_splice_init(&heap->files, &backlog->files);
 	backlog->last = heap->backlog_in;
 	spin_unlock(&heap->backlog_lock);
+}
+
+/* Closes files, which includes those of what has just been worked off. */
+static void rs_reap_close(struct rs_heap *heap)
+{
+	LIST_HEAD(files);
+
+	spin_lock(&heap->backlog_lock);
+	list_splice_init(&heap->files, &files);
+	spin_unlock(&heap->backlog_lock);
+	rs_large_finish_all(heap, &files);
 }
 
 static void rs_reap_done(struct rs_heap *heap, u64 last)
@@ -520,7 +527,7 @@ void rs_reap_work(struct work_struct *work)
 		while (!rs_session_drop(session, &backlog.reap, RS_SLICE))
 			rs_reap_run_all(&backlog.reap);
 	rs_reap_run_all(&backlog.reap);
-	rs_large_finish_all(heap, &backlog.files);
+	rs_reap_close(heap);
 	rs_reap_done(heap, backlog.last);
 	/* The last one may take the heap along, when this work has ended */
 	list_for_each_entry_safe(session, next, &backlog.sessions, node)

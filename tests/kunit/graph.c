@@ -318,7 +318,9 @@ void rst_seal_all(struct rst_graph *g)
 void rst_settle(struct rst_graph *g)
 {
 	flush_delayed_work(&g->heap->scan_work);
-	flush_work(&g->heap->reap_work);
+	/* It queues itself again for what it leaves to itself */
+	while (flush_work(&g->heap->reap_work))
+		continue;
 }
 
 /**

@@ -1245,6 +1245,41 @@ TEST(named)
 	EXPECT_EQ(0, umount(PLACE));
 }
 
+/* Small ones, each in a slot of one object. */
+static int make_values(int fd, int nr, __u64 *node)
+{
+	__u64 value;
+	int i, ret = rs_node(fd, nr, NULL, node);
+
+	for (i = 0; !ret && i < nr; i++) {
+		ret = adopt_and_close(fd, rs_memfd(PAGE), &value);
+		ret = ret ?: rs_set_slot(fd, *node, i, value);
+		ret = ret ?: rs_release(fd, value);
+	}
+	return ret;
+}
+
+/* Values that die, however many, leave room for others before anybody is refused. */
+TEST(room_of_the_dead)
+{
+	const int nr = 600;
+	__u64 node, value;
+	int fd;
+
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	ASSERT_TRUE(!mkdir(PLACE, 0755) || errno == EEXIST);
+	ASSERT_EQ(0, mount("none", PLACE, "refstore", 0, "size=48M"));
+	fd = open(PLACE "/heap", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, make_values(fd, nr, &node));
+	EXPECT_EQ(-EDQUOT, adopt_and_close(fd, rs_memfd(MUCH), &value));
+	ASSERT_EQ(0, rs_release(fd, node));
+	EXPECT_EQ(0, adopt_and_close(fd, rs_memfd(MUCH), &value));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(0, umount(PLACE));
+}
+
 static int map_as_somebody(int fd, __u64 value, size_t length)
 {
 	if (setgid(SOMEBODY) || setuid(SOMEBODY))
