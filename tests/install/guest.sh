@@ -82,6 +82,8 @@ install_step() {
 	check 'DKMS has built the module' is_built "$(uname -r)"
 	add_member
 	works
+	check 'the tutorial shows what happens' \
+		runuser -u member -- sh /mnt/tests/tutorial.sh
 }
 
 upgrade_step() {

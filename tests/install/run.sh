@@ -26,7 +26,8 @@ prepare() {
 	cp "$system"/{vmlinuz,initrd} "$run/host/"
 	mapfile -t files < <(package_files)
 	cp "${files[@]}" "$run/host/debs/"
-	cp "$INSTALL_DIR"/{guest.sh,tap.sh} "$run/host/tests/"
+	cp "$INSTALL_DIR"/{guest.sh,tap.sh,tutorial.sh} \
+		"$PROJECT"/userspace/check/examples.{awk,sh} "$run/host/tests/"
 	sed -n 's/^VERSION := //p' "$PROJECT/userspace/Makefile" \
 		>"$run/host/version"
 	echo "${releases[1]}" >"$run/host/newer"

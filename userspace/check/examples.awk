@@ -7,11 +7,12 @@
 #
 #	.\" File: NAME		the file NAME, a program in C for example
 #	.\" Shell: NAME		lines for a shell: the file NAME.sh
+#	.\" Terminal: NAME	the same, in another terminal, where they stay
 #	.\" Output: NAME	what the program or the lines print: NAME.out
 #
-# PAGE.shells lists the NAMEs of lines for a shell in their order. Displays
-# without a comment, names that are given twice, and what cannot be plain text are
-# errors.
+# PAGE.shells lists the NAMEs of lines for a shell in their order, with a "&" for
+# those of another terminal. Displays without a comment, names that are given twice,
+# and what cannot be plain text are errors.
 
 function fail(what)
 {
@@ -44,6 +45,7 @@ BEGIN {
 	character["(ti"] = "~"
 	suffix["File:"] = ""
 	suffix["Shell:"] = ".sh"
+	suffix["Terminal:"] = ".sh"
 	suffix["Output:"] = ".out"
 }
 
@@ -53,7 +55,7 @@ FNR == 1 {
 	kind = file = ""
 }
 
-/^\.\\" (File|Shell|Output): [a-z0-9.-]+$/ {
+/^\.\\" (File|Shell|Terminal|Output): [a-z0-9.-]+$/ {
 	kind = $2
 	name = $3
 	next
@@ -69,8 +71,8 @@ FNR == 1 {
 		fail(name " was there before")
 	seen[file] = 1
 	printf "" >file
-	if (kind == "Shell:")
-		print name >(to "/" page ".shells")
+	if (suffix[kind] == ".sh")
+		print name (kind == "Shell:" ? "" : " &") >(to "/" page ".shells")
 	kind = ""
 	next
 }

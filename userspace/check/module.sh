@@ -6,6 +6,8 @@ set -u
 
 build=$(cd "$1" && pwd)
 here=$(dirname "$0")
+# shellcheck source=userspace/check/examples.sh
+. "$here/examples.sh"
 PATH=$build/tools:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -48,16 +50,6 @@ prints() {
 	wanted=$1
 	shift
 	printed=$("$@") && echo "$printed" && [ "$printed" = "$wanted" ]
-}
-
-# soon COMMAND...: succeeds if the command does within ten seconds.
-soon() {
-	tries=100
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.1
-	done
 }
 
 # chain N, ring N, tree N, web N: a dump of N objects.
@@ -1267,31 +1259,17 @@ check 'leaks since a snapshot are what came later, and what grew' gives '
 
 # What manual pages have for a shell.
 
-# masked FILE: without numbers that are others each time.
-masked() {
-	sed -E 's/(session|process) [0-9]+/\1 N/g' "$1"
-}
-
-# example NAME CHANGE: runs it, changed so by sed, in a directory for all of them;
-# it must print what the page shows, if that does.
 mkdir "$work/examples"
-example() {
-	sed "$2" "$examples/$1.sh" >"$work/lines"
-	(cd "$work/examples" && LD_LIBRARY_PATH=$build/lib sh -e ../lines) \
-		>"$work/printed" || return 1
-	[ -e "$examples/$1.out" ] || return 0
-	masked "$examples/$1.out" >"$work/wanted"
-	masked "$work/printed" | diff "$work/wanted" -
-}
+export LD_LIBRARY_PATH="$build/lib"
 
 # all PAGE CHANGE: its examples, in their order.
 all() {
-	while read -r name; do
+	while read -r name stays; do
 		if [ "$name" = draw ] && ! command -v dot >"$work/out"; then
 			count=$((count + 1))
 			echo "ok $count draw in $1 # SKIP there is no Graphviz"
 		else
-			check "$name in $1" example "$name" "$2"
+			check "$name in $1" example "$name" "$2" "$stays"
 		fi
 	done <"$examples/$1.shells"
 }
