@@ -2,12 +2,13 @@
 /*
  * Reclaiming: what happens when a count falls.
  *
- * The thread whose put was the last one takes the object out of everything:
- * the queue of candidates, then the table (with that its quota is back, but for
- * the file of a large value, see large.c). A leaf is freed at once. A slotted object goes on the thread's list of dying ones,
- * each of whose slots is emptied and its target put, which may add to the list.
- * There is no recursion, and no more than a slice of the list is worked off in
- * the caller; the rest is the heap's backlog, for heap->reap_work.
+ * The thread whose put was the last one takes the object out of everything: the
+ * queue of candidates, then the table (with that its quota is back, but for that of
+ * a large value's file, see large.c). A leaf is freed at once. A slotted object goes
+ * on the thread's list of dying ones, each of whose slots is emptied and its target
+ * put, which may add to the list. There is no recursion, and no more than a slice of
+ * the list is worked off in the caller; the rest is the heap's backlog, for
+ * heap->reap_work.
  *
  * Memory and the scanner (rules R13, R14). A scan that runs may hold pointers
  * to objects that it captured, so the memory of a slotted object that dies
