@@ -115,12 +115,12 @@ kvm_works() {
 choose_accelerator() {
 	local kernel=$1
 	if [[ $icount ]]; then
-		accelerator=(-accel tcg -icount 'shift=0,sleep=off' -cpu max,la57=off)
+		accelerator=(-accel tcg -icount 'shift=0,sleep=off' -cpu 'max,la57=off')
 		smp=1
 	elif [[ ${REFSTORE_ACCEL-} != tcg ]] && kvm_works "$kernel"; then
 		accelerator=(-accel kvm -cpu host)
 	else
-		accelerator=(-accel 'tcg,thread=multi' -cpu max,la57=off)
+		accelerator=(-accel 'tcg,thread=multi' -cpu 'max,la57=off')
 	fi
 }
 
