@@ -47,7 +47,8 @@ start_guest() {
 		-smp 2 -m 2G -nodefaults -display none -no-reboot \
 		-kernel "$run/host/vmlinuz" -initrd "$run/host/initrd" \
 		-append 'root=/dev/vda rw console=ttyS0 loglevel=8 ignore_loglevel
-			systemd.firstboot=off panic_on_warn=1 oops=panic panic=-1' \
+			systemd.firstboot=off panic_on_warn=1 oops=panic panic=-1
+			no_timer_check' \
 		-serial "file:$log" \
 		-drive "file=$run/disk,if=virtio,format=raw,cache=unsafe" \
 		-fsdev "local,id=host,path=$run/host,security_model=none" \

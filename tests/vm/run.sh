@@ -131,6 +131,8 @@ kernel_arguments() {
 		console=ttyS0 loglevel=8 ignore_loglevel printk.devkmsg=on
 		panic_on_warn=1 oops=panic panic=-1
 		kunit.enable=1
+		# The check wants ticks within a time of the host's.
+		no_timer_check
 	)
 	if [[ ! $icount ]]; then
 		case $name in
