@@ -176,7 +176,7 @@ ok $? 'links lead to pages'
 passes 'a program compiles as refstore(7) says' \
 	env PKG_CONFIG_SYSROOT_DIR="$work/root" \
 	PKG_CONFIG_PATH="$work/root/usr/local/lib/pkgconfig" \
-	sh -c "cd '$examples' && $(grep '^cc ' "$examples/start.sh")"
+	sh -c "cd '$examples' && $(grep '^cc ' "$examples/compile.sh")"
 
 # The service's paths begin where it is installed now, for its program is there.
 mkdir "$work/units"
