@@ -93,7 +93,7 @@ struct rs_command {
 	bool exported;
 };
 
-#define RS_NR_COMMANDS	(REFSTORE_CMD_MAP - REFSTORE_CMD_QUERY + 1)
+#define RS_NR_COMMANDS	(REFSTORE_CMD_COPY_SLOTS - REFSTORE_CMD_QUERY + 1)
 
 extern const struct rs_command rs_commands[RS_NR_COMMANDS];
 

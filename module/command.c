@@ -217,19 +217,58 @@ static int rs_cmd_release(struct rs_call *call, void *body)
 	return 0;
 }
 
+static int rs_slot_match(const struct refstore_get_slot *get, u64 id)
+{
+	return get->flags & REFSTORE_SLOT_MATCH && get->id != id ? -EAGAIN : 0;
+}
+
+static int rs_get_slot_peek(struct rs_call *call, struct rs_object *obj,
+			    struct refstore_get_slot *get)
+{
+	u64 id;
+	int err = rs_slots_ids(call->heap, obj, get->index, 1, &id);
+
+	if (!err)
+		err = rs_slot_match(get, id);
+	if (err)
+		return err;
+	get->result = 0;
+	get->id = id;
+	return 0;
+}
+
+static int rs_get_slot_read(struct rs_call *call, struct rs_object *obj,
+			    struct refstore_get_slot *get)
+{
+	struct rs_object *value;
+	int err = rs_slots_read(call->heap, obj, get->index, 1, &value);
+	u64 id;
+
+	if (err < 0)
+		return err;
+	id = value ? value->id : 0;
+	err = rs_slot_match(get, id);
+	if (err) {
+		if (value)
+			rs_put(call->heap, value);
+		return err;
+	}
+	get->result = 0;
+	get->id = id;
+	return value ? rs_call_result(call, value, &get->result) : 0;
+}
+
 static int rs_cmd_get_slot(struct rs_call *call, void *body)
 {
 	struct refstore_get_slot *get = body;
-	struct rs_object *obj, *value;
+	struct rs_object *obj;
 	int err = rs_call_object(call, get->object, &obj);
 
 	if (err)
 		return err;
-	err = rs_slots_read(call->heap, obj, get->index, 1, &value);
-	if (err < 0)
-		return err;
-	get->result = 0;
-	return value ? rs_call_result(call, value, &get->result) : 0;
+	return get->flags & REFSTORE_SLOT_PEEK ?
+	       rs_get_slot_peek(call, obj, get) :
+	       rs_get_slot_read(call, obj, get);
 }
 
 static int rs_cmd_set_slot(struct rs_call *call, void *body)
@@ -258,6 +297,25 @@ static int rs_cmd_cas_slot(struct rs_call *call, void *body)
 	if (err)
 		return err;
 	return rs_slot_cas(call->heap, obj, cas->index, expected, value);
+}
+
+static int rs_cmd_copy_slots(struct rs_call *call, void *body)
+{
+	struct refstore_copy_slots *copy = body;
+	struct rs_object *obj, *source;
+	int err = rs_call_object(call, copy->object, &obj);
+
+	BUILD_BUG_ON(REFSTORE_MAX_COPY > RS_SLOT_CHUNK);
+	if (!err)
+		err = rs_call_object(call, copy->source, &source);
+	if (err)
+		return err;
+	if (!copy->count)
+		return -EINVAL;
+	if (copy->count > REFSTORE_MAX_COPY)
+		return -E2BIG;
+	return rs_slots_transfer(call->heap, obj, copy->first, source,
+				 copy->source_first, copy->count);
 }
 
 static int rs_cmd_resize_slots(struct rs_call *call, void *body)
@@ -499,10 +557,11 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 		RS_COMMAND(rs_cmd_release, refstore_release, object, 0, true),
 	},
 	[REFSTORE_CMD_GET_SLOT - REFSTORE_CMD_QUERY] = {
-		RS_COMMAND(rs_cmd_get_slot, refstore_get_slot, reserved, 0,
-			   true),
+		RS_COMMAND(rs_cmd_get_slot, refstore_get_slot, reserved,
+			   REFSTORE_SLOT_PEEK | REFSTORE_SLOT_MATCH, true),
 		RS_RESERVED(refstore_get_slot),
-		.out = RS_OUT(refstore_get_slot, result),
+		.out = RS_OUT(refstore_get_slot, result) |
+		       RS_OUT(refstore_get_slot, id),
 	},
 	[REFSTORE_CMD_SET_SLOT - REFSTORE_CMD_QUERY] = {
 		RS_COMMAND(rs_cmd_set_slot, refstore_set_slot, reserved, 0,
@@ -517,8 +576,8 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 		RS_RESERVED(refstore_cas_slot),
 	},
 	[REFSTORE_CMD_READ_SLOTS - REFSTORE_CMD_QUERY] = {
-		RS_COMMAND(rs_read_slots, refstore_slots, reserved, 0,
-			   true),
+		RS_COMMAND(rs_read_slots, refstore_slots, reserved,
+			   REFSTORE_SLOT_PEEK, true),
 		RS_RESERVED(refstore_slots),
 		.probe = true,
 		.out = RS_OUT_ALL(refstore_slots),
@@ -702,5 +761,11 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 			   false),
 		RS_RESERVED(refstore_map),
 		.out = RS_OUT_ALL(refstore_map),
+	},
+	[REFSTORE_CMD_COPY_SLOTS - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cmd_copy_slots, refstore_copy_slots, reserved, 0,
+			   true),
+		.rights = REFSTORE_RIGHT_WRITE_SLOTS,
+		RS_RESERVED(refstore_copy_slots),
 	},
 };

@@ -72,6 +72,22 @@ static int rs_slots_read_chunk(struct rs_call *call, struct rs_object *obj,
 	return err ? err : n;
 }
 
+/* The same for REFSTORE_SLOT_PEEK. */
+static int rs_slots_peek_chunk(struct rs_call *call, struct rs_object *obj,
+			       const struct refstore_slots *slots)
+{
+	u64 __user *to = u64_to_user_ptr(slots->handles);
+	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
+	u64 ids[RS_SLOT_CHUNK] __uninitialized;
+	int err;
+
+	err = rs_slots_ids(call->heap, obj, slots->first + slots->done, count,
+			   ids);
+	if (!err && copy_to_user(to + slots->done, ids, count * sizeof(u64)))
+		err = -EFAULT;
+	return err ? err : count;
+}
+
 static int rs_slots_write_chunk(struct rs_call *call, struct rs_object *obj,
 				const struct refstore_slots *slots)
 {
@@ -124,7 +140,10 @@ static int rs_slots_run(struct rs_call *call, struct refstore_slots *slots,
 /* REFSTORE_READ_SLOTS */
 int rs_read_slots(struct rs_call *call, void *body)
 {
-	return rs_slots_run(call, body, rs_slots_read_chunk);
+	const struct refstore_slots *slots = body;
+
+	return rs_slots_run(call, body, slots->flags & REFSTORE_SLOT_PEEK ?
+			    rs_slots_peek_chunk : rs_slots_read_chunk);
 }
 
 /* REFSTORE_WRITE_SLOTS */

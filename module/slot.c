@@ -236,6 +236,100 @@ unlock:
 	return i ? i : err;
 }
 
+/* Exchanges a slot, under its lock, for a reference that goes there. */
+static int rs_slot_swap(struct rs_heap *heap, struct rs_object *obj, u32 index,
+			struct rs_object **value)
+{
+	struct rs_object *new = *value;
+	int err = rs_slot_exchange(obj, index, NULL, rs_slot_make(new), value);
+
+	/* Under the lock: later, others may have put it */
+	if (!err && new)
+		trace_refstore_link(heap, obj, index, new);
+	return err;
+}
+
+/*
+ * Exchanges slots for @values, under one hold of the lock; the references go to the
+ * slots, and those that were there are the caller's instead.
+ */
+static int rs_slots_swap_values(struct rs_heap *heap, struct rs_object *obj,
+				u32 first, struct rs_object **values, u32 count)
+{
+	u32 i;
+	int err;
+
+	for (i = 0; i < count; i++)
+		if (values[i])
+			rs_object_expose(values[i]);
+	spin_lock(rs_slot_lock(heap, obj));
+	err = rs_slots_check(obj, first, count);
+	for (i = 0; i < count && !err; i++)
+		err = rs_slot_swap(heap, obj, first + i, &values[i]);
+	spin_unlock(rs_slot_lock(heap, obj));
+	return err;
+}
+
+/**
+ * rs_slots_transfer - let slots refer to what other slots do
+ * @heap: the heap
+ * @obj: the owner of the former, on which the caller has a reference
+ * @first: the first of them
+ * @source: the owner of the latter, likewise
+ * @source_first: the first of them
+ * @count: how many, at most RS_SLOT_CHUNK
+ *
+ * Return: 0, -EOPNOTSUPP, -ERANGE, -EPERM or -EOVERFLOW; then nothing was changed.
+ */
+int rs_slots_transfer(struct rs_heap *heap, struct rs_object *obj, u32 first,
+		      struct rs_object *source, u32 source_first, u32 count)
+{
+	struct rs_object *values[RS_SLOT_CHUNK] __uninitialized;
+	int n, err;
+
+	n = rs_slots_read(heap, source, source_first, count, values);
+	if (n < 0)
+		return n;
+	/* What has as many references as it can have is all that stops it early */
+	err = n < count ? -EOVERFLOW :
+	      rs_slots_swap_values(heap, obj, first, values, count);
+	while (n--) {
+		if (!values[n])
+			continue;
+		if (!err)
+			trace_refstore_unlink(heap, obj, first + n, values[n]);
+		rs_put(heap, values[n]);
+	}
+	return err;
+}
+
+/**
+ * rs_slots_ids - the ids of what slots refer to
+ * @heap: the heap
+ * @obj: the owner, on which the caller has a reference
+ * @first: the first slot
+ * @count: how many, at most RS_SLOT_CHUNK
+ * @ids: where they go, 0 for an empty slot
+ *
+ * Return: 0, -EOPNOTSUPP or -ERANGE.
+ */
+int rs_slots_ids(struct rs_heap *heap, struct rs_object *obj, u32 first,
+		 u32 count, u64 *ids)
+{
+	struct rs_object *value;
+	u32 i;
+	int err;
+
+	spin_lock(rs_slot_lock(heap, obj));
+	err = rs_slots_check(obj, first, count);
+	for (i = 0; i < count && !err; i++) {
+		value = rs_slot_object(rs_slot_peek_locked(obj, first + i));
+		ids[i] = value ? value->id : 0;
+	}
+	spin_unlock(rs_slot_lock(heap, obj));
+	return err;
+}
+
 /*
  * Publishes an array of slots in place of the tail's; see the head of the file.
  */

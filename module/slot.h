@@ -28,6 +28,10 @@ int rs_slot_cas(struct rs_heap *heap, struct rs_object *obj, u32 index,
 int rs_slots_check(struct rs_object *obj, u32 first, u32 count);
 int rs_slots_read(struct rs_heap *heap, struct rs_object *obj, u32 first,
 		  u32 count, struct rs_object **values);
+int rs_slots_transfer(struct rs_heap *heap, struct rs_object *obj, u32 first,
+		      struct rs_object *source, u32 source_first, u32 count);
+int rs_slots_ids(struct rs_heap *heap, struct rs_object *obj, u32 first,
+		 u32 count, u64 *ids);
 int rs_slots_resize(struct rs_heap *heap, struct rs_object *obj, u32 nr);
 unsigned long rs_slot_peek_locked(struct rs_object *obj, u32 index);
 

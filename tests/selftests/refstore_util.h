@@ -134,6 +134,43 @@ static inline int rs_get_slot(int fd, __u64 object, __u32 index, __u64 *result)
 	return ret;
 }
 
+/* The id of what a slot refers to; with REFSTORE_SLOT_MATCH if it is *id. */
+static inline int rs_peek_slot(int fd, __u64 object, __u32 index, __u32 flags,
+			       __u64 *id)
+{
+	struct refstore_get_slot get = {
+		.size = sizeof(get),
+		.flags = REFSTORE_SLOT_PEEK | flags,
+		.object = object,
+		.index = index,
+		.result = ~0ULL,
+		.id = *id,
+	};
+	int ret = rs_call(fd, REFSTORE_GET_SLOT, &get);
+
+	if (!ret && get.result)
+		return -EBADMSG;
+	*id = get.id;
+	return ret;
+}
+
+/* A handle, if the slot refers to the object @id. */
+static inline int rs_match_slot(int fd, __u64 object, __u32 index, __u64 id,
+				__u64 *result)
+{
+	struct refstore_get_slot get = {
+		.size = sizeof(get),
+		.flags = REFSTORE_SLOT_MATCH,
+		.object = object,
+		.index = index,
+		.id = id,
+	};
+	int ret = rs_call(fd, REFSTORE_GET_SLOT, &get);
+
+	*result = get.result;
+	return ret;
+}
+
 static inline int rs_set_slot(int fd, __u64 object, __u32 index, __u64 value)
 {
 	struct refstore_set_slot set = {
@@ -160,12 +197,13 @@ static inline int rs_cas_slot(int fd, __u64 object, __u32 index,
 	return rs_call(fd, REFSTORE_CAS_SLOT, &cas);
 }
 
-static inline int rs_slots(int fd, unsigned long command, __u64 object,
-			   __u32 first, __u32 count, const __u64 *handles,
-			   __u32 *done)
+static inline int rs_slots(int fd, unsigned long command, __u32 flags,
+			   __u64 object, __u32 first, __u32 count,
+			   const __u64 *handles, __u32 *done)
 {
 	struct refstore_slots slots = {
 		.size = sizeof(slots),
+		.flags = flags,
 		.object = object,
 		.handles = rs_ptr(handles),
 		.first = first,
@@ -181,15 +219,37 @@ static inline int rs_slots(int fd, unsigned long command, __u64 object,
 static inline int rs_read_slots(int fd, __u64 object, __u32 first, __u32 count,
 				__u64 *handles, __u32 *done)
 {
-	return rs_slots(fd, REFSTORE_READ_SLOTS, object, first, count, handles,
-			done);
+	return rs_slots(fd, REFSTORE_READ_SLOTS, 0, object, first, count,
+			handles, done);
+}
+
+static inline int rs_peek_slots(int fd, __u64 object, __u32 first, __u32 count,
+				__u64 *ids, __u32 *done)
+{
+	return rs_slots(fd, REFSTORE_READ_SLOTS, REFSTORE_SLOT_PEEK, object,
+			first, count, ids, done);
 }
 
 static inline int rs_write_slots(int fd, __u64 object, __u32 first, __u32 count,
 				 const __u64 *handles, __u32 *done)
 {
-	return rs_slots(fd, REFSTORE_WRITE_SLOTS, object, first, count, handles,
-			done);
+	return rs_slots(fd, REFSTORE_WRITE_SLOTS, 0, object, first, count,
+			handles, done);
+}
+
+static inline int rs_copy_slots(int fd, __u64 object, __u32 first, __u64 source,
+				__u32 source_first, __u32 count)
+{
+	struct refstore_copy_slots copy = {
+		.size = sizeof(copy),
+		.object = object,
+		.source = source,
+		.first = first,
+		.source_first = source_first,
+		.count = count,
+	};
+
+	return rs_call(fd, REFSTORE_COPY_SLOTS, &copy);
 }
 
 static inline int rs_resize(int fd, __u64 object, __u32 nr_slots)
@@ -708,6 +768,23 @@ static inline struct refstore_op op_get_slot(__u64 object, __u32 index)
 			.size = sizeof(struct refstore_get_slot),
 			.object = object,
 			.index = index,
+		},
+	};
+}
+
+static inline struct refstore_op op_copy_slots(__u64 object, __u32 first,
+					       __u64 source, __u32 source_first,
+					       __u32 count)
+{
+	return (struct refstore_op){
+		.command = REFSTORE_CMD_COPY_SLOTS,
+		.copy_slots = {
+			.size = sizeof(struct refstore_copy_slots),
+			.object = object,
+			.source = source,
+			.first = first,
+			.source_first = source_first,
+			.count = count,
 		},
 	};
 }

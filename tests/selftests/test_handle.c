@@ -35,7 +35,7 @@ static int accepted(FIXTURE_DATA(handle) *self, int fd, __u64 bad,
 		    __u64 good)
 {
 	struct refstore_stat stat;
-	__u64 value, bads[2] = { good, bad };
+	__u64 value, id = 0, bads[2] = { good, bad };
 	char byte;
 	__u32 done;
 	int n = 0;
@@ -48,6 +48,10 @@ static int accepted(FIXTURE_DATA(handle) *self, int fd, __u64 bad,
 	n += rs_cas_slot(fd, bad, 0, 0, good) != -EBADF;
 	n += rs_read_slots(fd, bad, 0, 1, &value, &done) != -EBADF;
 	n += rs_write_slots(fd, bad, 0, 1, &good, &done) != -EBADF;
+	n += rs_peek_slot(fd, bad, 0, 0, &id) != -EBADF;
+	n += rs_peek_slots(fd, bad, 0, 1, &id, &done) != -EBADF;
+	n += rs_copy_slots(fd, bad, 0, good, 0, 1) != -EBADF;
+	n += rs_copy_slots(fd, good, 0, bad, 0, 1) != -EBADF;
 	n += rs_resize(fd, bad, 3) != -EBADF;
 	n += rs_read(fd, bad, 0, 1, &byte, &done) != -EBADF;
 	n += rs_write(fd, bad, 0, 1, "x", &done) != -EBADF;

@@ -564,6 +564,28 @@ static void do_write_slots(RANDOM *self)
 	self->nr_ops++;
 }
 
+static void do_copy_slots(RANDOM *self)
+{
+	struct outcome *outcome;
+	struct refstore_op *op = next_op(self, &outcome);
+	struct handle *to = any_handle(self), *from = any_handle(self);
+	__u32 first, source_first, count = 1 + below(self, MANY);
+
+	if (!to || !from || to->object == from->object || to->object->seals)
+		return;
+	first = any_index(self, to->object);
+	source_first = any_index(self, from->object);
+	*op = op_copy_slots(to->value, first, from->value, source_first, count);
+	outcome->error = slot_error(from->object, source_first, count);
+	if (!outcome->error)
+		outcome->error = slot_error(to->object, first, count);
+	if (!outcome->error)
+		memcpy(to->object->slots + first,
+		       from->object->slots + source_first,
+		       count * sizeof(*to->object->slots));
+	self->nr_ops++;
+}
+
 static void do_resize(RANDOM *self)
 {
 	struct outcome *outcome;
@@ -670,7 +692,7 @@ static void do_one(RANDOM *self)
 		do_release, do_release, do_release, do_stale, do_get_slot,
 		do_get_slot, do_set_slot, do_set_slot, do_set_slot, do_set_slot,
 		do_cas_slot, do_cas_slot, do_read_slots, do_write_slots,
-		do_resize, do_write, do_read, do_root, do_create_many,
+		do_copy_slots, do_copy_slots, do_resize, do_write, do_read, do_root, do_create_many,
 		do_release_many, do_release_many,
 	};
 

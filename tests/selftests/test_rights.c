@@ -124,6 +124,11 @@ TRY(write_slots)
 	return rs_write_slots(fd, self->node, 0, 1, &self->leaf, NULL);
 }
 
+TRY(copy_slots)
+{
+	return rs_copy_slots(fd, self->node, 0, self->node, 0, 1);
+}
+
 TRY(resize)
 {
 	return rs_resize(fd, self->node, 1);
@@ -198,6 +203,7 @@ static const struct {
 	  try_set_slot_in_batch },
 	{ "cas slot", REFSTORE_RIGHT_WRITE_SLOTS, try_cas_slot },
 	{ "write slots", REFSTORE_RIGHT_WRITE_SLOTS, try_write_slots },
+	{ "copy slots", REFSTORE_RIGHT_WRITE_SLOTS, try_copy_slots },
 	{ "resize", REFSTORE_RIGHT_WRITE_SLOTS, try_resize },
 	{ "set root", REFSTORE_RIGHT_WRITE_SLOTS, try_set_root },
 	{ "cas root", REFSTORE_RIGHT_WRITE_SLOTS, try_cas_root },

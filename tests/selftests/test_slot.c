@@ -135,6 +135,61 @@ TEST_F(slot, cas)
 	EXPECT_EQ(0, rs_slot_id(self->fd, self->node, i));
 }
 
+/* Ids are told, no handle is made, and nothing is counted. */
+TEST_F(slot, peek)
+{
+	__u64 id = 0, a = rs_id(self->fd, self->a), b = rs_id(self->fd, self->b);
+	__u32 i = self->n - 1;
+	struct rs_before before;
+
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i, self->a));
+	ASSERT_EQ(0, rs_before(self->fd, &before));
+	ASSERT_EQ(0, rs_peek_slot(self->fd, self->node, i, 0, &id));
+	EXPECT_EQ(a, id);
+	EXPECT_EQ(0, rs_peek_slot(self->fd, self->node, i, REFSTORE_SLOT_MATCH,
+				  &id));
+	EXPECT_EQ(a, id);
+	id = b;
+	EXPECT_EQ(-EAGAIN, rs_peek_slot(self->fd, self->node, i,
+					REFSTORE_SLOT_MATCH, &id));
+	id = 0;
+	EXPECT_EQ(-EAGAIN, rs_peek_slot(self->fd, self->node, i,
+					REFSTORE_SLOT_MATCH, &id));
+	EXPECT_TRUE(rs_unchanged(self->fd, &before));
+	rs_before_free(&before);
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i, 0));
+	id = a;
+	EXPECT_EQ(0, rs_peek_slot(self->fd, self->node, i, 0, &id));
+	EXPECT_EQ(0, id);
+	EXPECT_EQ(0, rs_peek_slot(self->fd, self->node, i, REFSTORE_SLOT_MATCH,
+				  &id));
+	EXPECT_EQ(-ERANGE, rs_peek_slot(self->fd, self->node, self->n, 0, &id));
+	EXPECT_EQ(-EOPNOTSUPP, rs_peek_slot(self->fd, self->leaf, 0, 0, &id));
+}
+
+/* A handle is made if the slot refers to what was asked for. */
+TEST_F(slot, match)
+{
+	__u64 found, a = rs_id(self->fd, self->a), b = rs_id(self->fd, self->b);
+	__u32 i = self->n / 2;
+	struct rs_before before;
+
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i, self->a));
+	ASSERT_EQ(0, rs_before(self->fd, &before));
+	EXPECT_EQ(-EAGAIN, rs_match_slot(self->fd, self->node, i, b, &found));
+	EXPECT_EQ(-EAGAIN, rs_match_slot(self->fd, self->node, i, 0, &found));
+	EXPECT_TRUE(rs_unchanged(self->fd, &before));
+	rs_before_free(&before);
+	ASSERT_EQ(0, rs_match_slot(self->fd, self->node, i, a, &found));
+	EXPECT_EQ(a, rs_id(self->fd, found));
+	EXPECT_EQ(3, rs_refs(self->fd, self->a));
+	ASSERT_EQ(0, rs_release(self->fd, found));
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node, i, 0));
+	EXPECT_EQ(-EAGAIN, rs_match_slot(self->fd, self->node, i, a, &found));
+	ASSERT_EQ(0, rs_match_slot(self->fd, self->node, i, 0, &found));
+	EXPECT_EQ(0, found);
+}
+
 TEST_F(slot, ranges)
 {
 	static const __u32 more[] = { 0, 1, 100, 1U << 31 };
@@ -241,6 +296,85 @@ TEST_F(slot, read_and_write_many)
 	EXPECT_EQ(1, rs_refs(self->fd, self->node));
 	free(in);
 	free(out);
+}
+
+/* Copies as many slots as there are, as many at a time as may be. */
+static int copy_all(int fd, __u64 to, __u32 first, __u64 from, __u32 count)
+{
+	__u32 at, part;
+	int ret = 0;
+
+	for (at = 0; at < count && !ret; at += part) {
+		part = count - at < REFSTORE_MAX_COPY ? count - at :
+							REFSTORE_MAX_COPY;
+		ret = rs_copy_slots(fd, to, first + at, from, at, part);
+	}
+	return ret;
+}
+
+TEST_F(slot, peek_and_copy_many)
+{
+	__u64 of[] = { self->a, 0, self->leaf, self->node };
+	__u64 *in = calloc(self->n, sizeof(*in));
+	__u64 *ids = calloc(self->n, sizeof(*ids));
+	__u64 copy;
+	__u32 i, done, refs;
+
+	for (i = 0; i < self->n; i++)
+		in[i] = of[i % 4];
+	ASSERT_EQ(0, rs_write_slots(self->fd, self->node, 0, self->n, in,
+				    NULL));
+	refs = rs_refs(self->fd, self->a);
+	ASSERT_EQ(0, rs_node(self->fd, self->n + 1, NULL, &copy));
+	ASSERT_EQ(0, rs_set_slot(self->fd, copy, 1, self->b));
+	ASSERT_EQ(0, copy_all(self->fd, copy, 1, self->node, self->n));
+	EXPECT_EQ(1, rs_refs(self->fd, self->b));
+	EXPECT_EQ(2 * refs - 1, rs_refs(self->fd, self->a));
+	ASSERT_EQ(0, rs_peek_slots(self->fd, copy, 1, self->n, ids, &done));
+	EXPECT_EQ(self->n, done);
+	for (i = 0; i < self->n; i++)
+		ASSERT_EQ(in[i] ? rs_id(self->fd, in[i]) : 0, ids[i]);
+	EXPECT_EQ(0, rs_slot_id(self->fd, copy, 0));
+	EXPECT_EQ(2 * refs - 1, rs_refs(self->fd, self->a));
+	ASSERT_EQ(0, rs_release(self->fd, copy));
+	EXPECT_TRUE(rs_wait_until(refs == (__u32)rs_refs(self->fd, self->a),
+				  RS_SOON));
+	free(in);
+	free(ids);
+}
+
+/* What cannot be copied changes nothing. */
+TEST_F(slot, copy_refused)
+{
+	__u64 copy, sealed, slots[] = { self->a, self->a };
+	struct rs_before before;
+	__u32 n = self->n;
+
+	ASSERT_EQ(0, rs_node(self->fd, 2, slots, &copy));
+	ASSERT_EQ(0, rs_node(self->fd, 2, slots, &sealed));
+	ASSERT_EQ(0, rs_seal(self->fd, sealed, REFSTORE_SEAL_SLOTS));
+	ASSERT_EQ(0, rs_before(self->fd, &before));
+	EXPECT_EQ(-EPERM, rs_copy_slots(self->fd, sealed, 0, copy, 0, 2));
+	EXPECT_EQ(-EINVAL, rs_copy_slots(self->fd, copy, 0, self->node, 0, 0));
+	EXPECT_EQ(-E2BIG, rs_copy_slots(self->fd, copy, 0, self->node, 0,
+					REFSTORE_MAX_COPY + 1));
+	EXPECT_EQ(-E2BIG, rs_copy_slots(self->fd, copy, 1, self->node, 1,
+					UINT32_MAX));
+	EXPECT_EQ(-ERANGE, rs_copy_slots(self->fd, copy, 2, self->node, 0, 1));
+	EXPECT_EQ(-ERANGE, rs_copy_slots(self->fd, copy, 1, sealed, 0, 2));
+	EXPECT_EQ(-ERANGE, rs_copy_slots(self->fd, copy, 0, self->node, n, 1));
+	EXPECT_EQ(-ERANGE, rs_copy_slots(self->fd, copy, UINT32_MAX, self->node,
+					 0, 1));
+	EXPECT_EQ(-EOPNOTSUPP, rs_copy_slots(self->fd, self->leaf, 0, copy, 0,
+					     1));
+	EXPECT_EQ(-EOPNOTSUPP, rs_copy_slots(self->fd, copy, 0, self->leaf, 0,
+					     1));
+	EXPECT_TRUE(rs_unchanged(self->fd, &before));
+	rs_before_free(&before);
+	/* What is sealed can be read. */
+	ASSERT_EQ(0, rs_set_slot(self->fd, copy, 0, 0));
+	EXPECT_EQ(0, rs_copy_slots(self->fd, copy, 0, sealed, 1, 1));
+	EXPECT_EQ(rs_id(self->fd, self->a), rs_slot_id(self->fd, copy, 0));
 }
 
 /* A bad handle in the middle: as far as the call says, and no further. */
@@ -696,6 +830,7 @@ TEST_F_TIMEOUT(many, overflow, RS_TIMEOUT_LONG)
 	EXPECT_EQ(-EOVERFLOW, rs_set_slot(fd, wide, 1, target));
 	EXPECT_EQ(-EOVERFLOW, rs_cas_slot(fd, wide, 1, 0, target));
 	EXPECT_EQ(-EOVERFLOW, rs_write_slots(fd, wide, 1, 2, values, NULL));
+	EXPECT_EQ(-EOVERFLOW, rs_copy_slots(fd, wide, 1, wide, 0, 1));
 	EXPECT_EQ(-EOVERFLOW, rs_node(fd, 2, values, &left));
 	EXPECT_EQ(-EOVERFLOW, rs_set_root(fd, target));
 	EXPECT_EQ(-EOVERFLOW, rs_cas_root(fd, 0, target));

@@ -30,7 +30,7 @@ _Static_assert(REFSTORE_MAP == 0xbc66, "command has a new number");
 
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
-#define LAST REFSTORE_CMD_MAP
+#define LAST REFSTORE_CMD_COPY_SLOTS
 #define LARGEST 4096	/* bytes of any struct: a page */
 
 union argument {
@@ -43,6 +43,7 @@ union argument {
 	struct refstore_set_slot set_slot;
 	struct refstore_cas_slot cas_slot;
 	struct refstore_slots slots;
+	struct refstore_copy_slots copy_slots;
 	struct refstore_resize_slots resize_slots;
 	struct refstore_data data;
 	struct refstore_seal seal;
@@ -194,6 +195,17 @@ FILL(write_slots)
 	self->handles[1] = 0;
 	self->handles[2] = self->leaf;
 	self->handles[3] = self->leaf;
+}
+
+FILL(copy_slots)
+{
+	self->arg.copy_slots.flags = 0;
+	self->arg.copy_slots.object = self->node;
+	self->arg.copy_slots.source = self->node;
+	self->arg.copy_slots.first = 2;
+	self->arg.copy_slots.source_first = 0;
+	self->arg.copy_slots.count = 2;
+	self->arg.copy_slots.reserved = 0;
 }
 
 FILL(resize_slots)
@@ -497,7 +509,9 @@ FIXTURE_VARIANT_ADD(uapi, release)
 };
 FIXTURE_VARIANT_ADD(uapi, get_slot)
 {
-	.command = REFSTORE_CMD_GET_SLOT, .first = 32, .fill = fill_get_slot,
+	.command = REFSTORE_CMD_GET_SLOT, .first = 32, .now = 40,
+	.fill = fill_get_slot,
+	.flags = REFSTORE_SLOT_PEEK | REFSTORE_SLOT_MATCH,
 	RESERVED(refstore_get_slot, reserved),
 	.answers = UNDONE, .in_batch = true,
 };
@@ -514,7 +528,7 @@ FIXTURE_VARIANT_ADD(uapi, cas_slot)
 FIXTURE_VARIANT_ADD(uapi, read_slots)
 {
 	.command = REFSTORE_CMD_READ_SLOTS, .first = 40,
-	.fill = fill_read_slots, RESERVED(refstore_slots, reserved),
+	.flags = REFSTORE_SLOT_PEEK, .fill = fill_read_slots, RESERVED(refstore_slots, reserved),
 	.answers = UNDONE, .in_batch = true,
 };
 FIXTURE_VARIANT_ADD(uapi, write_slots)
@@ -522,6 +536,12 @@ FIXTURE_VARIANT_ADD(uapi, write_slots)
 	.command = REFSTORE_CMD_WRITE_SLOTS, .first = 40,
 	.fill = fill_write_slots, RESERVED(refstore_slots, reserved),
 	.answers = STANDS, .in_batch = true,
+};
+FIXTURE_VARIANT_ADD(uapi, copy_slots)
+{
+	.command = REFSTORE_CMD_COPY_SLOTS, .first = 40,
+	.fill = fill_copy_slots, RESERVED(refstore_copy_slots, reserved),
+	.in_batch = true,
 };
 FIXTURE_VARIANT_ADD(uapi, resize_slots)
 {
@@ -953,6 +973,7 @@ RULE(batched)
 	EXPECT_EQ(0, batch_one(self, variant));
 
 	/* An operation has room for more than this kernel knows, no more. */
+	first = variant->now ?: first;
 	if (first == room)
 		return;
 	prepare(_metadata, self, variant);

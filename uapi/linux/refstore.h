@@ -157,6 +157,7 @@ enum {
 	REFSTORE_CMD_LABEL,
 	REFSTORE_CMD_ADOPT,
 	REFSTORE_CMD_MAP,
+	REFSTORE_CMD_COPY_SLOTS,
 };
 
 /*
@@ -419,16 +420,27 @@ struct refstore_release_many {
 
 #define REFSTORE_RELEASE_MANY _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_RELEASE_MANY)
 
+/* Flags for REFSTORE_GET_SLOT; the first for REFSTORE_READ_SLOTS as well. */
+#define REFSTORE_SLOT_PEEK	0x1	/* make no handle: tell the id alone */
+#define REFSTORE_SLOT_MATCH	0x2	/* only if it refers to the object @id */
+
 /**
  * struct refstore_get_slot - ioctl(REFSTORE_GET_SLOT)
  * @size: sizeof(struct refstore_get_slot)
- * @flags: must be 0
+ * @flags: REFSTORE_SLOT_PEEK, REFSTORE_SLOT_MATCH
  * @object: a handle
- * @result: out: a new handle of what the slot refers to; 0 if it is empty
+ * @result: out: a new handle of what the slot refers to; 0 if it is empty, or with
+ *          REFSTORE_SLOT_PEEK
  * @index: the slot, from 0
  * @reserved: must be 0
+ * @id: in, with REFSTORE_SLOT_MATCH: id of the object that the slot must refer to,
+ *      0 for an empty slot; out: id of what it refers to, 0 if it is empty
  *
- * EBADF, EOPNOTSUPP, ERANGE, EDQUOT, EOVERFLOW, ENOMEM.
+ * An id is given once in a heap. So who has read what is sealed, and finds the same
+ * id again, need not read it again; and who does so by REFSTORE_SLOT_PEEK neither
+ * needs a handle for that nor keeps the object alive.
+ * EAGAIN (REFSTORE_SLOT_MATCH: it refers to something else); EBADF, EOPNOTSUPP,
+ * ERANGE, EDQUOT, EOVERFLOW, ENOMEM.
  */
 struct refstore_get_slot {
 	__u32 size;
@@ -437,6 +449,7 @@ struct refstore_get_slot {
 	__aligned_u64 result;
 	__u32 index;
 	__u32 reserved;
+	__aligned_u64 id;
 };
 
 #define REFSTORE_GET_SLOT _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_GET_SLOT)
@@ -494,10 +507,11 @@ struct refstore_cas_slot {
  * struct refstore_slots - ioctl(REFSTORE_READ_SLOTS),
  * ioctl(REFSTORE_WRITE_SLOTS)
  * @size: sizeof(struct refstore_slots)
- * @flags: must be 0
+ * @flags: of REFSTORE_READ_SLOTS: REFSTORE_SLOT_PEEK; else must be 0
  * @object: a handle
  * @handles: pointer to @count handles (__u64): written by REFSTORE_READ_SLOTS
- *           (a new handle for each slot, 0 for an empty one), read by
+ *           (a new handle for each slot, or the object's id with
+ *           REFSTORE_SLOT_PEEK; 0 for an empty slot), read by
  *           REFSTORE_WRITE_SLOTS (0 empties a slot)
  * @first: the first slot, from 0
  * @count: number of slots, at least 1
@@ -524,6 +538,39 @@ struct refstore_slots {
 
 #define REFSTORE_READ_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_READ_SLOTS)
 #define REFSTORE_WRITE_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_WRITE_SLOTS)
+
+/* Slots that REFSTORE_COPY_SLOTS copies at a time. */
+#define REFSTORE_MAX_COPY 64
+
+/**
+ * struct refstore_copy_slots - ioctl(REFSTORE_COPY_SLOTS)
+ * @size: sizeof(struct refstore_copy_slots)
+ * @flags: must be 0
+ * @object: handle of the object whose slots are written
+ * @source: handle of the object whose slots are read, which may be the same
+ * @first: the first slot to be written, from 0
+ * @source_first: the first slot to be read, from 0
+ * @count: number of slots, 1 to REFSTORE_MAX_COPY
+ * @reserved: must be 0
+ *
+ * For an object that is to be like another but for a few slots: lets slots refer to
+ * what other slots do, without handles in between. All of them are read at one moment,
+ * and all are written at one moment, after that. An error changed nothing.
+ * EINVAL (@count is 0), E2BIG (it is larger), EBADF, EOPNOTSUPP, ERANGE (not all of the
+ * slots exist), EPERM, EOVERFLOW.
+ */
+struct refstore_copy_slots {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 object;
+	__aligned_u64 source;
+	__u32 first;
+	__u32 source_first;
+	__u32 count;
+	__u32 reserved;
+};
+
+#define REFSTORE_COPY_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_COPY_SLOTS)
 
 /**
  * struct refstore_resize_slots - ioctl(REFSTORE_RESIZE_SLOTS)
@@ -1372,7 +1419,8 @@ struct refstore_walk {
  * struct refstore_op - one operation of a batch
  * @command: REFSTORE_CMD_CREATE to REFSTORE_CMD_CAS_ROOT, REFSTORE_CMD_WEAK,
  *           REFSTORE_CMD_UPGRADE, REFSTORE_CMD_CREATE_MANY,
- *           REFSTORE_CMD_RELEASE_MANY, REFSTORE_CMD_IMPORT, REFSTORE_CMD_LABEL
+ *           REFSTORE_CMD_RELEASE_MANY, REFSTORE_CMD_IMPORT, REFSTORE_CMD_LABEL,
+ *           REFSTORE_CMD_COPY_SLOTS
  * @error: out: 0, or a negative errno; of use only below &refstore_batch.done
  * @create: and the other members: what the command's own ioctl takes, its @size
  *          included; out fields are written likewise
@@ -1401,6 +1449,7 @@ struct refstore_op {
 		struct refstore_release_many release_many;
 		struct refstore_import import;
 		struct refstore_label label;
+		struct refstore_copy_slots copy_slots;
 		__u8 room[64];
 	};
 };

@@ -70,6 +70,8 @@ static int run_op(struct refstore_op *op, size_t index, uint64_t *result)
 				op->create.nr_slots, index);
 	case REFSTORE_CMD_GET_SLOT:
 		*result = op->get_slot.result = fresh % 3 ? fresh : 0;
+		note(op->get_slot.flags);
+		note(op->get_slot.id);
 		return operand(op->get_slot.object, index);
 	case REFSTORE_CMD_WRITE_SLOTS:
 		CHECK(op->slots.count);
@@ -80,6 +82,10 @@ static int run_op(struct refstore_op *op, size_t index, uint64_t *result)
 		return operand(op->cas_slot.object, index) |
 		       operand(op->cas_slot.value, index) |
 		       operand(op->cas_slot.expected, index);
+	case REFSTORE_CMD_COPY_SLOTS:
+		CHECK(op->copy_slots.count);
+		return operand(op->copy_slots.object, index) |
+		       operand(op->copy_slots.source, index);
 	case REFSTORE_CMD_WEAK:
 		*result = op->weak.result = fresh;
 		note(op->weak.cookie);
@@ -159,7 +165,7 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 
 	for (i = 0; i < 5; i++)
 		handles[i] = random_operand(count);
-	switch (rand() % 12) {
+	switch (rand() % 14) {
 	case 0:
 		return refstore_builder_create(builder, &(struct refstore_spec){
 			.slots = handles, .nr_slots = (size_t)rand() % 5 });
@@ -188,6 +194,12 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 	case 10:
 		return refstore_builder_label(builder, REFSTORE_LABEL_OBJECT,
 					      handles[0], "label");
+	case 11:
+		return refstore_builder_match_slot(builder, handles[0], 1,
+						   handles[1] & 7);
+	case 12:
+		return refstore_builder_copy_slots(builder, handles[0], 1,
+						   handles[1], 2, rand() % 5);
 	default:
 		return refstore_builder_release(builder, handles[0]);
 	}

@@ -268,6 +268,44 @@ static void check_slots(void)
 	CHECK(!refstore_release(store, other));
 }
 
+/* Ids in place of handles, and slots that are copied. */
+static void check_ids(void)
+{
+	uint64_t list = create(200), copy = create(201), other = create(0);
+	uint64_t ids[200] = {}, found, id;
+	struct refstore_builder *builder;
+	size_t i;
+
+	for (i = 0; i < 200; i += 2)
+		CHECK(!refstore_set_slot(store, list, i, other));
+	CHECK(!refstore_peek_slot(store, list, 2, &id) && id);
+	CHECK(!refstore_peek_slot(store, list, 3, &found) && !found);
+	CHECK(refstore_match_slot(store, list, 3, id, &found) == -EAGAIN);
+	CHECK(!refstore_match_slot(store, list, 3, 0, &found) && !found);
+	CHECK(!refstore_match_slot(store, list, 2, id, &found) && found);
+	CHECK(!refstore_release(store, found) && refs(store, other) == 101);
+	CHECK(!refstore_copy_slots(store, copy, 1, list, 0, 200));
+	CHECK(refs(store, other) == 201);
+	CHECK(!refstore_peek_slots(store, copy, 1, ids, 200));
+	for (i = 0; i < 200; i++)
+		CHECK(ids[i] == (i & 1 ? 0 : id));
+	CHECK(refstore_copy_slots(store, copy, 2, list, 0, 200) == -ERANGE);
+	CHECK(!refstore_copy_slots(store, copy, 900, list, 0, 0));
+
+	CHECK(!refstore_builder_new(&builder));
+	refstore_builder_match_slot(builder, list, 0, id);
+	refstore_builder_copy_slots(builder, copy, 0, list, 1, 64);
+	refstore_builder_peek_slots(builder, copy, 0, ids, 3);
+	refstore_builder_release(builder, REFSTORE_RESULT(0));
+	refstore_builder_copy_slots(builder, copy, 0, list, 0, 65);
+	CHECK(refstore_builder_submit(builder, store, 0) == 1);
+	CHECK(refstore_builder_error(builder, 4) == -E2BIG);
+	CHECK(!ids[0] && ids[1] == id && !ids[2]);
+	refstore_builder_free(builder);
+	CHECK(!refstore_release(store, list) && !refstore_release(store, copy));
+	CHECK(refs(store, other) == 1 && !refstore_release(store, other));
+}
+
 static void check_heap(void)
 {
 	char name[REFSTORE_TYPE_NAME_MAX];
@@ -778,6 +816,7 @@ int main(void)
 	check_large_rights();
 	check_adopt();
 	check_slots();
+	check_ids();
 	check_heap();
 	check_iterators();
 	check_many();

@@ -112,6 +112,9 @@ static const struct shape shapes[] = {
 	},
 	[REFSTORE_CMD_IMPORT] = { .result = AT(import.result) },
 	[REFSTORE_CMD_LABEL] = { .operands = { AT(label.object) } },
+	[REFSTORE_CMD_COPY_SLOTS] = {
+		.operands = { AT(copy_slots.object), AT(copy_slots.source) },
+	},
 };
 
 static inline const struct shape *shape_of(const struct refstore_op *op)
@@ -329,21 +332,35 @@ ssize_t refstore_builder_release_many(struct refstore_builder *builder,
 	return append_release_many(builder, handles, (uint32_t)count);
 }
 
-ssize_t refstore_builder_get_slot(struct refstore_builder *builder,
-				  uint64_t object, size_t index)
+static ssize_t append_get_slot(struct refstore_builder *builder, uint32_t flags,
+			       uint64_t object, size_t index, uint64_t id)
 {
 	const struct refstore_op op = {
 		.command = REFSTORE_CMD_GET_SLOT,
 		.get_slot = {
 			.size = sizeof(op.get_slot),
+			.flags = flags,
 			.object = object,
 			.index = (uint32_t)index,
+			.id = id,
 		},
 	};
 
 	if (!refstore_fits(index))
 		return fail(builder, -ERANGE);
 	return append(builder, &op);
+}
+
+ssize_t refstore_builder_get_slot(struct refstore_builder *builder,
+				  uint64_t object, size_t index)
+{
+	return append_get_slot(builder, 0, object, index, 0);
+}
+
+ssize_t refstore_builder_match_slot(struct refstore_builder *builder,
+				    uint64_t object, size_t index, uint64_t id)
+{
+	return append_get_slot(builder, REFSTORE_SLOT_MATCH, object, index, id);
 }
 
 ssize_t refstore_builder_set_slot(struct refstore_builder *builder,
@@ -384,22 +401,61 @@ ssize_t refstore_builder_cas_slot(struct refstore_builder *builder,
 	return append(builder, &op);
 }
 
-ssize_t refstore_builder_read_slots(struct refstore_builder *builder,
-				    uint64_t object, size_t first,
-				    uint64_t *handles, size_t count)
+static ssize_t append_read_slots(struct refstore_builder *builder,
+				 uint32_t flags, uint64_t object, size_t first,
+				 uint64_t *to, size_t count)
 {
 	const struct refstore_op op = {
 		.command = REFSTORE_CMD_READ_SLOTS,
 		.slots = {
 			.size = sizeof(op.slots),
+			.flags = flags,
 			.object = object,
-			.handles = refstore_pointer(handles),
+			.handles = refstore_pointer(to),
 			.first = (uint32_t)first,
 			.count = (uint32_t)count,
 		},
 	};
 
 	if (!refstore_fits(first) || !refstore_fits(count))
+		return fail(builder, -ERANGE);
+	return count ? append(builder, &op) : append_nothing(builder);
+}
+
+ssize_t refstore_builder_read_slots(struct refstore_builder *builder,
+				    uint64_t object, size_t first,
+				    uint64_t *handles, size_t count)
+{
+	return append_read_slots(builder, 0, object, first, handles, count);
+}
+
+ssize_t refstore_builder_peek_slots(struct refstore_builder *builder,
+				    uint64_t object, size_t first,
+				    uint64_t *ids, size_t count)
+{
+	return append_read_slots(builder, REFSTORE_SLOT_PEEK, object, first,
+				 ids, count);
+}
+
+ssize_t refstore_builder_copy_slots(struct refstore_builder *builder,
+				    uint64_t object, size_t first,
+				    uint64_t source, size_t source_first,
+				    size_t count)
+{
+	const struct refstore_op op = {
+		.command = REFSTORE_CMD_COPY_SLOTS,
+		.copy_slots = {
+			.size = sizeof(op.copy_slots),
+			.object = object,
+			.source = source,
+			.first = (uint32_t)first,
+			.source_first = (uint32_t)source_first,
+			.count = (uint32_t)count,
+		},
+	};
+
+	if (!refstore_fits(first) || !refstore_fits(source_first) ||
+	    !refstore_fits(count))
 		return fail(builder, -ERANGE);
 	return count ? append(builder, &op) : append_nothing(builder);
 }

@@ -573,6 +573,34 @@ int refstore_get_slot(struct refstore *store, uint64_t object, size_t index,
 		      uint64_t *result);
 
 /**
+ * refstore_match_slot() - the same, if the slot refers to what is expected
+ * @store: the session
+ * @object: a handle
+ * @index: the slot, from 0
+ * @id: id of the object that it must refer to; 0: it must be empty
+ * @result: out: a new handle, the caller's; 0 if the slot is empty
+ *
+ * Errors: -EAGAIN (it refers to something else), and as refstore_get_slot().
+ */
+int refstore_match_slot(struct refstore *store, uint64_t object, size_t index,
+			uint64_t id, uint64_t *result);
+
+/**
+ * refstore_peek_slot() - the id of what a slot refers to
+ * @store: the session
+ * @object: a handle
+ * @index: the slot, from 0
+ * @id: out: the id; 0 if the slot is empty
+ *
+ * The object may be dead when the call returns, but no other in the heap will ever
+ * have its id: who keeps a copy of sealed data under it can tell so, for little,
+ * whether the copy is still what the slot refers to.
+ * Errors: -EOPNOTSUPP, -ERANGE.
+ */
+int refstore_peek_slot(struct refstore *store, uint64_t object, size_t index,
+		       uint64_t *id);
+
+/**
  * refstore_set_slot() - let a slot refer to an object
  * @store: the session
  * @object: handle of the object that has the slot
@@ -612,6 +640,38 @@ int refstore_cas_slot(struct refstore *store, uint64_t object, size_t index,
  */
 int refstore_read_slots(struct refstore *store, uint64_t object, size_t first,
 			uint64_t *handles, size_t count);
+
+/**
+ * refstore_peek_slots() - the ids of what many slots refer to
+ * @store: the session
+ * @object: a handle
+ * @first: the first slot, from 0
+ * @ids: out: @count ids; 0 for an empty slot. After an error they are of no meaning
+ * @count: number of slots; 0 does nothing
+ *
+ * As refstore_peek_slot(); each slot is read atomically, all together are not.
+ * Errors: -EOPNOTSUPP, -ERANGE.
+ */
+int refstore_peek_slots(struct refstore *store, uint64_t object, size_t first,
+			uint64_t *ids, size_t count);
+
+/**
+ * refstore_copy_slots() - let many slots refer to what other slots do
+ * @store: the session
+ * @object: handle of the object whose slots are written
+ * @first: the first slot to be written, from 0
+ * @source: handle of the object whose slots are read
+ * @source_first: the first slot to be read, from 0
+ * @count: number of slots; 0 does nothing
+ *
+ * Without handles in between: for an object that shall be like another but for a
+ * few slots. Up to REFSTORE_MAX_COPY slots are read at one moment and written at one
+ * moment; of more, after an error, some of the first may have been written. Slots of
+ * one object can be copied, too, where the ranges do not overlap.
+ * Errors: as for refstore_set_slot().
+ */
+int refstore_copy_slots(struct refstore *store, uint64_t object, size_t first,
+			uint64_t source, size_t source_first, size_t count);
 
 /**
  * refstore_write_slots() - let many slots refer to objects
@@ -1363,6 +1423,8 @@ ssize_t refstore_builder_release_many(struct refstore_builder *builder,
 				      const uint64_t *handles, size_t count);
 ssize_t refstore_builder_get_slot(struct refstore_builder *builder,
 				  uint64_t object, size_t index);
+ssize_t refstore_builder_match_slot(struct refstore_builder *builder,
+				    uint64_t object, size_t index, uint64_t id);
 ssize_t refstore_builder_set_slot(struct refstore_builder *builder,
 				  uint64_t object, size_t index,
 				  uint64_t value);
@@ -1370,15 +1432,23 @@ ssize_t refstore_builder_cas_slot(struct refstore_builder *builder,
 				  uint64_t object, size_t index,
 				  uint64_t expected, uint64_t value);
 /*
- * The two transfers of slots may end early, as they may in the kernel:
- * refstore_builder_op()->slots.done says how far they came.
+ * The three transfers of handles and ids may end early, as they may in the kernel:
+ * refstore_builder_op()->slots.done says how far they came. That of slots to slots
+ * takes REFSTORE_MAX_COPY at most (-E2BIG when it runs), and all or none.
  */
 ssize_t refstore_builder_read_slots(struct refstore_builder *builder,
 				    uint64_t object, size_t first,
 				    uint64_t *handles, size_t count);
+ssize_t refstore_builder_peek_slots(struct refstore_builder *builder,
+				    uint64_t object, size_t first,
+				    uint64_t *ids, size_t count);
 ssize_t refstore_builder_write_slots(struct refstore_builder *builder,
 				     uint64_t object, size_t first,
 				     const uint64_t *handles, size_t count);
+ssize_t refstore_builder_copy_slots(struct refstore_builder *builder,
+				    uint64_t object, size_t first,
+				    uint64_t source, size_t source_first,
+				    size_t count);
 ssize_t refstore_builder_resize(struct refstore_builder *builder,
 				uint64_t object, size_t nr_slots);
 ssize_t refstore_builder_read(struct refstore_builder *builder, uint64_t object,

@@ -1,21 +1,50 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "session.h"
 
+static int get_slot(struct refstore *store, uint64_t object, size_t index,
+		    struct refstore_get_slot *args)
+{
+	if (!refstore_fits(index))
+		return -ERANGE;
+	args->size = sizeof(*args);
+	args->object = object;
+	args->index = (uint32_t)index;
+	return refstore_call(store, REFSTORE_GET_SLOT, args);
+}
+
 int refstore_get_slot(struct refstore *store, uint64_t object, size_t index,
 		      uint64_t *result)
 {
-	struct refstore_get_slot args = {
-		.size = sizeof(args),
-		.object = object,
-		.index = (uint32_t)index,
-	};
-	int ret;
+	struct refstore_get_slot args = {};
+	int ret = get_slot(store, object, index, &args);
 
-	if (!refstore_fits(index))
-		return -ERANGE;
-	ret = refstore_call(store, REFSTORE_GET_SLOT, &args);
 	if (!ret)
 		*result = args.result;
+	return ret;
+}
+
+int refstore_match_slot(struct refstore *store, uint64_t object, size_t index,
+			uint64_t id, uint64_t *result)
+{
+	struct refstore_get_slot args = {
+		.flags = REFSTORE_SLOT_MATCH,
+		.id = id,
+	};
+	int ret = get_slot(store, object, index, &args);
+
+	if (!ret)
+		*result = args.result;
+	return ret;
+}
+
+int refstore_peek_slot(struct refstore *store, uint64_t object, size_t index,
+		       uint64_t *id)
+{
+	struct refstore_get_slot args = { .flags = REFSTORE_SLOT_PEEK };
+	int ret = get_slot(store, object, index, &args);
+
+	if (!ret)
+		*id = args.id;
 	return ret;
 }
 
@@ -52,8 +81,8 @@ int refstore_cas_slot(struct refstore *store, uint64_t object, size_t index,
 
 /* All slots, or the error of the first that failed; *done were transferred. */
 static int transfer(struct refstore *store, unsigned long command,
-		    uint64_t object, size_t first, const uint64_t *handles,
-		    size_t count, size_t *done)
+		    uint32_t flags, uint64_t object, size_t first,
+		    const uint64_t *handles, size_t count, size_t *done)
 {
 	int ret;
 
@@ -63,6 +92,7 @@ static int transfer(struct refstore *store, unsigned long command,
 	while (*done < count) {
 		struct refstore_slots args = {
 			.size = sizeof(args),
+			.flags = flags,
 			.object = object,
 			.handles = refstore_pointer(handles + *done),
 			.first = (uint32_t)(first + *done),
@@ -81,12 +111,21 @@ int refstore_read_slots(struct refstore *store, uint64_t object, size_t first,
 			uint64_t *handles, size_t count)
 {
 	size_t done;
-	int ret = transfer(store, REFSTORE_READ_SLOTS, object, first, handles,
-			   count, &done);
+	int ret = transfer(store, REFSTORE_READ_SLOTS, 0, object, first,
+			   handles, count, &done);
 
 	if (ret)
 		refstore_release_many(store, handles, done);
 	return ret;
+}
+
+int refstore_peek_slots(struct refstore *store, uint64_t object, size_t first,
+			uint64_t *ids, size_t count)
+{
+	size_t done;
+
+	return transfer(store, REFSTORE_READ_SLOTS, REFSTORE_SLOT_PEEK, object,
+			first, ids, count, &done);
 }
 
 int refstore_write_slots(struct refstore *store, uint64_t object, size_t first,
@@ -94,8 +133,34 @@ int refstore_write_slots(struct refstore *store, uint64_t object, size_t first,
 {
 	size_t done;
 
-	return transfer(store, REFSTORE_WRITE_SLOTS, object, first, handles,
+	return transfer(store, REFSTORE_WRITE_SLOTS, 0, object, first, handles,
 			count, &done);
+}
+
+int refstore_copy_slots(struct refstore *store, uint64_t object, size_t first,
+			uint64_t source, size_t source_first, size_t count)
+{
+	size_t done, part;
+	int ret = 0;
+
+	if (!refstore_fits(first) || !refstore_fits(source_first) ||
+	    !refstore_fits(count))
+		return -ERANGE;
+	for (done = 0; done < count && !ret; done += part) {
+		struct refstore_copy_slots args = {
+			.size = sizeof(args),
+			.object = object,
+			.source = source,
+			.first = (uint32_t)(first + done),
+			.source_first = (uint32_t)(source_first + done),
+		};
+
+		part = count - done < REFSTORE_MAX_COPY ? count - done :
+							  REFSTORE_MAX_COPY;
+		args.count = (uint32_t)part;
+		ret = refstore_call(store, REFSTORE_COPY_SLOTS, &args);
+	}
+	return ret;
 }
 
 int refstore_resize(struct refstore *store, uint64_t object, size_t nr_slots)
