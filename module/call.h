@@ -93,7 +93,7 @@ struct rs_command {
 	bool exported;
 };
 
-#define RS_NR_COMMANDS	(REFSTORE_CMD_COPY_SLOTS - REFSTORE_CMD_QUERY + 1)
+#define RS_NR_COMMANDS	(REFSTORE_CMD_CAS_MANY - REFSTORE_CMD_QUERY + 1)
 
 extern const struct rs_command rs_commands[RS_NR_COMMANDS];
 
@@ -191,6 +191,7 @@ static inline void rs_result_install(struct rs_call *call,
 int rs_batch(struct rs_call *call, void *body);
 int rs_read_slots(struct rs_call *call, void *body);
 int rs_write_slots(struct rs_call *call, void *body);
+int rs_cas_many(struct rs_call *call, void *body);
 int rs_create_many(struct rs_call *call, void *body);
 int rs_release_many(struct rs_call *call, void *body);
 int rs_walk(struct rs_call *call, void *body);

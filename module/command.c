@@ -768,4 +768,9 @@ const struct rs_command rs_commands[RS_NR_COMMANDS] = {
 		.rights = REFSTORE_RIGHT_WRITE_SLOTS,
 		RS_RESERVED(refstore_copy_slots),
 	},
+	[REFSTORE_CMD_CAS_MANY - REFSTORE_CMD_QUERY] = {
+		RS_COMMAND(rs_cas_many, refstore_cas_many, reserved, 0, true),
+		.rights = REFSTORE_RIGHT_WRITE_SLOTS,
+		RS_RESERVED(refstore_cas_many),
+	},
 };

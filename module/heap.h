@@ -41,7 +41,8 @@
  *       heap->sessions   (xa_lock) the sessions by number
  *         heap->table_lock   the table, ids, counters of objects and types
  *           slot lock        slots, data, seals and weak references of one
- *                            object; never two
+ *                            object; never two but in cas.c, in the order of
+ *                            the array
  *             events->lock   a session's events
  *           heap->queue_lock candidates
  *             heap->report_lock  figures of the scans, who waits for one, and

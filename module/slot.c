@@ -93,7 +93,8 @@ int rs_slots_check(struct rs_object *obj, u32 first, u32 count)
 	return first <= nr && count <= nr - first ? 0 : -ERANGE;
 }
 
-static int rs_slots_check_write(struct rs_object *obj, u32 index)
+/* The same for a slot that is to be written, under its lock; or -EPERM. */
+int rs_slots_check_write(struct rs_object *obj, u32 index)
 {
 	int err = rs_slots_check(obj, index, 1);
 
@@ -106,7 +107,7 @@ static int rs_slots_check_write(struct rs_object *obj, u32 index)
  * Counts @value for a slot. Before the slot is stored: the scanner must find a
  * count for each reference that it sees.
  */
-static int rs_slot_prepare(struct rs_object *value)
+int rs_slot_prepare(struct rs_object *value)
 {
 	int err;
 
@@ -236,9 +237,12 @@ unlock:
 	return i ? i : err;
 }
 
-/* Exchanges a slot, under its lock, for a reference that goes there. */
-static int rs_slot_swap(struct rs_heap *heap, struct rs_object *obj, u32 index,
-			struct rs_object **value)
+/*
+ * Exchanges a slot, under its lock, for *@value, a reference that was prepared, which
+ * goes there. What was there is the caller's instead.
+ */
+int rs_slot_swap(struct rs_heap *heap, struct rs_object *obj, u32 index,
+		 struct rs_object **value)
 {
 	struct rs_object *new = *value;
 	int err = rs_slot_exchange(obj, index, NULL, rs_slot_make(new), value);

@@ -26,6 +26,10 @@ int rs_slot_set(struct rs_heap *heap, struct rs_object *obj, u32 index,
 int rs_slot_cas(struct rs_heap *heap, struct rs_object *obj, u32 index,
 		struct rs_object *expected, struct rs_object *value);
 int rs_slots_check(struct rs_object *obj, u32 first, u32 count);
+int rs_slots_check_write(struct rs_object *obj, u32 index);
+int rs_slot_prepare(struct rs_object *value);
+int rs_slot_swap(struct rs_heap *heap, struct rs_object *obj, u32 index,
+		 struct rs_object **value);
 int rs_slots_read(struct rs_heap *heap, struct rs_object *obj, u32 first,
 		  u32 count, struct rs_object **values);
 int rs_slots_transfer(struct rs_heap *heap, struct rs_object *obj, u32 first,

@@ -252,6 +252,18 @@ static inline int rs_copy_slots(int fd, __u64 object, __u32 first, __u64 source,
 	return rs_call(fd, REFSTORE_COPY_SLOTS, &copy);
 }
 
+static inline int rs_cas_many(int fd, const struct refstore_cas_entry *entries,
+			      __u32 count)
+{
+	struct refstore_cas_many cas = {
+		.size = sizeof(cas),
+		.entries = rs_ptr(entries),
+		.count = count,
+	};
+
+	return rs_call(fd, REFSTORE_CAS_MANY, &cas);
+}
+
 static inline int rs_resize(int fd, __u64 object, __u32 nr_slots)
 {
 	struct refstore_resize_slots resize = {
@@ -784,6 +796,19 @@ static inline struct refstore_op op_copy_slots(__u64 object, __u32 first,
 			.source = source,
 			.first = first,
 			.source_first = source_first,
+			.count = count,
+		},
+	};
+}
+
+static inline struct refstore_op op_cas_many(
+	const struct refstore_cas_entry *entries, __u32 count)
+{
+	return (struct refstore_op){
+		.command = REFSTORE_CMD_CAS_MANY,
+		.cas_many = {
+			.size = sizeof(struct refstore_cas_many),
+			.entries = rs_ptr(entries),
 			.count = count,
 		},
 	};

@@ -308,7 +308,7 @@ TEST_F(batch, unbatchable)
 	};
 	static const __u32 unknown[] = {
 		0, 1, REFSTORE_CMD_QUERY - 1,
-		REFSTORE_CMD_COPY_SLOTS + 1, 255,
+		REFSTORE_CMD_CAS_MANY + 1, 255,
 		REFSTORE_CMD_CREATE + 256, REFSTORE_CREATE, UINT32_MAX,
 	};
 	const __u32 n = ARRAY_SIZE(commands), m = ARRAY_SIZE(unknown);

@@ -224,6 +224,18 @@ CALL(copy_slots)
 			     REFSTORE_MAX_COPY);
 }
 
+CALL(cas_many)
+{
+	struct refstore_cas_entry entries[] = {
+		{ .object = self->node, .value = self->node,
+		  .expected = rs_slot_id(self->fd, self->node, 0), },
+		{ .object = self->wide, .value = self->node,
+		  .expected = rs_slot_id(self->fd, self->wide, 0), },
+	};
+
+	return rs_cas_many(self->fd, entries, ARRAY_SIZE(entries));
+}
+
 CALL(resize_up)
 {
 	return rs_resize(self->fd, self->node, SLOTS);
@@ -680,6 +692,7 @@ VARIANT(read_slots, .stands = true);
 VARIANT(write_slots, .stands = true);
 VARIANT(peek_slots, .stands = true);
 VARIANT(copy_slots);
+VARIANT(cas_many);
 VARIANT(resize_up);
 VARIANT(resize_down);
 VARIANT(read);

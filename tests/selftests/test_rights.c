@@ -129,6 +129,17 @@ TRY(copy_slots)
 	return rs_copy_slots(fd, self->node, 0, self->node, 0, 1);
 }
 
+TRY(cas_many)
+{
+	struct refstore_cas_entry entry = {
+		.object = self->node,
+		.value = self->leaf,
+		.expected = rs_slot_id(self->fd, self->node, 0),
+	};
+
+	return rs_cas_many(fd, &entry, 1);
+}
+
 TRY(resize)
 {
 	return rs_resize(fd, self->node, 1);
@@ -204,6 +215,7 @@ static const struct {
 	{ "cas slot", REFSTORE_RIGHT_WRITE_SLOTS, try_cas_slot },
 	{ "write slots", REFSTORE_RIGHT_WRITE_SLOTS, try_write_slots },
 	{ "copy slots", REFSTORE_RIGHT_WRITE_SLOTS, try_copy_slots },
+	{ "cas many", REFSTORE_RIGHT_WRITE_SLOTS, try_cas_many },
 	{ "resize", REFSTORE_RIGHT_WRITE_SLOTS, try_resize },
 	{ "set root", REFSTORE_RIGHT_WRITE_SLOTS, try_set_root },
 	{ "cas root", REFSTORE_RIGHT_WRITE_SLOTS, try_cas_root },

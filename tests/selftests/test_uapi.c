@@ -30,7 +30,7 @@ _Static_assert(REFSTORE_MAP == 0xbc66, "command has a new number");
 
 #define MAGIC REFSTORE_IOC_MAGIC
 #define FIRST REFSTORE_CMD_QUERY
-#define LAST REFSTORE_CMD_COPY_SLOTS
+#define LAST REFSTORE_CMD_CAS_MANY
 #define LARGEST 4096	/* bytes of any struct: a page */
 
 union argument {
@@ -44,6 +44,7 @@ union argument {
 	struct refstore_cas_slot cas_slot;
 	struct refstore_slots slots;
 	struct refstore_copy_slots copy_slots;
+	struct refstore_cas_many cas_many;
 	struct refstore_resize_slots resize_slots;
 	struct refstore_data data;
 	struct refstore_seal seal;
@@ -92,6 +93,7 @@ FIXTURE(uapi)
 	char data[16];
 	struct refstore_walk_object entries[8];
 	struct refstore_op ops[2];
+	struct refstore_cas_entry cas[2];
 	union argument arg;
 	struct rs_before before;
 };
@@ -206,6 +208,22 @@ FILL(copy_slots)
 	self->arg.copy_slots.source_first = 0;
 	self->arg.copy_slots.count = 2;
 	self->arg.copy_slots.reserved = 0;
+}
+
+FILL(cas_many)
+{
+	memset(self->cas, 0, sizeof(self->cas));
+	self->cas[0].object = self->node;
+	self->cas[0].value = self->node;
+	self->cas[0].expected = rs_slot_id(self->fd, self->node, 0);
+	self->cas[1].object = self->node;
+	self->cas[1].expected = rs_slot_id(self->fd, self->node, 1);
+	self->cas[1].value = self->leaf;
+	self->cas[1].index = 1;
+	self->arg.cas_many.flags = 0;
+	self->arg.cas_many.entries = rs_ptr(self->cas);
+	self->arg.cas_many.count = 2;
+	self->arg.cas_many.reserved = 0;
 }
 
 FILL(resize_slots)
@@ -542,6 +560,11 @@ FIXTURE_VARIANT_ADD(uapi, copy_slots)
 	.command = REFSTORE_CMD_COPY_SLOTS, .first = 40,
 	.fill = fill_copy_slots, RESERVED(refstore_copy_slots, reserved),
 	.in_batch = true,
+};
+FIXTURE_VARIANT_ADD(uapi, cas_many)
+{
+	.command = REFSTORE_CMD_CAS_MANY, .first = 24, .fill = fill_cas_many,
+	RESERVED(refstore_cas_many, reserved), .in_batch = true,
 };
 FIXTURE_VARIANT_ADD(uapi, resize_slots)
 {

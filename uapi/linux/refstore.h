@@ -158,6 +158,7 @@ enum {
 	REFSTORE_CMD_ADOPT,
 	REFSTORE_CMD_MAP,
 	REFSTORE_CMD_COPY_SLOTS,
+	REFSTORE_CMD_CAS_MANY,
 };
 
 /*
@@ -571,6 +572,52 @@ struct refstore_copy_slots {
 };
 
 #define REFSTORE_COPY_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_COPY_SLOTS)
+
+/* Slots that REFSTORE_CAS_MANY sets at a time, and of how many objects. */
+#define REFSTORE_MAX_CAS		256
+#define REFSTORE_MAX_CAS_OBJECTS	16
+
+/**
+ * struct refstore_cas_entry - a slot for REFSTORE_CAS_MANY
+ * @object: handle of the object whose slot is written
+ * @value: handle of the object that the slot shall refer to, or 0
+ * @expected: id of the object that it must refer to now, or 0 for an empty slot
+ * @index: the slot, from 0
+ * @reserved: must be 0
+ */
+struct refstore_cas_entry {
+	__aligned_u64 object;
+	__aligned_u64 value;
+	__aligned_u64 expected;
+	__u32 index;
+	__u32 reserved;
+};
+
+/**
+ * struct refstore_cas_many - ioctl(REFSTORE_CAS_MANY)
+ * @size: sizeof(struct refstore_cas_many)
+ * @flags: must be 0
+ * @entries: pointer to @count struct refstore_cas_entry
+ * @count: number of slots, 1 to REFSTORE_MAX_CAS
+ * @reserved: must be 0
+ *
+ * Sets many slots at one moment, if all of them refer to what is expected: who reads
+ * two of them by calls of his own may come in between, but who compares and sets them
+ * by this command sees all of it or nothing. Up to REFSTORE_MAX_CAS_OBJECTS objects
+ * may have the slots; of more, E2BIG may come. A slot that is named twice must refer
+ * to both that are expected, and gets the last value. An error changed nothing.
+ * EAGAIN if a slot refers to something else; EINVAL, E2BIG, EBADF, EOPNOTSUPP, ERANGE,
+ * EPERM, EOVERFLOW, EFAULT, ENOMEM.
+ */
+struct refstore_cas_many {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 entries;
+	__u32 count;
+	__u32 reserved;
+};
+
+#define REFSTORE_CAS_MANY _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_CAS_MANY)
 
 /**
  * struct refstore_resize_slots - ioctl(REFSTORE_RESIZE_SLOTS)
@@ -1420,7 +1467,7 @@ struct refstore_walk {
  * @command: REFSTORE_CMD_CREATE to REFSTORE_CMD_CAS_ROOT, REFSTORE_CMD_WEAK,
  *           REFSTORE_CMD_UPGRADE, REFSTORE_CMD_CREATE_MANY,
  *           REFSTORE_CMD_RELEASE_MANY, REFSTORE_CMD_IMPORT, REFSTORE_CMD_LABEL,
- *           REFSTORE_CMD_COPY_SLOTS
+ *           REFSTORE_CMD_COPY_SLOTS, REFSTORE_CMD_CAS_MANY
  * @error: out: 0, or a negative errno; of use only below &refstore_batch.done
  * @create: and the other members: what the command's own ioctl takes, its @size
  *          included; out fields are written likewise
@@ -1450,6 +1497,7 @@ struct refstore_op {
 		struct refstore_import import;
 		struct refstore_label label;
 		struct refstore_copy_slots copy_slots;
+		struct refstore_cas_many cas_many;
 		__u8 room[64];
 	};
 };

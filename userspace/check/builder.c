@@ -82,6 +82,10 @@ static int run_op(struct refstore_op *op, size_t index, uint64_t *result)
 		return operand(op->cas_slot.object, index) |
 		       operand(op->cas_slot.value, index) |
 		       operand(op->cas_slot.expected, index);
+	case REFSTORE_CMD_CAS_MANY:
+		CHECK(op->cas_many.count);
+		return operands((void *)(uintptr_t)op->cas_many.entries,
+				op->cas_many.count * 4U, index);
 	case REFSTORE_CMD_COPY_SLOTS:
 		CHECK(op->copy_slots.count);
 		return operand(op->copy_slots.object, index) |
@@ -165,7 +169,7 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 
 	for (i = 0; i < 5; i++)
 		handles[i] = random_operand(count);
-	switch (rand() % 14) {
+	switch (rand() % 15) {
 	case 0:
 		return refstore_builder_create(builder, &(struct refstore_spec){
 			.slots = handles, .nr_slots = (size_t)rand() % 5 });
@@ -198,6 +202,11 @@ static ssize_t add_random(struct refstore_builder *builder, size_t count)
 		return refstore_builder_match_slot(builder, handles[0], 1,
 						   handles[1] & 7);
 	case 12:
+		return refstore_builder_cas_many(builder,
+			&(struct refstore_cas_entry){ .object = handles[0],
+						      .value = handles[1] },
+			1);
+	case 13:
 		return refstore_builder_copy_slots(builder, handles[0], 1,
 						   handles[1], 2, rand() % 5);
 	default:

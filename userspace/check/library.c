@@ -268,6 +268,35 @@ static void check_slots(void)
 	CHECK(!refstore_release(store, other));
 }
 
+static void check_cas_many(uint64_t one, uint64_t two, uint64_t id)
+{
+	struct refstore_cas_entry entries[] = {
+		{ .object = one, .index = 0, .expected = id },
+		{ .object = two, .index = 0, .expected = id, .value = one },
+	};
+	struct refstore_builder *builder;
+	uint64_t found;
+
+	CHECK(refstore_cas_many(store, entries, 2) == -EAGAIN);
+	CHECK(!refstore_peek_slot(store, one, 0, &found) && found == id);
+	entries[1].expected = 0;
+	CHECK(!refstore_cas_many(store, entries, 2) && refs(store, one) == 2);
+	CHECK(!refstore_peek_slot(store, one, 0, &found) && !found);
+	CHECK(refstore_cas_many(store, entries, 257) == -E2BIG);
+	CHECK(!refstore_cas_many(store, entries, 0));
+	CHECK(!refstore_builder_new(&builder));
+	refstore_builder_dup(builder, two);
+	entries[0].object = REFSTORE_RESULT(0);
+	entries[0].expected = 0;
+	entries[0].index = 4;
+	entries[0].value = REFSTORE_RESULT(0);
+	refstore_builder_cas_many(builder, entries, 1);
+	refstore_builder_release(builder, REFSTORE_RESULT(0));
+	CHECK(refstore_builder_submit(builder, store, 0) == 0);
+	CHECK(refs(store, two) == 2 && !refstore_set_slot(store, two, 4, 0));
+	refstore_builder_free(builder);
+}
+
 /* Ids in place of handles, and slots that are copied. */
 static void check_ids(void)
 {
@@ -302,8 +331,10 @@ static void check_ids(void)
 	CHECK(refstore_builder_error(builder, 4) == -E2BIG);
 	CHECK(!ids[0] && ids[1] == id && !ids[2]);
 	refstore_builder_free(builder);
+	check_cas_many(list, copy, id);
 	CHECK(!refstore_release(store, list) && !refstore_release(store, copy));
-	CHECK(refs(store, other) == 1 && !refstore_release(store, other));
+	await_refs(other, 1);
+	CHECK(!refstore_release(store, other));
 }
 
 static void check_heap(void)

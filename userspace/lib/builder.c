@@ -53,6 +53,7 @@ struct shape {
 	uint8_t result;
 	uint8_t array;
 	uint8_t array_count;
+	uint8_t array_words;
 };
 
 #define AT(field) offsetof(struct refstore_op, field)
@@ -112,6 +113,12 @@ static const struct shape shapes[] = {
 	},
 	[REFSTORE_CMD_IMPORT] = { .result = AT(import.result) },
 	[REFSTORE_CMD_LABEL] = { .operands = { AT(label.object) } },
+	[REFSTORE_CMD_CAS_MANY] = {
+		.array = AT(cas_many.entries),
+		.array_count = AT(cas_many.count),
+		.array_words = sizeof(struct refstore_cas_entry) /
+			       sizeof(__u64),
+	},
 	[REFSTORE_CMD_COPY_SLOTS] = {
 		.operands = { AT(copy_slots.object), AT(copy_slots.source) },
 	},
@@ -127,9 +134,13 @@ static inline __u64 *word_at(struct refstore_op *op, uint8_t offset)
 	return (__u64 *)((char *)op + offset);
 }
 
-static inline uint32_t count_at(const struct refstore_op *op, uint8_t offset)
+/* Words of the array that an operation reads. */
+static inline size_t array_length(const struct refstore_op *op)
 {
-	return *(const __u32 *)((const char *)op + offset);
+	const struct shape *shape = shape_of(op);
+	size_t words = shape->array_words ? shape->array_words : 1;
+
+	return words * *(const __u32 *)((const char *)op + shape->array_count);
 }
 
 int refstore_builder_new(struct refstore_builder **result)
@@ -210,20 +221,20 @@ static ssize_t append(struct refstore_builder *builder,
 
 /* The same, for an operation that reads an array of handles. */
 static ssize_t append_array(struct refstore_builder *builder,
-			    struct refstore_op *op, const uint64_t *handles)
+			    struct refstore_op *op, const void *handles)
 {
 	const struct shape *shape = shape_of(op);
-	size_t count = count_at(op, shape->array_count);
+	size_t count = array_length(op);
 	void *copies = builder->handles;
 
 	if (!handles || !count)
 		return append(builder, op);
 	if (reserve(&copies, &builder->handles_room,
-		    builder->nr_handles + count, sizeof(*handles)))
+		    builder->nr_handles + count, sizeof(*builder->handles)))
 		return fail(builder, -ENOMEM);
 	builder->handles = copies;
 	memcpy(builder->handles + builder->nr_handles, handles,
-	       count * sizeof(*handles));
+	       count * sizeof(*builder->handles));
 	*word_at(op, shape->array) = 1 + builder->nr_handles;
 	builder->nr_handles += count;
 	return append(builder, op);
@@ -399,6 +410,25 @@ ssize_t refstore_builder_cas_slot(struct refstore_builder *builder,
 	if (!refstore_fits(index))
 		return fail(builder, -ERANGE);
 	return append(builder, &op);
+}
+
+ssize_t refstore_builder_cas_many(struct refstore_builder *builder,
+				  const struct refstore_cas_entry *entries,
+				  size_t count)
+{
+	struct refstore_op op = {
+		.command = REFSTORE_CMD_CAS_MANY,
+		.cas_many = {
+			.size = sizeof(op.cas_many),
+			.count = (uint32_t)count,
+		},
+	};
+
+	if (count > REFSTORE_MAX_CAS)
+		return fail(builder, -E2BIG);
+	if (!count)
+		return append_nothing(builder);
+	return append_array(builder, &op, entries);
 }
 
 static ssize_t append_read_slots(struct refstore_builder *builder,
@@ -710,7 +740,7 @@ static void rebase(struct refstore_builder *builder, struct refstore_op *op,
 	if (!shape->array || !*word_at(op, shape->array))
 		return;
 	handles = (uint64_t *)(uintptr_t)*word_at(op, shape->array);
-	count = count_at(op, shape->array_count);
+	count = array_length(op);
 	for (i = 0; i < count; i++)
 		handles[i] = rebased(builder, handles[i], from, to);
 }

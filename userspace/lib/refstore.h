@@ -626,6 +626,21 @@ int refstore_cas_slot(struct refstore *store, uint64_t object, size_t index,
 		      uint64_t expected, uint64_t value);
 
 /**
+ * refstore_cas_many() - let many slots refer to objects, if all are as expected
+ * @store: the session
+ * @entries: @count slots: &refstore_cas_entry.expected is an id, not a handle, 0 for an
+ *           empty slot; @reserved is 0
+ * @count: up to REFSTORE_MAX_CAS; 0 does nothing
+ *
+ * All of them at one moment, or none. They may be those of REFSTORE_MAX_CAS_OBJECTS
+ * objects at least.
+ * Errors: -EAGAIN (one refers to something else), -E2BIG, -EINVAL, and as
+ * refstore_set_slot().
+ */
+int refstore_cas_many(struct refstore *store,
+		      const struct refstore_cas_entry *entries, size_t count);
+
+/**
  * refstore_read_slots() - what many slots refer to
  * @store: the session
  * @object: a handle
@@ -1431,6 +1446,10 @@ ssize_t refstore_builder_set_slot(struct refstore_builder *builder,
 ssize_t refstore_builder_cas_slot(struct refstore_builder *builder,
 				  uint64_t object, size_t index,
 				  uint64_t expected, uint64_t value);
+/* The entries are copied, and may contain results. */
+ssize_t refstore_builder_cas_many(struct refstore_builder *builder,
+				  const struct refstore_cas_entry *entries,
+				  size_t count);
 /*
  * The three transfers of handles and ids may end early, as they may in the kernel:
  * refstore_builder_op()->slots.done says how far they came. That of slots to slots

@@ -79,6 +79,20 @@ int refstore_cas_slot(struct refstore *store, uint64_t object, size_t index,
 	return refstore_call(store, REFSTORE_CAS_SLOT, &args);
 }
 
+int refstore_cas_many(struct refstore *store,
+		      const struct refstore_cas_entry *entries, size_t count)
+{
+	struct refstore_cas_many args = {
+		.size = sizeof(args),
+		.entries = refstore_pointer(entries),
+		.count = (uint32_t)count,
+	};
+
+	if (count > REFSTORE_MAX_CAS)
+		return -E2BIG;
+	return count ? refstore_call(store, REFSTORE_CAS_MANY, &args) : 0;
+}
+
 /* All slots, or the error of the first that failed; *done were transferred. */
 static int transfer(struct refstore *store, unsigned long command,
 		    uint32_t flags, uint64_t object, size_t first,
