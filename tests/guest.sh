@@ -5,6 +5,7 @@
 # the module; then again and again, while a heap is scanned whose owner was just
 # killed.
 # usage: guest.sh [-u] refstore.ko m64|m32 [SECONDS for each program]
+# REFSTORE_PROGRAMS names the programs; patterns will do.
 set -euo pipefail
 
 unloads=5
@@ -59,7 +60,9 @@ unload_often() {
 
 insmod "$1"
 status=0
-tests/selftests/run.sh ${3:+-t "$3"} "build/selftests/$2" || status=1
+read -ra programs <<<"${REFSTORE_PROGRAMS-}"
+tests/selftests/run.sh ${3:+-t "$3"} "build/selftests/$2" "${programs[@]}" ||
+	status=1
 [[ ! $userspace ]] || sh userspace/check/module.sh build/userspace || status=1
 # bpftrace takes a while to compile under emulation.
 [[ ! $userspace || ! ${REFSTORE_LONG-} ]] ||
