@@ -357,6 +357,37 @@ check 'ls tells of large values' gives '
 	       if "large" in o["state"]) == [(5, True), (800001, False)]' \
 	refstore load "$work/large" -- refstore ls
 
+# full COMMAND...: it notices that what it prints comes to nothing.
+full() {
+	refstore load "$work/tree" -- refstore "$@" >/dev/full 2>"$work/err"
+	[ $? -eq 1 ] && grep 'cannot write' "$work/err"
+}
+
+for command in stat types scans ls dump snapshot metrics verify; do
+	check "a full disk does not escape $command" full "$command"
+done
+
+# Somebody's label is no order to a terminal, and no reason to print what is no JSON.
+cat >"$work/label" <<'EOF'
+import ctypes, os, sys
+library = ctypes.CDLL(sys.argv[1])
+store = ctypes.c_void_p()
+fd = int(os.environ["REFSTORE_FD"])
+assert not library.refstore_open_fd(os.dup(fd), ctypes.byref(store))
+assert not library.refstore_label(store, 1, ctypes.c_uint64(0),
+                                  b"\xc2\x9b2J\xff a\\")
+os.execvp("refstore", ["refstore", "stat"] + sys.argv[2:])
+EOF
+check 'labels of heaps are text' gives '
+	all(" " <= c < "\x7f" or c >= "\xa0" for c in v["heaps"][0]["label"])
+	and " a" in v["heaps"][0]["label"]' \
+	refstore load "$work/empty" -- python3 -IS "$work/label" \
+	"$build/lib/librefstore.so.0"
+# shellcheck disable=SC2016
+check 'for people, too' sh -c '! refstore load "$1" -- python3 -IS "$2" "$3" |
+	tee /dev/stderr | LC_ALL=C grep "$(printf "\302\233")"' \
+	sh "$work/empty" "$work/label" "$build/lib/librefstore.so.0"
+
 # One object: slots and data, all of it or the beginning.
 awk 'BEGIN {
 	print "{\"refstore\":1}"

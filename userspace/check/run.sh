@@ -125,6 +125,19 @@ for list in "$here"/uapi-*.list; do
 	passes "the kernel's interface is that of ${release%.list}" keeps "$list"
 done
 
+# The script that tells calls apart has a name for each.
+calls_have_names() {
+	sh "$here/uapi.sh" "$UAPI/linux/refstore.h" "$CC" |
+		sed -n 's/^REFSTORE_CMD_\([A-Z_]*\) \(0x[0-9a-f]*\)$/\2 \1/p' |
+		sort >"$work/commands"
+	[ -s "$work/commands" ] &&
+		sed -n 's/.*@name\[\(0x[0-9a-f]*\)\] = "\([A-Z_]*\)";$/\1 \2/p' \
+			"$here/../bpftrace/refstore-latency.bt" | sort |
+		diff "$work/commands" -
+}
+
+passes "bpftrace knows the kernel's calls by name" calls_have_names
+
 # What programs that were linked with the library rely on stays as it was noted.
 abi_is_kept() {
 	sh "$here/abi.sh" "$build/lib/librefstore.so.0" >"$work/abi" &&

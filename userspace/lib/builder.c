@@ -195,6 +195,8 @@ static int reserve(void **array, size_t *room, size_t needed, size_t size)
 
 	if (needed <= *room)
 		return 0;
+	if (needed > SIZE_MAX / 2 / size)
+		return -ENOMEM;
 	while (wanted < needed)
 		wanted *= 2;
 	grown = reallocarray(*array, wanted, size);
@@ -229,6 +231,8 @@ static ssize_t append_array(struct refstore_builder *builder,
 
 	if (!handles || !count)
 		return append(builder, op);
+	if (count > SIZE_MAX / sizeof(*builder->handles) - builder->nr_handles)
+		return fail(builder, -ENOMEM);
 	if (reserve(&copies, &builder->handles_room,
 		    builder->nr_handles + count, sizeof(*builder->handles)))
 		return fail(builder, -ENOMEM);

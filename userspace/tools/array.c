@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "array.h"
@@ -10,6 +11,8 @@ void *array_reserve(void *array, size_t *room, size_t needed, size_t size)
 
 	if (array && needed <= *room)
 		return array;
+	if (needed > SIZE_MAX / 2 / size)
+		return NULL;
 	while (wanted < needed)
 		wanted *= 2;
 	grown = reallocarray(array, wanted, size);

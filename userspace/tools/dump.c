@@ -17,6 +17,7 @@
 #include "idmap.h"
 #include "labels.h"
 #include "limit.h"
+#include "sum.h"
 #include "target.h"
 
 /* So much of a large object's data is read at a time; threes become fours. */
@@ -35,6 +36,7 @@
  * @data: room for the data of an object, or a part of it
  * @data_room: bytes that there is room for
  * @root: id of the root, or 0
+ * @sum: what the heap contained at first
  */
 struct dump {
 	struct refstore *store;
@@ -48,6 +50,7 @@ struct dump {
 	void *data;
 	size_t data_room;
 	uint64_t root;
+	uint64_t sum;
 };
 
 static int add_edge(struct dump *dump, const struct refstore_walk_edge *edge)
@@ -281,10 +284,21 @@ static int check_ids(const struct dump *dump)
 	return 0;
 }
 
+/* Is it still what it was at the beginning? */
+static int check_sum(const struct dump *dump)
+{
+	uint64_t sum;
+	int ret = sum_heap(dump->store, &sum);
+
+	return !ret && sum != dump->sum ? -ESTALE : ret;
+}
+
 static int write_dump(struct dump *dump)
 {
-	int ret = list_edges(dump);
+	int ret = sum_heap(dump->store, &dump->sum);
 
+	if (!ret)
+		ret = list_edges(dump);
 	if (!ret)
 		ret = labels_read_raw(&dump->labels, dump->store);
 	if (!ret)
@@ -295,6 +309,8 @@ static int write_dump(struct dump *dump)
 	ret = write_objects(dump);
 	if (!ret)
 		ret = check_ids(dump);
+	if (!ret)
+		ret = check_sum(dump);
 	if (!ret)
 		graph_write_end(stdout, dump->root, dump->ids.count);
 	return ret;

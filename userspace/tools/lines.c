@@ -6,6 +6,7 @@
 
 #include "array.h"
 #include "lines.h"
+#include "text.h"
 
 int lines_fail(struct lines *lines, const char *format, ...)
 {
@@ -14,6 +15,7 @@ int lines_fail(struct lines *lines, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(lines->error->text, sizeof(lines->error->text), format, args);
 	va_end(args);
+	text_harmless(lines->error->text);
 	return -1;
 }
 

@@ -252,15 +252,20 @@ static void print_where(struct refstore *store,
 	out_number("fd", ", descriptor %" PRIu64 "\n",
 		   (uint64_t)refstore_fd(store));
 	out_close_object();
-	fflush(stdout);
 }
 
+/* But for those that are ignored, as SIGHUP below nohup: blocked, they would come. */
 static void block_signals(sigset_t *signals)
 {
+	static const int wanted[] = { SIGHUP, SIGINT, SIGTERM };
+	struct sigaction action;
+	size_t i;
+
 	sigemptyset(signals);
-	sigaddset(signals, SIGHUP);
-	sigaddset(signals, SIGINT);
-	sigaddset(signals, SIGTERM);
+	for (i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+		if (!sigaction(wanted[i], NULL, &action) &&
+		    action.sa_handler != SIG_IGN)
+			sigaddset(signals, wanted[i]);
 	sigprocmask(SIG_BLOCK, signals, NULL);
 }
 
@@ -273,6 +278,8 @@ static int wait_here(struct refstore *store, const struct refstore_query *query)
 	/* Before anyone is told whom to signal. */
 	block_signals(&signals);
 	print_where(store, query);
+	if (fflush(stdout))
+		return STATUS_FAILED;
 	sigwait(&signals, &signal);
 	return STATUS_OK;
 }

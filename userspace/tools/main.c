@@ -100,9 +100,14 @@ static void help_command(const struct command *command)
 /* The status, if what was asked for could be printed. */
 static int finish(int status)
 {
-	if (!fflush(stdout) && !ferror(stdout))
+	bool failed = ferror(stdout);
+
+	/* Of what went wrong before, the number is not known any more. */
+	errno = 0;
+	if (!fclose(stdout) && !failed)
 		return status;
-	warn("cannot write");
+	warnx("cannot write%s%s", errno ? ": " : "",
+	      errno ? strerror(errno) : "");
 	return STATUS_FAILED;
 }
 

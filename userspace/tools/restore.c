@@ -329,7 +329,10 @@ static int set_root(struct restore *restore, struct restore_error *error)
 
 	if (root == GRAPH_NONE)
 		return 0;
-	ret = refstore_set_root(restore->store, restore->handles[root]);
+	/* Somebody else may have given an empty heap one by now */
+	ret = refstore_cas_root(restore->store, 0, restore->handles[root]);
+	if (ret == -EAGAIN)
+		ret = -EBUSY;
 	return ret ? fail(error, "set the root to", root, ret) : 0;
 }
 

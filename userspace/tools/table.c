@@ -83,7 +83,7 @@ int table_read(struct table *table, FILE *file, const char *what)
 
 	*table = (struct table){};
 	/* Up to the end: there is no such character in the file. */
-	if (getdelim(&table->text, &room, '\0', file) > 0) {
+	if (getdelim(&table->text, &room, '\0', file) > 0 && !ferror(file)) {
 		rest = table->text;
 		if (is_version(strsep(&rest, "\n"), what) &&
 		    !read_rows(table, rest))
@@ -203,14 +203,25 @@ uint64_t table_value(const struct table *table, const char *name)
 	return 0;
 }
 
+/* A cell as it is shown: labels are whatever somebody has chosen. */
+static const char *shown(const struct table *table, size_t row, size_t column,
+			 char *text)
+{
+	const char *name = table->names[column];
+
+	if (!strcmp(name, "label"))
+		return table_text(table, row, name, text);
+	return table->cells[row * table->nr_columns + column];
+}
+
 static int column_width(const struct table *table, size_t column)
 {
 	size_t width = strlen(table->names[column]);
+	char text[TABLE_TEXT_MAX];
 	size_t row;
 
 	for (row = 0; row < table->nr_rows; row++) {
-		size_t length = strlen(table->cells[row * table->nr_columns +
-						    column]);
+		size_t length = strlen(shown(table, row, column, text));
 
 		if (length > width)
 			width = length;
@@ -228,15 +239,16 @@ static void print_cell(const char *name, int width, const char *cell)
 		out_cell(name, width, cell);
 }
 
-static void print_row(const struct table *table, const int *widths,
-		      const char *const *cells)
+static void print_row(const struct table *table, const int *widths, size_t row)
 {
+	char text[TABLE_TEXT_MAX];
 	size_t i;
 
 	for (i = 0; i < table->nr_columns; i++) {
 		if (i)
 			out_text("  ");
-		print_cell(table->names[i], widths[i], cells[i]);
+		print_cell(table->names[i], widths[i],
+			   shown(table, row, i, text));
 	}
 	out_text("\n");
 }
@@ -265,7 +277,7 @@ void table_print(const struct table *table, const char *name)
 	out_open_array(name);
 	for (i = 0; i < table->nr_rows; i++) {
 		out_open_object(NULL);
-		print_row(table, widths, table->cells + i * table->nr_columns);
+		print_row(table, widths, i);
 		out_close_object();
 	}
 	out_close_array();

@@ -127,7 +127,7 @@ static int try_descriptor(struct search *search, int fd)
 	if (!ret)
 		return add_session(search, fd, store);
 	/* What has gone meanwhile, or only looks like one, is no session. */
-	return ret == -EPERM ? ret : 0;
+	return ret == -EBADF || ret == -ENOTTY || ret == -ESRCH ? 0 : ret;
 }
 
 static int search_directory(struct search *search, DIR *fdinfo)

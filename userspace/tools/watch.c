@@ -94,8 +94,8 @@ static void end_line(void)
 {
 	out_text("\n");
 	out_close_object();
-	fflush(stdout);
-	wanted--;
+	/* For who does not get it, nothing is wanted any more */
+	wanted = fflush(stdout) ? 0 : wanted - 1;
 }
 
 static void print_death(const struct refstore_event *event)
