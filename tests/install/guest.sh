@@ -28,6 +28,7 @@ nothing_failed() {
 }
 
 device() {
+	stat /dev/refstore
 	[[ $(stat -c '%a %U %G' /dev/refstore) == '660 root refstore' ]]
 }
 
