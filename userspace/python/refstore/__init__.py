@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Live data structures that processes share.
+
+    import refstore
+
+    with refstore.open("/run/refstore/app", create=True) as heap:
+        heap.root = {"users": ["ann", "bob"]}
+
+Another process that opens the same path uses the same dict and the same list. What is
+changed by one is seen by all, each method call is done whole or not at all, whoever is
+killed at whatever moment, and what nobody refers to any more is freed, cycles included.
+
+int, float, str, bytes, bool, None and tuples are values: they come back as Python's own.
+list, dict and set become objects of the heap, which come back as List, Dict and Set.
+Assigning one of Python's copies it; assigning one of the heap's shares it.
+"""
+
+from ._heap import Heap, open
+from ._containers import Dict, List, Set
+from ._store import CorruptError, Error, LimitError
+
+__all__ = [
+    "CorruptError",
+    "Dict",
+    "Error",
+    "Heap",
+    "LimitError",
+    "List",
+    "Set",
+    "open",
+]

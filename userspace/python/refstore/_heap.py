@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Heaps, and which class stands for what in them."""
+
+import os
+
+from . import _containers, _store
+
+
+class _Plain(_store.Object):
+    """An object that is no container: its value is Python's own."""
+
+    __slots__ = ()
+
+
+class _Value(_Plain):
+    __slots__ = ()
+    _value = _store.Object._unpack
+
+
+class _Str(_Plain):
+    __slots__ = ()
+
+    def _value(self):
+        return self._read().decode("utf-8", "surrogatepass")
+
+
+class _Bytes(_Plain):
+    __slots__ = ()
+    _value = _store.Object._read
+
+
+_CLASSES = {
+    "py-value": _Value,
+    "str": _Str,
+    "bytes": _Bytes,
+    "py-dict": _containers.Dict,
+    "py-list": _containers.List,
+    "py-set": _containers.Set,
+}
+
+
+class Heap:
+    """A heap, and this process's session on it.
+
+    root is what everything begins with: any value, or None. Closing a heap gives back
+    all that the process has of it; its proxies are of no use then. A named heap and what
+    its root refers to live on until the file is removed.
+    """
+
+    def __init__(self, path=None, *, create=False, readonly=False, mode=0o666,
+                 fd=-1):
+        flags = os.O_RDONLY if readonly else os.O_RDWR
+        if create:
+            flags |= os.O_CREAT
+        self.path = None if path is None else os.path.abspath(path)
+        self._building = None
+        self._session = _store.Session(self._adapt, self._wrap, self.path,
+                                       flags, mode, fd)
+
+    def close(self):
+        """Give back all that this process has of the heap."""
+        self._session.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def fileno(self):
+        """The descriptor of the session, as for select()."""
+        return self._session.fd()
+
+    def __repr__(self):
+        return f"<refstore.Heap {self.path or 'without a name'}>"
+
+    @property
+    def root(self):
+        """What everything begins with."""
+        return self._session.root()
+
+    @root.setter
+    def root(self, value):
+        if value is None:
+            self._session.set_root(None)
+        else:
+            self._session.set_root(self._object(value))
+
+    def _object(self, value):
+        """An object of the heap for a value of any kind."""
+        if isinstance(value, (bool, int, float, tuple)):
+            return self._session.value(_Value, value)
+        if isinstance(value, (str, bytes)):
+            return self._leaf(value)
+        if isinstance(value, _store.Object) and value._session is self._session:
+            return value
+        return self._adapt(value)
+
+    def _leaf(self, value):
+        if isinstance(value, str):
+            return self._session.leaf(_Str, _store.TYPE_STR,
+                                      value.encode("utf-8", "surrogatepass"))
+        return self._session.leaf(_Bytes, _store.TYPE_BYTES, value)
+
+    def _adapt(self, value):
+        """What a slot is to refer to for what is not plain: a copy, made whole.
+
+        What it contains several times, itself perhaps, is copied once.
+        """
+        if isinstance(value, (str, bytes)):
+            return self._leaf(value)
+        if isinstance(value, _store.Object):
+            raise ValueError("an object of another heap must be copied: deepcopy()")
+        copies = self._building
+        if copies is None:
+            self._building = {}
+        try:
+            return self._copy(value)
+        finally:
+            if copies is None:
+                self._building = None
+
+    def _copy(self, value):
+        known = self._building.get(id(value))
+        if known is not None:
+            return known[1]
+        for type_, class_ in _containers.COPIED:
+            if isinstance(value, type_):
+                copy = class_._make(self._session)
+                self._building[id(value)] = value, copy
+                copy._fill(value)
+                return copy
+        raise TypeError(f"{type(value).__name__} cannot be kept in a heap")
+
+    def _wrap(self, name):
+        """The class of proxies for objects of a type."""
+        try:
+            return _CLASSES[name]
+        except KeyError:
+            raise _store.CorruptError(f"no class is known for {name!r}") from None
+
+
+def open(path=None, *, create=False, readonly=False, mode=0o666):
+    """Open the heap that has a name, or make one that has none.
+
+    path      a file below where a file system of type refstore is mounted, such as
+              /run/refstore; None: a heap of this process and those that it forks
+    create    make it if it is not there
+    readonly  to read alone; who may not write the file must say so
+    mode      permissions of a file that is made, less the umask
+
+    Raises OSError as open() does: FileNotFoundError, PermissionError and so on.
+    """
+    return Heap(path, create=create, readonly=readonly, mode=mode)

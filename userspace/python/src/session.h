@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sessions, and the objects that they have handles of.
+ *
+ * All of it is used under the interpreter's lock, which is let go around calls that may
+ * wait. What a process knows of a heap is in its Session; a fork() leaves the child a
+ * copy of that, and the library gives it a session of its own behind the same handles.
+ */
+#ifndef REFSTORE_PYTHON_SESSION_H
+#define REFSTORE_PYTHON_SESSION_H
+
+#include <refstore.h>
+
+#include "cache.h"
+#include "value.h"
+
+/* Types of our own, which have names in the heap; see session.c. */
+enum object_kind {
+	KIND_NODE,
+	KIND_VALUE,
+	KIND_DICT,
+	KIND_SET,
+	KIND_LIST,
+	KIND_BUFFER,
+	KIND_RECORD,
+	NR_KINDS,
+};
+
+/**
+ * struct session - refstore._store.Session
+ * @store: the library's; NULL once it is closed
+ * @cache: what was read
+ * @types: numbers of our types in the heap; UINT32_MAX: not known yet
+ * @adapt: called with what is not plain, returns an Object
+ * @wrap: called with the name of a type, returns the class of its proxies
+ * @proxies: objects that there are, by id, weakly: a dict of weak references
+ * @heap: number of the heap, as the kernel counts them
+ * @builder: an empty one, or NULL while somebody uses it
+ * @calls: threads that use @store without the interpreter's lock
+ */
+struct session {
+	PyObject_HEAD
+	struct refstore *store;
+	struct cache cache;
+	uint32_t types[NR_KINDS];
+	PyObject *adapt;
+	PyObject *wrap;
+	PyObject *proxies;
+	uint64_t heap;
+	struct refstore_builder *builder;
+	unsigned int calls;
+};
+
+/**
+ * struct object - refstore._store.Object: a handle
+ * @session: whose
+ * @handle: ours to release
+ * @id: of the object
+ * @weakrefs: Python's, on this
+ */
+struct object {
+	PyObject_HEAD
+	struct session *session;
+	uint64_t handle;
+	uint64_t id;
+	PyObject *weakrefs;
+};
+
+extern PyTypeObject *session_type;
+extern PyTypeObject *object_type;
+
+int session_init(PyObject *module);
+int object_init(PyObject *module);
+
+int session_check(struct session *session);
+int object_check(struct object *object);
+int session_kind(struct session *session, enum object_kind kind,
+		 uint32_t *type);
+struct refstore_builder *session_take_builder(struct session *session);
+void session_give_builder(struct session *session,
+			  struct refstore_builder *builder);
+ssize_t session_submit(struct session *session,
+		       struct refstore_builder *builder, unsigned int flags);
+
+PyObject *session_adapt(void *session, PyObject *value);
+PyObject *session_known(struct session *session, uint64_t id);
+PyObject *session_adopt(struct session *session, uint64_t handle);
+
+PyObject *object_new(struct session *session, PyTypeObject *type,
+		     uint64_t handle, uint64_t id);
+
+#endif /* REFSTORE_PYTHON_SESSION_H */
