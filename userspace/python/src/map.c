@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
+#include <time.h>
 
 #include "error.h"
 #include "map.h"
@@ -173,7 +174,8 @@ PyObject *map_take_value(struct view *view, struct path *path)
 	return take_value(view, path, unpacker.reader);
 }
 
-static uint64_t serial_of(const struct node *leaf, uint32_t entry)
+/* The serial number of an entry. */
+uint64_t map_serial(const struct node *leaf, uint32_t entry)
 {
 	struct reader reader = node_entry(leaf, entry);
 	unsigned char given;
@@ -186,6 +188,7 @@ static uint64_t serial_of(const struct node *leaf, uint32_t entry)
 
 /**
  * struct operation - what is done with a key
+ * @map: with which one
  * @run: does it in a view; 0, VIEW_LATE, or -1 with an exception
  * @key: the key
  * @value: what is to be its value, packed
@@ -197,6 +200,7 @@ static uint64_t serial_of(const struct node *leaf, uint32_t entry)
  * @result: out: what its value was; a reference, or NULL
  */
 struct operation {
+	struct map *map;
 	int (*run)(struct view *view, struct operation *operation);
 	struct map_key key;
 	struct packer value;
@@ -216,9 +220,10 @@ static int run(struct map *map, struct operation *operation)
 
 	if (object_check(&map->object))
 		return -1;
+	operation->map = map;
 	do {
 		Py_CLEAR(operation->result);
-		ret = view_open(&view, &map->object, true);
+		ret = map_open(&view, map, operation->key.hash);
 		if (ret)
 			continue;
 		ret = operation->run(&view, operation);
@@ -288,6 +293,20 @@ int map_pack_key(struct buffer *entry, uint64_t serial,
 	       buffer_add(entry, given->data, given->length) ? -1 : 0;
 }
 
+/* When a key comes: later than all before it, whichever process they came from. */
+uint64_t map_next_serial(struct session *session)
+{
+	struct timespec now;
+	uint64_t serial;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	serial = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	if (serial <= session->serial)
+		serial = session->serial + 1;
+	session->serial = serial;
+	return serial;
+}
+
 /* The same, as it is in an entry that is there. */
 static int copy_key(struct buffer *entry, const struct path *path)
 {
@@ -327,8 +346,7 @@ int map_put(struct view *view, struct path *path, bool found,
 		.entries = &entry, .nr_entries = 1, .publish = publish,
 	};
 	int ret = found ? copy_key(&bytes, path) :
-		  map_pack_key(&bytes, view->top ?
-			       node_next_serial(view->top) : 0, key);
+		  map_pack_key(&bytes, map_next_serial(view->session), key);
 
 	if (!ret)
 		ret = buffer_add(&bytes, value->bytes.data, value->bytes.length);
@@ -341,9 +359,21 @@ int map_put(struct view *view, struct path *path, bool found,
 	return ret;
 }
 
+static bool is_crowded(const struct map *map, const struct view *view)
+{
+	return !map->wide && view->top && view->top->level &&
+	       node_total(view->top) >= MAP_WIDEN;
+}
+
 static int put(struct view *view, struct path *path,
 	       const struct operation *operation)
 {
+	int ret;
+
+	if (is_crowded(operation->map, view)) {
+		ret = map_widen(operation->map, view);
+		return ret ? ret : VIEW_LATE;
+	}
 	return map_put(view, path, operation->found, &operation->key,
 		       &operation->value, true);
 }
@@ -376,43 +406,58 @@ static int run_pop(struct view *view, struct operation *operation)
 	return ret;
 }
 
-static int run_popitem(struct view *view, struct operation *operation)
+/* Which view has the entry that came last; NULL if there is none. */
+static struct view *find_last(struct map_views *views)
+{
+	struct view *view, *last = NULL;
+	uint64_t serial, next = 0;
+	uint32_t i;
+
+	for (i = 0; i < views->nr; i++) {
+		view = &views->view[i];
+		serial = view->top ? node_next_serial(view->top) : 0;
+		if (serial > next) {
+			next = serial;
+			last = view;
+		}
+	}
+	return last;
+}
+
+/* Leaves a path at the entry of its leaf that came last. */
+static void find_last_entry(struct path *path)
+{
+	const struct node *leaf = path->nodes[path->length - 1];
+	uint32_t *last = &path->index[path->length - 1], i;
+
+	for (i = 1; i < leaf->nr; i++)
+		if (map_serial(leaf, i) > map_serial(leaf, *last))
+			*last = i;
+}
+
+static int pop_last(struct view *view, PyObject **item)
 {
 	struct path path;
 	struct splice splice = { .path = &path, .remove = 1, .publish = true };
+	PyObject *key = NULL, *value = NULL;
 	int ret = view_find_last(view, &path);
-	const struct node *leaf;
-	PyObject *key, *item;
-	uint32_t i;
 
-	operation->found = path.length > 0;
-	if (ret || !operation->found) {
-		path_clear(&path);
-		return ret;
+	if (!ret) {
+		find_last_entry(&path);
+		key = map_take_key(path.nodes[path.length - 1],
+				   path.index[path.length - 1]);
+		value = key ? map_take_value(view, &path) : NULL;
+		ret = value ? view_splice(view, &splice) :
+		      PyErr_Occurred() ? -1 : VIEW_LATE;
 	}
-	leaf = path.nodes[path.length - 1];
-	for (i = 1; i < leaf->nr; i++)
-		if (serial_of(leaf, i) >
-		    serial_of(leaf, path.index[path.length - 1]))
-			path.index[path.length - 1] = i;
-	key = map_take_key(leaf, path.index[path.length - 1]);
-	ret = key ? take(view, &path, operation) : -1;
-	if (!ret)
-		ret = view_splice(view, &splice);
 	path_clear(&path);
-	item = ret ? NULL : PyTuple_Pack(2, key, operation->result);
-	Py_XDECREF(operation->result);
-	operation->result = item;
+	if (!ret) {
+		*item = PyTuple_Pack(2, key, value);
+		ret = *item ? 0 : -1;
+	}
 	Py_XDECREF(key);
-	return ret || item ? ret : -1;
-}
-
-static int run_clear(struct view *view, struct operation *operation)
-{
-	(void)operation;
-	node_put(view->top);
-	view->top = NULL;
-	return view->seen ? view_publish(view) : 0;
+	Py_XDECREF(value);
+	return ret;
 }
 
 /* Calls operation->function with the value, or the default, for a new value. */
@@ -445,7 +490,7 @@ static int run_update_key(struct view *view, struct operation *operation)
 	if (!ret && operation->found)
 		ret = take(view, &path, operation);
 	if (!ret)
-		ret = call_for_value((struct map *)view->container, operation);
+		ret = call_for_value(operation->map, operation);
 	if (!ret)
 		ret = put(view, &path, operation);
 	path_clear(&path);
@@ -616,26 +661,41 @@ static PyObject *map_discard(PyObject *self, PyObject *key)
 /* popitem(): of what came last. */
 static PyObject *map_popitem(PyObject *self, PyObject *unused)
 {
-	struct operation operation = { .run = run_popitem };
+	struct map_views views;
 	PyObject *item = NULL;
-	int found = perform(self, &operation);
+	struct view *last;
+	int ret;
 
 	(void)unused;
-	if (!found)
+	do {
+		if (map_views_open(&views, (struct map *)self, false))
+			return NULL;
+		last = find_last(&views);
+		ret = last ? pop_last(last, &item) : -1;
+		map_views_close(&views);
+		if (ret == VIEW_LATE && PyErr_CheckSignals())
+			ret = -1;
+	} while (ret == VIEW_LATE);
+	if (!last && !PyErr_Occurred())
 		PyErr_SetString(PyExc_KeyError, "the dict is empty");
-	if (found > 0)
-		item = Py_NewRef(operation.result);
-	operation_free(&operation);
 	return item;
 }
 
 static PyObject *map_clear(PyObject *self, PyObject *unused)
 {
-	struct operation operation = { .run = run_clear };
-	int ret = perform(self, &operation);
+	struct map_views views;
+	int ret;
 
 	(void)unused;
-	return ret < 0 ? NULL : Py_NewRef(Py_None);
+	do {
+		if (map_views_open(&views, (struct map *)self, false))
+			return NULL;
+		ret = map_views_clear(&views);
+		map_views_close(&views);
+		if (ret == VIEW_LATE && PyErr_CheckSignals())
+			ret = -1;
+	} while (ret == VIEW_LATE);
+	return ret ? NULL : Py_NewRef(Py_None);
 }
 
 /* update_key(key, function[, default]) */
@@ -662,19 +722,13 @@ static PyObject *map_update_key(PyObject *self, PyObject *const *args,
 
 static Py_ssize_t map_length(PyObject *self)
 {
-	struct view view;
+	struct map_views views;
 	Py_ssize_t length;
-	int ret;
 
-	if (object_check((struct object *)self))
+	if (map_views_open(&views, (struct map *)self, false))
 		return -1;
-	do {
-		ret = view_open(&view, (struct object *)self, true);
-	} while (ret == VIEW_LATE);
-	if (ret)
-		return -1;
-	length = view.top ? (Py_ssize_t)node_total(view.top) : 0;
-	view_close(&view);
+	length = (Py_ssize_t)map_views_total(&views);
+	map_views_close(&views);
 	return length;
 }
 

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Maps: what dicts and sets, and the attributes of records, are made of.
+ *
+ * A map is narrow at first: its slot 0 refers to the top of all its entries. Where there
+ * are many, each change would copy what leads to its leaf; so with MAP_WIDEN entries it
+ * becomes wide, for good: slot 0 refers to a mark, the same in all maps of the heap, and
+ * MAP_BUCKETS further slots to a top each, of the entries whose hashes begin with the
+ * slot's number. Who changes one key changes one of these, beside others who change
+ * other ones; what concerns all is read and written at one moment, by the kernel's
+ * commands for many slots.
+ *
+ * An entry's serial number is the time when its key came, so that one map has an order
+ * of all its keys without a place where all would have to meet.
  */
 #ifndef REFSTORE_PYTHON_MAP_H
 #define REFSTORE_PYTHON_MAP_H
@@ -8,14 +19,20 @@
 #include "siphash.h"
 #include "view.h"
 
+#define MAP_BUCKETS	64	/* no more than REFSTORE_MAX_COPY */
+#define MAP_SHIFT	58	/* of a hash, for its bucket */
+#define MAP_WIDEN	256
+
 /**
  * struct map - refstore._store.Map: a container whose entries have keys
  * @object: the container
  * @key: of the hashes of its keys; all zero: not read yet
+ * @wide: it is known to be wide
  */
 struct map {
 	struct object object;
 	struct siphash_key key;
+	bool wide;
 };
 
 /**
@@ -30,13 +47,37 @@ struct map_key {
 	uint64_t hash;
 };
 
+/**
+ * struct map_views - all of a map at one moment
+ * @map: which one; a reference of its user's
+ * @view: of the only top, or of each bucket's
+ * @nr: how many
+ * @pin: handle of an object that keeps all buckets' tops, or 0
+ */
+struct map_views {
+	struct map *map;
+	struct view view[MAP_BUCKETS];
+	uint32_t nr;
+	uint64_t pin;
+};
+
 int map_key_init(struct map *map, struct map_key *key, PyObject *value);
 void map_key_free(struct map_key *key);
 
+int map_open(struct view *view, struct map *map, uint64_t hash);
+int map_views_open(struct map_views *views, struct map *map, bool pin);
+struct view *map_views_find(struct map_views *views, uint64_t hash);
+uint64_t map_views_total(const struct map_views *views);
+int map_views_publish(struct map_views *views);
+int map_views_clear(struct map_views *views);
+void map_views_close(struct map_views *views);
+int map_widen(struct map *map, struct view *view);
+
 int map_find(struct view *view, struct path *path, const struct map_key *key);
+uint64_t map_serial(const struct node *leaf, uint32_t entry);
+uint64_t map_next_serial(struct session *session);
 PyObject *map_take_key(const struct node *node, uint32_t entry);
 PyObject *map_take_value(struct view *view, struct path *path);
-
 int map_pack_key(struct buffer *entry, uint64_t serial,
 		 const struct map_key *key);
 int map_put(struct view *view, struct path *path, bool found,

@@ -27,7 +27,7 @@ struct spot {
 /**
  * struct map_iter - an iterator
  * @map: over what; a reference
- * @view: its version, pinned
+ * @views: its version, pinned
  * @what: ITER_*
  * @spots: of the entries in their order
  * @nr: how many
@@ -36,7 +36,7 @@ struct spot {
 struct map_iter {
 	PyObject_HEAD
 	struct map *map;
-	struct view view;
+	struct map_views views;
 	int what;
 	struct spot *spots;
 	size_t nr;
@@ -52,14 +52,6 @@ static int compare_spots(const void *a, const void *b)
 	return (one->serial > other->serial) - (one->serial < other->serial);
 }
 
-static uint64_t serial_of(const struct node *leaf, uint32_t entry)
-{
-	struct reader reader = node_entry(leaf, entry);
-	uint64_t serial;
-
-	return reader_take_number(&reader, &serial) ? 0 : serial;
-}
-
 /* Of no more entries than the top says there are. */
 static void add_leaf(struct map_iter *iter, struct node *leaf, size_t total)
 {
@@ -67,18 +59,31 @@ static void add_leaf(struct map_iter *iter, struct node *leaf, size_t total)
 
 	for (i = 0; i < leaf->nr && iter->nr < total; i++)
 		iter->spots[iter->nr++] = (struct spot){
-			.serial = serial_of(leaf, i),
+			.serial = map_serial(leaf, i),
 			.leaf = node_get(leaf), .entry = i,
 		};
 }
 
+static int find_spots_in(struct map_iter *iter, struct view *view, size_t total)
+{
+	struct path path;
+	int ret = view_find_place(view, &path, 0);
+
+	while (!ret && path.length) {
+		add_leaf(iter, path.nodes[path.length - 1], total);
+		ret = PyErr_CheckSignals() ? -1 : view_next_leaf(view, &path);
+	}
+	path_clear(&path);
+	return ret;
+}
+
 static int find_spots(struct map_iter *iter)
 {
-	uint64_t total = iter->view.top ? node_total(iter->view.top) : 0;
-	struct path path;
-	int ret;
+	uint64_t total = map_views_total(&iter->views);
+	uint32_t i;
+	int ret = 0;
 
-	if (total > SIZE_MAX / sizeof(*iter->spots)) {
+	if (total >= SIZE_MAX / sizeof(*iter->spots)) {
 		error_set_corrupt("a container has more entries than can be");
 		return -1;
 	}
@@ -87,32 +92,9 @@ static int find_spots(struct map_iter *iter)
 		PyErr_NoMemory();
 		return -1;
 	}
-	ret = view_find_place(&iter->view, &path, 0);
-	while (!ret && path.length) {
-		add_leaf(iter, path.nodes[path.length - 1], total);
-		ret = PyErr_CheckSignals() ? -1 :
-		      view_next_leaf(&iter->view, &path);
-	}
-	path_clear(&path);
+	for (i = 0; i < iter->views.nr && !ret; i++)
+		ret = find_spots_in(iter, &iter->views.view[i], total);
 	qsort(iter->spots, iter->nr, sizeof(*iter->spots), compare_spots);
-	return ret;
-}
-
-static int open_pinned(struct map_iter *iter)
-{
-	struct view view;
-	int ret;
-
-	do {
-		ret = view_open(&view, &iter->map->object, true);
-		if (ret)
-			continue;
-		ret = view_pin(&view);
-		if (ret)
-			view_close(&view);
-		else
-			iter->view = view;
-	} while (ret == VIEW_LATE);
 	return ret;
 }
 
@@ -128,7 +110,7 @@ PyObject *map_iter_new(struct map *map, int what)
 		return NULL;
 	iter->map = (struct map *)Py_NewRef((PyObject *)map);
 	iter->what = what;
-	if (!open_pinned(iter) && !find_spots(iter))
+	if (!map_views_open(&iter->views, map, true) && !find_spots(iter))
 		return (PyObject *)iter;
 	Py_DECREF((PyObject *)iter);
 	if (!PyErr_Occurred())
@@ -147,10 +129,9 @@ static void iter_dealloc(PyObject *self)
 	for (i = 0; i < iter->nr; i++)
 		node_put(iter->spots[i].leaf);
 	PyMem_Free(iter->spots);
-	/* A session that was closed meanwhile has no handles any more */
-	if (iter->view.session && !iter->view.session->store)
-		iter->view.work = 0;
-	view_close(&iter->view);
+	/* Of a session that was closed meanwhile, only memory is left */
+	if (iter->views.nr)
+		map_views_close(&iter->views);
 	Py_XDECREF((PyObject *)iter->map);
 	free(self);
 	Py_DECREF(type);
@@ -169,13 +150,15 @@ static PyObject *value_at(struct map_iter *iter, const struct spot *spot)
 	struct path path = {
 		.nodes = { spot->leaf }, .index = { spot->entry }, .length = 1,
 	};
+	struct view *view = map_views_find(&iter->views,
+					   node_hash(spot->leaf, spot->entry));
 	PyObject *value;
-	int ret = 0;
+	int ret;
 
 	if (node_slot(spot->leaf, spot->entry) ==
 	    node_slot(spot->leaf, spot->entry + 1))
-		return map_take_value(&iter->view, &path);
-	ret = view_find_hash(&iter->view, &path,
+		return map_take_value(view, &path);
+	ret = view_find_hash(view, &path,
 			     node_hash(spot->leaf, spot->entry));
 	if (ret || !path.length ||
 	    path.nodes[path.length - 1]->id != spot->leaf->id) {
@@ -184,7 +167,7 @@ static PyObject *value_at(struct map_iter *iter, const struct spot *spot)
 		       error_set_corrupt("the nodes of a container are in disorder");
 	}
 	path.index[path.length - 1] = spot->entry;
-	value = map_take_value(&iter->view, &path);
+	value = map_take_value(view, &path);
 	path_clear(&path);
 	return value;
 }

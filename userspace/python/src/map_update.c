@@ -77,10 +77,11 @@ static int pairs_init(struct pairs *pairs, struct map *map, PyObject *list)
 		return -1;
 	}
 	for (i = 0; i < (size_t)n; i++) {
+		/* In the order in which they are here */
 		PyObject *item = PyList_GetItem(list, (Py_ssize_t)i);
 
 		pairs->nr = i + 1;
-		pairs->all[i].serial = i;
+		pairs->all[i].serial = map_next_serial(map->object.session);
 		if (!is_pair(item) || pack_pair(map, &pairs->all[i], item))
 			return -1;
 	}
@@ -103,10 +104,11 @@ static int compare_serials(const void *a, const void *b)
 	return (one->serial > other->serial) - (one->serial < other->serial);
 }
 
-/* One after the other, where they belong. */
-static int put_each(struct view *view, const struct pairs *pairs)
+/* One after the other, where they belong; nobody sees them yet. */
+static int put_each(struct map_views *views, const struct pairs *pairs)
 {
 	struct path path;
+	struct view *view;
 	bool found;
 	size_t i;
 	int ret = 0;
@@ -114,11 +116,12 @@ static int put_each(struct view *view, const struct pairs *pairs)
 	for (i = 0; i < pairs->nr && !ret; i++) {
 		const struct pair *pair = &pairs->all[i];
 
+		view = map_views_find(views, pair->key.hash);
 		ret = map_find(view, &path, &pair->key);
 		found = !ret;
 		if (!ret || ret == -ENOENT)
 			ret = map_put(view, &path, found, &pair->key,
-				      &pair->value, i + 1 == pairs->nr);
+				      &pair->value, false);
 		path_clear(&path);
 		if (!ret && PyErr_CheckSignals())
 			ret = -1;
@@ -158,12 +161,12 @@ static int pack_chunk(struct chunk *chunk, const struct pair *pairs, size_t nr)
 
 /* Adds pairs whose hashes are not below those that are there. */
 static int append_chunk(struct view *view, struct chunk *chunk,
-			const struct pair *pairs, size_t nr, bool publish)
+			const struct pair *pairs, size_t nr)
 {
 	struct path path;
 	const struct splice splice = {
 		.path = &path, .entries = chunk->entries,
-		.nr_entries = (uint32_t)nr, .publish = publish,
+		.nr_entries = (uint32_t)nr,
 	};
 	size_t i;
 	int ret;
@@ -182,10 +185,24 @@ static int append_chunk(struct view *view, struct chunk *chunk,
 	return ret;
 }
 
+/* How many of the pairs from the first on are for one view, and fit a chunk. */
+static size_t count_chunk(struct map_views *views, const struct pair *pairs,
+			  size_t left)
+{
+	const struct view *view = map_views_find(views, pairs->key.hash);
+	size_t nr = 1;
+
+	while (nr < left && nr < SPLICE_MAX &&
+	       map_views_find(views, pairs[nr].key.hash) == view)
+		nr++;
+	return nr;
+}
+
 /* All of them into an empty map, by their hashes. */
-static int put_all(struct view *view, const struct pairs *pairs)
+static int put_all(struct map_views *views, const struct pairs *pairs)
 {
 	struct chunk *chunk = PyMem_Malloc(sizeof(*chunk));
+	struct pair *pair = pairs->all;
 	size_t i, nr;
 	int ret = 0;
 
@@ -193,28 +210,44 @@ static int put_all(struct view *view, const struct pairs *pairs)
 		PyErr_NoMemory();
 		return -1;
 	}
-	qsort(pairs->all, pairs->nr, sizeof(*pairs->all), compare_hashes);
+	qsort(pair, pairs->nr, sizeof(*pair), compare_hashes);
 	for (i = 0; i < pairs->nr && !ret; i += nr) {
-		nr = pairs->nr - i < SPLICE_MAX ? pairs->nr - i : SPLICE_MAX;
-		ret = append_chunk(view, chunk, pairs->all + i, nr,
-				   i + nr == pairs->nr);
+		nr = count_chunk(views, pair + i, pairs->nr - i);
+		ret = append_chunk(map_views_find(views, pair[i].key.hash),
+				   chunk, pair + i, nr);
 		if (!ret && PyErr_CheckSignals())
 			ret = -1;
 	}
-	qsort(pairs->all, pairs->nr, sizeof(*pairs->all), compare_serials);
+	qsort(pair, pairs->nr, sizeof(*pair), compare_serials);
 	PyMem_Free(chunk);
 	return ret;
 }
 
+/* A narrow map that gets many entries becomes wide before. */
+static int make_wide(struct map *map, struct map_views *views, size_t nr)
+{
+	int ret;
+
+	if (views->nr > 1 || map_views_total(views) + nr < MAP_WIDEN)
+		return 0;
+	ret = map_widen(map, &views->view[0]);
+	return ret ? ret : VIEW_LATE;
+}
+
 static int update_once(struct map *map, const struct pairs *pairs)
 {
-	struct view view;
-	int ret = view_open(&view, &map->object, true);
+	struct map_views views;
+	int ret;
 
-	if (ret)
-		return ret;
-	ret = (view.top ? put_each : put_all)(&view, pairs);
-	view_close(&view);
+	if (map_views_open(&views, map, false))
+		return -1;
+	ret = make_wide(map, &views, pairs->nr);
+	if (!ret)
+		ret = (map_views_total(&views) ? put_each : put_all)(&views,
+								     pairs);
+	if (!ret)
+		ret = map_views_publish(&views);
+	map_views_close(&views);
 	return ret;
 }
 

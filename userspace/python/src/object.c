@@ -32,6 +32,22 @@ static void forget(struct object *object)
 	PyErr_Clear();
 }
 
+static PyObject *make(struct session *session, PyTypeObject *type,
+		      uint64_t handle, uint64_t id)
+{
+	allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+	struct object *object = (struct object *)alloc(type, 0);
+
+	if (!object) {
+		refstore_release(session->store, handle);
+		return NULL;
+	}
+	object->session = (struct session *)Py_NewRef((PyObject *)session);
+	object->handle = handle;
+	object->id = id;
+	return (PyObject *)object;
+}
+
 /**
  * object_new() - an Object for a handle
  * @session: whose the handle is
@@ -44,20 +60,18 @@ static void forget(struct object *object)
 PyObject *object_new(struct session *session, PyTypeObject *type,
 		     uint64_t handle, uint64_t id)
 {
-	allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-	struct object *object = (struct object *)alloc(type, 0);
+	PyObject *object = make(session, type, handle, id);
 
-	if (!object) {
-		refstore_release(session->store, handle);
-		return NULL;
-	}
-	object->session = (struct session *)Py_NewRef((PyObject *)session);
-	object->handle = handle;
-	object->id = id;
-	if (!remember(object))
-		return (PyObject *)object;
+	if (!object || !remember((struct object *)object))
+		return object;
 	Py_DECREF(object);
 	return NULL;
+}
+
+/* An Object for a handle, of which nobody shall know. */
+PyObject *object_plain(struct session *session, uint64_t handle, uint64_t id)
+{
+	return make(session, object_type, handle, id);
 }
 
 /* 0, or -1 with an exception if its heap is closed, or it was never made by us. */

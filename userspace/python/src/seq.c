@@ -29,7 +29,7 @@ int seq_open_pinned(struct view *view, struct object *seq)
 	if (object_check(seq))
 		return -1;
 	do {
-		ret = view_open(view, seq, false);
+		ret = view_open(view, seq, 0, false);
 		if (ret)
 			continue;
 		ret = view_pin(view);
@@ -255,7 +255,7 @@ static int run(struct object *seq, struct change *change)
 		return -1;
 	do {
 		Py_CLEAR(change->result);
-		ret = view_open(&view, seq, false);
+		ret = view_open(&view, seq, 0, false);
 		if (ret)
 			continue;
 		ret = change->run(&view, change);
@@ -379,7 +379,7 @@ static Py_ssize_t seq_length(PyObject *self)
 	if (object_check(seq))
 		return -1;
 	do {
-		ret = view_open(&view, seq, false);
+		ret = view_open(&view, seq, 0, false);
 	} while (ret == VIEW_LATE);
 	if (ret)
 		return -1;

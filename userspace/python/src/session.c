@@ -13,6 +13,7 @@ PyTypeObject *session_type;
 /* Names that our types have in a heap; see object_kind. */
 static const char *const names[NR_KINDS] = {
 	[KIND_NODE] = "py-node",
+	[KIND_WIDE] = "py-wide",
 	[KIND_VALUE] = "py-value",
 	[KIND_DICT] = "py-dict",
 	[KIND_SET] = "py-set",

@@ -17,6 +17,7 @@
 /* Types of our own, which have names in the heap; see session.c. */
 enum object_kind {
 	KIND_NODE,
+	KIND_WIDE,
 	KIND_VALUE,
 	KIND_DICT,
 	KIND_SET,
@@ -35,6 +36,8 @@ enum object_kind {
  * @wrap: called with the name of a type, returns the class of its proxies
  * @proxies: objects that there are, by id, weakly: a dict of weak references
  * @heap: number of the heap, as the kernel counts them
+ * @wide: id of the mark of wide containers; 0: not known yet
+ * @serial: the last serial number that was given to an entry
  * @builder: an empty one, or NULL while somebody uses it
  * @calls: threads that use @store without the interpreter's lock
  */
@@ -47,6 +50,8 @@ struct session {
 	PyObject *wrap;
 	PyObject *proxies;
 	uint64_t heap;
+	uint64_t wide;
+	uint64_t serial;
 	struct refstore_builder *builder;
 	unsigned int calls;
 };
@@ -88,5 +93,6 @@ PyObject *session_adopt(struct session *session, uint64_t handle);
 
 PyObject *object_new(struct session *session, PyTypeObject *type,
 		     uint64_t handle, uint64_t id);
+PyObject *object_plain(struct session *session, uint64_t handle, uint64_t id);
 
 #endif /* REFSTORE_PYTHON_SESSION_H */

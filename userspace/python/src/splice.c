@@ -83,6 +83,7 @@ struct level {
  * @nr_nodes: how many
  * @nodes_room: nodes that fit
  * @neighbours: of nodes of the path, references, where their items were taken in
+ * @top: what stands for the handle of the new top; 0: there is none
  * @results: handles that the batch makes
  * @nr_results: how many
  * @results_room: results that fit
@@ -98,6 +99,7 @@ struct work {
 	size_t nr_nodes;
 	size_t nodes_room;
 	struct node *neighbours[NODE_LEVELS];
+	uint64_t top;
 	uint64_t *results;
 	size_t nr_results;
 	size_t results_room;
@@ -693,7 +695,7 @@ static int add_path(struct work *work, const struct path *path)
 		work->old[0] = view->work;
 	else if (view->seen)
 		work->old[0] = add_result(work, refstore_builder_match_slot(
-				work->builder, view->container->handle, 0,
+				work->builder, view->holder, view->slot,
 				view->seen));
 	for (i = 1; i < path->length; i++) {
 		if (!path->nodes[i]->nr_slots)
@@ -705,7 +707,7 @@ static int add_path(struct work *work, const struct path *path)
 	return PyErr_Occurred() ? -1 : 0;
 }
 
-/* What the container must refer to, for what is made to come in its place. */
+/* What the slot must refer to, for what is made to come in its place. */
 static uint64_t add_expected(struct work *work)
 {
 	struct view *view = work->view;
@@ -713,13 +715,13 @@ static uint64_t add_expected(struct work *work)
 	if (!view->work || !view->seen)
 		return view->seen ? work->old[0] : 0;
 	return add_result(work, refstore_builder_match_slot(
-			work->builder, view->container->handle, 0, view->seen));
+			work->builder, view->holder, view->slot, view->seen));
 }
 
 static void add_publication(struct work *work, uint64_t top)
 {
-	refstore_builder_cas_slot(work->builder, work->view->container->handle,
-				  0, add_expected(work), top);
+	refstore_builder_cas_slot(work->builder, work->view->holder,
+				  work->view->slot, add_expected(work), top);
 }
 
 /* All handles go but that of the top, and with them our last change. */
@@ -778,19 +780,127 @@ static void settle_view(struct work *work, uint64_t top, bool publish)
 		view->seen = top ? id_of(work, top) : 0;
 }
 
+/*
+ * Most changes are of one entry in a leaf that is the top, where nothing refers to
+ * objects and there is room: then its bytes are put together from those of the old one.
+ */
+static bool is_simple(const struct work *work, const struct splice *splice)
+{
+	const struct node *leaf = work->view->top;
+	size_t nr;
+
+	if (splice->path->length != 1 || leaf->level || leaf->nr_slots ||
+	    splice->nr_entries != 1 || splice->entries->objects)
+		return false;
+	nr = leaf->nr - splice->remove + 1U;
+	return nr <= most_items(work, 0) &&
+	       leaf->length + splice->entries->length <= LEAF_BYTES;
+}
+
+/**
+ * struct patch - a leaf of which one entry is another
+ * @old: the leaf as it was
+ * @entry: which entry
+ * @remove: how many go there
+ * @new: what comes
+ */
+struct patch {
+	const struct node *old;
+	uint32_t entry;
+	uint32_t remove;
+	const struct entry *new;
+};
+
+/* Copies numbers of @size bytes for each entry but the one that is new. */
+static unsigned char *copy_around(const struct patch *patch, unsigned char *to,
+				  const unsigned char *from, size_t size)
+{
+	size_t before = size * patch->entry;
+	size_t gone = size * (patch->entry + patch->remove);
+
+	memcpy(to, from, before);
+	memcpy(to + before + size, from + gone, size * patch->old->nr - gone);
+	return to + before;
+}
+
+static void patch_entries(const struct patch *patch, struct node *node)
+{
+	const unsigned char *from = node_entries(patch->old);
+	uint32_t first = node_offset(patch->old, patch->entry);
+	uint32_t gone = node_offset(patch->old, patch->entry + patch->remove);
+	uint32_t end = node_offset(patch->old, patch->old->nr);
+	unsigned char *to = (unsigned char *)node_entries(node);
+	unsigned char *ends = (unsigned char *)node_ends(node);
+	uint32_t length = (uint32_t)patch->new->length, i;
+
+	memcpy(to, from, first);
+	memcpy(to + first, patch->new->data, length);
+	memcpy(to + first + length, from + gone, end - gone);
+	copy_around(patch, ends, node_ends(patch->old), 4);
+	store32(ends + 4 * patch->entry, first + length);
+	for (i = patch->entry + 1; i < node->nr; i++)
+		store32(ends + 4 * i,
+			load32(ends + 4 * i) - gone + first + length);
+	memset(ends + 4 * node->nr, 0, 2 * node->nr);
+}
+
+static struct node *patched(const struct patch *patch)
+{
+	const struct node *old = patch->old;
+	uint32_t nr = old->nr - patch->remove + 1;
+	size_t length = NODE_HEADER + (size_t)NODE_ENTRY(old->keyed) * nr +
+			node_offset(old, old->nr) + patch->new->length -
+			(node_offset(old, patch->entry + patch->remove) -
+			 node_offset(old, patch->entry));
+	struct node *node = node_new(NULL, length, 0);
+	unsigned char *hash;
+
+	if (!node)
+		return NULL;
+	fill_header(node, 0, old->keyed, nr);
+	if (old->keyed) {
+		hash = copy_around(patch, node->data + NODE_HEADER,
+				   old->data + NODE_HEADER, 8);
+		store64(hash, patch->new->hash);
+	}
+	patch_entries(patch, node);
+	return node;
+}
+
+static int build_simple(struct work *work, const struct splice *splice)
+{
+	const struct patch patch = {
+		.old = work->view->top, .entry = splice->path->index[0],
+		.remove = splice->remove, .new = splice->entries,
+	};
+	struct node *node = patched(&patch);
+
+	if (!node || keep_node(work, node)) {
+		node_put(node);
+		return -1;
+	}
+	work->top = node->id = emit(work, node, NULL);
+	return work->top ? 0 : -1;
+}
+
 static int build(struct work *work, const struct splice *splice)
 {
 	if (session_kind(work->view->session, KIND_NODE, &work->type) ||
 	    add_path(work, splice->path))
 		return -1;
+	if (is_simple(work, splice))
+		return build_simple(work, splice);
 	if (splice->path->length ? climb(work, splice) : plant(work, splice))
 		return -1;
-	return grow(work);
+	if (grow(work))
+		return -1;
+	work->top = work->made.nr ? work->made.slots[0].handle : 0;
+	return 0;
 }
 
 static int finish(struct work *work, bool publish)
 {
-	uint64_t top = work->made.nr ? work->made.slots[0].handle : 0;
+	uint64_t top = work->top;
 	int ret;
 
 	if (publish)
@@ -823,7 +933,7 @@ static void work_free(struct work *work)
  * @view: the view, which is of the changed version afterwards
  * @splice: the change
  *
- * With @splice->publish, the container has it then, too.
+ * With @splice->publish, the slot refers to it then, too.
  * Return: 0, VIEW_LATE, or -1 with an exception; then nothing was changed.
  */
 int view_splice(struct view *view, const struct splice *splice)
@@ -843,7 +953,7 @@ int view_splice(struct view *view, const struct splice *splice)
 }
 
 /**
- * view_publish() - let a container have the version of a view
+ * view_publish() - let the slot refer to the version of a view
  * @view: the view
  *
  * Return: 0, VIEW_LATE, or -1 with an exception.

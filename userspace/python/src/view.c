@@ -53,7 +53,7 @@ static int chain_begin(struct chain *chain, struct view *view,
 	if (view->work)
 		chain->handles[chain->nr++] = view->work;
 	else
-		chain_add(chain, view->container->handle, 0, view->seen);
+		chain_add(chain, view->holder, view->slot, view->seen);
 	for (i = 0; i + !beyond < n; i++)
 		chain_add(chain, chain->handles[i], path->index[i],
 			  path->nodes[i]->ids[path->index[i]]);
@@ -159,12 +159,29 @@ static struct node *make_node(struct session *session, uint64_t handle,
 	return NULL;
 }
 
+/* What is in slot 0 of containers that are wide: one object in each heap. */
+static bool is_wide_mark(struct session *session,
+			 const struct refstore_stat *stat)
+{
+	uint32_t type;
+
+	if (session_kind(session, KIND_WIDE, &type)) {
+		PyErr_Clear();
+		return false;
+	}
+	if (stat->type != type || !(stat->state & REFSTORE_STATE_INTERNED))
+		return false;
+	session->wide = stat->id;
+	return true;
+}
+
 /* Reads what is at the end of a chain; *@node is a new reference. */
 static int chain_read(struct chain *chain, struct view *view,
 		      struct node **node)
 {
 	struct session *session = view->session;
 	uint64_t last = chain->handles[chain->nr - 1], handle;
+	const struct refstore_stat *told;
 	unsigned char first[FIRST_READ];
 	ssize_t stat, read;
 	int ret;
@@ -178,12 +195,15 @@ static int chain_read(struct chain *chain, struct view *view,
 		return ret;
 	handle = refstore_builder_result(chain->builder,
 					 last & ~REFSTORE_RESULT(0));
-	*node = make_node(session, handle,
-			  &refstore_builder_op(chain->builder, stat)->stat,
-			  first,
-			  refstore_builder_op(chain->builder, read)->data.done);
+	told = &refstore_builder_op(chain->builder, stat)->stat;
+	if (is_wide_mark(session, told))
+		ret = VIEW_WIDE;
+	else
+		*node = make_node(session, handle, told, first,
+				  refstore_builder_op(chain->builder,
+						      read)->data.done);
 	refstore_release(session->store, handle);
-	return *node ? 0 : -1;
+	return ret ? ret : *node ? 0 : -1;
 }
 
 /* What the last node of @path is at, or the top; *@node is a new reference. */
@@ -212,40 +232,59 @@ static int load(struct view *view, const struct path *path, uint64_t id,
 /* --- Finding ------------------------------------------------------------- */
 
 /**
- * view_open() - look at a container
- * @view: out: to be closed, if this returns 0
- * @container: a handle of it, which must stay
- * @keyed: whether its entries have keys
+ * view_open_at() - look at the version that a slot had
+ * @view: in: all but @seen, @work and @top; to be closed, if this returns 0
+ * @id: what the slot referred to then
  *
- * Return: 0, VIEW_LATE, or -1 with an exception.
+ * Return: 0, VIEW_LATE, VIEW_WIDE, or -1 with an exception.
  */
-int view_open(struct view *view, struct object *container, bool keyed)
+int view_open_at(struct view *view, uint64_t id)
 {
 	static const struct path nowhere;
 	int ret;
 
-	*view = (struct view){
-		.container = container,
-		.session = container->session,
-		.keyed = keyed,
-	};
-	if (session_check(view->session))
-		return -1;
-	ret = refstore_peek_slot(view->session->store, container->handle, 0,
-				 &view->seen);
-	if (ret) {
-		error_set(ret);
-		return -1;
-	}
-	if (!view->seen)
+	view->seen = id;
+	view->work = 0;
+	view->top = NULL;
+	if (!id)
 		return 0;
-	ret = load(view, &nowhere, view->seen, &view->top);
+	if (id == view->session->wide)
+		return VIEW_WIDE;
+	ret = load(view, &nowhere, id, &view->top);
 	if (ret)
 		view->top = NULL;
-	if (ret || view->top->keyed == keyed)
+	if (ret || view->top->keyed == view->keyed)
 		return ret;
 	error_set_corrupt("a container has nodes of another kind");
 	view_close(view);
+	return -1;
+}
+
+/**
+ * view_open() - look at what a slot of a container refers to
+ * @view: out: to be closed, if this returns 0
+ * @container: a handle of it, which must stay
+ * @slot: the slot
+ * @keyed: whether its entries have keys
+ *
+ * Return: 0, VIEW_LATE, VIEW_WIDE, or -1 with an exception.
+ */
+int view_open(struct view *view, struct object *container, uint32_t slot,
+	      bool keyed)
+{
+	uint64_t id;
+	int ret;
+
+	*view = (struct view){
+		.session = container->session, .holder = container->handle,
+		.slot = slot, .keyed = keyed,
+	};
+	if (session_check(view->session))
+		return -1;
+	ret = refstore_peek_slot(view->session->store, view->holder, slot, &id);
+	if (!ret)
+		return view_open_at(view, id);
+	error_set(ret);
 	return -1;
 }
 
@@ -261,8 +300,8 @@ int view_pin(struct view *view)
 
 	if (!view->seen)
 		return 0;
-	ret = refstore_match_slot(view->session->store, view->container->handle,
-				  0, view->seen, &view->work);
+	ret = refstore_match_slot(view->session->store, view->holder,
+				  view->slot, view->seen, &view->work);
 	if (!ret)
 		return 0;
 	view->work = 0;
@@ -274,7 +313,7 @@ int view_pin(struct view *view)
 
 void view_close(struct view *view)
 {
-	if (view->work)
+	if (view->work && view->session->store)
 		refstore_release(view->session->store, view->work);
 	view->work = 0;
 	node_put(view->top);

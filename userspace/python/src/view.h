@@ -19,19 +19,22 @@
 #include "session.h"
 
 #define VIEW_LATE	1	/* beside 0, and -1 with an exception */
+#define VIEW_WIDE	2	/* view_open(): the container is wide, see map.h */
 
 /**
  * struct view - see above
- * @container: which one; a reference of its user's
- * @session: of that
- * @keyed: its entries have keys
- * @seen: id of what its slot 0 referred to; 0: nothing
+ * @session: of what is looked at
+ * @holder: handle of the object that has the slot, which stays
+ * @slot: the slot that refers to the top
+ * @keyed: entries have keys
+ * @seen: id of what the slot referred to; 0: nothing
  * @work: handle of the top that we have made, or pinned; 0: there is none
  * @top: the top, a reference; NULL: it is empty
  */
 struct view {
-	struct object *container;
 	struct session *session;
+	uint64_t holder;
+	uint32_t slot;
 	bool keyed;
 	uint64_t seen;
 	uint64_t work;
@@ -83,7 +86,9 @@ struct splice {
 #define SPLICE_MAX 256	/* entries that come at once */
 
 int view_run(struct session *session, struct refstore_builder *builder);
-int view_open(struct view *view, struct object *container, bool keyed);
+int view_open(struct view *view, struct object *container, uint32_t slot,
+	      bool keyed);
+int view_open_at(struct view *view, uint64_t id);
 int view_pin(struct view *view);
 int view_step(struct view *view, struct path *path, uint32_t index);
 int view_find_hash(struct view *view, struct path *path, uint64_t hash);
