@@ -192,6 +192,7 @@ uint64_t map_serial(const struct node *leaf, uint32_t entry)
  * @run: does it in a view; 0, VIEW_LATE, or -1 with an exception
  * @key: the key
  * @value: what is to be its value, packed
+ * @guess: the outcome is published, so it may begin with what the map had lately
  * @missing: whether to leave the value as it is where the key is there
  * @name: the key, as it was given
  * @function: what makes a new value of the old one
@@ -204,6 +205,7 @@ struct operation {
 	int (*run)(struct view *view, struct operation *operation);
 	struct map_key key;
 	struct packer value;
+	bool guess;
 	bool missing;
 	PyObject *name;
 	PyObject *function;
@@ -215,6 +217,7 @@ struct operation {
 /* Until nobody else is faster. */
 static int run(struct map *map, struct operation *operation)
 {
+	bool guess = operation->guess;
 	struct view view;
 	int ret;
 
@@ -223,10 +226,14 @@ static int run(struct map *map, struct operation *operation)
 	operation->map = map;
 	do {
 		Py_CLEAR(operation->result);
-		ret = map_open(&view, map, operation->key.hash);
+		ret = (guess ? map_open_recent : map_open)(
+			&view, map, operation->key.hash);
+		guess = false;
 		if (ret)
 			continue;
 		ret = operation->run(&view, operation);
+		if (!ret)
+			map_remember(&view, map);
 		view_close(&view);
 		if (ret == VIEW_LATE && PyErr_CheckSignals())
 			ret = -1;
@@ -567,7 +574,9 @@ static int map_contains(PyObject *self, PyObject *key)
 static int set(PyObject *self, PyObject *key, PyObject *value, bool missing,
 	       PyObject **result)
 {
-	struct operation operation = { .run = run_set, .missing = missing };
+	struct operation operation = {
+		.run = run_set, .guess = !missing && value, .missing = missing,
+	};
 	int found = prepare(self, &operation, key);
 
 	if (!found && value)

@@ -65,6 +65,8 @@ int map_key_init(struct map *map, struct map_key *key, PyObject *value);
 void map_key_free(struct map_key *key);
 
 int map_open(struct view *view, struct map *map, uint64_t hash);
+int map_open_recent(struct view *view, struct map *map, uint64_t hash);
+void map_remember(const struct view *view, const struct map *map);
 int map_views_open(struct map_views *views, struct map *map, bool pin);
 struct view *map_views_find(struct map_views *views, uint64_t hash);
 uint64_t map_views_total(const struct map_views *views);

@@ -33,6 +33,13 @@ int session_check(struct session *session)
 	return -1;
 }
 
+/* Where it stands what a slot of a container referred to; or something else does. */
+struct recent *session_recent(struct session *session, uint64_t container,
+			      uint32_t slot)
+{
+	return &session->recent[(container * 67 + slot) % NR_RECENT];
+}
+
 /* The number of a name; of who may not register types, if somebody else has. */
 static int find_kind(struct session *session, const char *name, uint32_t *type)
 {

@@ -27,6 +27,20 @@ enum object_kind {
 	NR_KINDS,
 };
 
+#define NR_RECENT 1024
+
+/**
+ * struct recent - what a slot of a container referred to when we had to do with it last
+ * @container: id of the container; 0: nothing is known
+ * @slot: which slot
+ * @top: id of what it referred to
+ */
+struct recent {
+	uint64_t container;
+	uint32_t slot;
+	uint64_t top;
+};
+
 /**
  * struct session - refstore._store.Session
  * @store: the library's; NULL once it is closed
@@ -38,6 +52,7 @@ enum object_kind {
  * @heap: number of the heap, as the kernel counts them
  * @wide: id of the mark of wide containers; 0: not known yet
  * @serial: the last serial number that was given to an entry
+ * @recent: for who only has to guess right most of the time
  * @builder: an empty one, or NULL while somebody uses it
  * @calls: threads that use @store without the interpreter's lock
  */
@@ -52,6 +67,7 @@ struct session {
 	uint64_t heap;
 	uint64_t wide;
 	uint64_t serial;
+	struct recent recent[NR_RECENT];
 	struct refstore_builder *builder;
 	unsigned int calls;
 };
@@ -79,6 +95,8 @@ int object_init(PyObject *module);
 
 int session_check(struct session *session);
 int object_check(struct object *object);
+struct recent *session_recent(struct session *session, uint64_t container,
+			      uint32_t slot);
 int session_kind(struct session *session, enum object_kind kind,
 		 uint32_t *type);
 struct refstore_builder *session_take_builder(struct session *session);

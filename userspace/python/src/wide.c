@@ -35,6 +35,45 @@ int map_open(struct view *view, struct map *map, uint64_t hash)
 	return -1;
 }
 
+/* Notes what a view's slot refers to. */
+void map_remember(const struct view *view, const struct map *map)
+{
+	struct recent *recent = session_recent(view->session, map->object.id,
+					       view->slot);
+
+	*recent = (struct recent){
+		.container = map->object.id, .slot = view->slot,
+		.top = view->seen,
+	};
+}
+
+/**
+ * map_open_recent() - as map_open(), without asking the kernel, if it can be
+ * @view: out: perhaps not of what the map has now: for changes, which find that out
+ * @map: which one
+ * @hash: the hash
+ *
+ * Return: 0, VIEW_LATE, or -1 with an exception.
+ */
+int map_open_recent(struct view *view, struct map *map, uint64_t hash)
+{
+	struct session *session = map->object.session;
+	uint32_t slot = slot_of(map, hash);
+	const struct recent *recent = session_recent(session, map->object.id,
+						     slot);
+
+	*view = (struct view){
+		.session = session, .holder = map->object.handle, .slot = slot,
+		.keyed = true,
+	};
+	if (recent->container == map->object.id && recent->slot == slot &&
+	    !view_open_at(view, recent->top))
+		return 0;
+	if (PyErr_Occurred())
+		PyErr_Clear();
+	return map_open(view, map, hash);
+}
+
 /* An object of ours, whose slots refer to all tops as they were at one moment. */
 static int pin_buckets(struct map_views *views, uint64_t *holder)
 {
