@@ -305,7 +305,6 @@ static int rs_cmd_copy_slots(struct rs_call *call, void *body)
 	struct rs_object *obj, *source;
 	int err = rs_call_object(call, copy->object, &obj);
 
-	BUILD_BUG_ON(REFSTORE_MAX_COPY > RS_SLOT_CHUNK);
 	if (!err)
 		err = rs_call_object(call, copy->source, &source);
 	if (err)

@@ -51,7 +51,8 @@ struct rs_heap;
 #define RS_MAX_TAIL	26	/* words of a slotted object's tail */
 #define RS_BIN_SIZE	8	/* objects freed at a time */
 
-/* flags: the first two are the uAPI's; RS_BLOCK_DATA never changes, nor does RS_LARGE
+/*
+ * flags: the first two are the uAPI's; RS_BLOCK_DATA never changes, nor does RS_LARGE
  * before the object has left the table.
  */
 #define RS_SEALED_DATA	REFSTORE_SEAL_DATA
