@@ -217,19 +217,14 @@ static int rs_cmd_release(struct rs_call *call, void *body)
 	return 0;
 }
 
-static int rs_slot_match(const struct refstore_get_slot *get, u64 id)
-{
-	return get->flags & REFSTORE_SLOT_MATCH && get->id != id ? -EAGAIN : 0;
-}
-
 static int rs_get_slot_peek(struct rs_call *call, struct rs_object *obj,
 			    struct refstore_get_slot *get)
 {
 	u64 id;
 	int err = rs_slots_ids(call->heap, obj, get->index, 1, &id);
 
-	if (!err)
-		err = rs_slot_match(get, id);
+	if (!err && get->flags & REFSTORE_SLOT_MATCH && get->id != id)
+		err = -EAGAIN;
 	if (err)
 		return err;
 	get->result = 0;
@@ -241,20 +236,17 @@ static int rs_get_slot_read(struct rs_call *call, struct rs_object *obj,
 			    struct refstore_get_slot *get)
 {
 	struct rs_object *value;
-	int err = rs_slots_read(call->heap, obj, get->index, 1, &value);
-	u64 id;
+	int err;
 
+	if (get->flags & REFSTORE_SLOT_MATCH)
+		err = rs_slot_read_id(call->heap, obj, get->index, get->id,
+				      &value);
+	else
+		err = rs_slots_read(call->heap, obj, get->index, 1, &value);
 	if (err < 0)
 		return err;
-	id = value ? value->id : 0;
-	err = rs_slot_match(get, id);
-	if (err) {
-		if (value)
-			rs_put(call->heap, value);
-		return err;
-	}
 	get->result = 0;
-	get->id = id;
+	get->id = value ? value->id : 0;
 	return value ? rs_call_result(call, value, &get->result) : 0;
 }
 

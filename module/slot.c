@@ -289,7 +289,7 @@ int rs_slots_transfer(struct rs_heap *heap, struct rs_object *obj, u32 first,
 		      struct rs_object *source, u32 source_first, u32 count)
 {
 	struct rs_object *values[RS_SLOT_CHUNK] __uninitialized;
-	int n, err;
+	int n, err, i, nr = 0;
 
 	n = rs_slots_read(heap, source, source_first, count, values);
 	if (n < 0)
@@ -297,13 +297,45 @@ int rs_slots_transfer(struct rs_heap *heap, struct rs_object *obj, u32 first,
 	/* What has as many references as it can have is all that stops it early */
 	err = n < count ? -EOVERFLOW :
 	      rs_slots_swap_values(heap, obj, first, values, count);
-	while (n--) {
-		if (!values[n])
+	for (i = 0; i < n; i++) {
+		if (!values[i])
 			continue;
 		if (!err)
-			trace_refstore_unlink(heap, obj, first + n, values[n]);
-		rs_put(heap, values[n]);
+			trace_refstore_unlink(heap, obj, first + i, values[i]);
+		values[nr++] = values[i];
 	}
+	rs_put_many(heap, values, nr);
+	return err;
+}
+
+/**
+ * rs_slot_read_id - take a reference to what a slot refers to, if it is that
+ * @heap: the heap
+ * @obj: the owner, on which the caller has a reference
+ * @index: which slot
+ * @id: of what it must refer to, or 0
+ * @value: where the reference goes, or NULL for an empty slot
+ *
+ * What does not match is not counted: who asks in vain makes no candidate.
+ *
+ * Return: 0, -EOPNOTSUPP, -ERANGE, -EAGAIN or -EOVERFLOW.
+ */
+int rs_slot_read_id(struct rs_heap *heap, struct rs_object *obj, u32 index,
+		    u64 id, struct rs_object **value)
+{
+	int err;
+
+	spin_lock(rs_slot_lock(heap, obj));
+	err = rs_slots_check(obj, index, 1);
+	if (err)
+		goto unlock;
+	*value = rs_slot_object(rs_slot_peek_locked(obj, index));
+	if ((*value ? (*value)->id : 0) != id)
+		err = -EAGAIN;
+	else if (*value)
+		err = rs_ref_get(&(*value)->ref);
+unlock:
+	spin_unlock(rs_slot_lock(heap, obj));
 	return err;
 }
 

@@ -33,6 +33,8 @@ int rs_slot_swap(struct rs_heap *heap, struct rs_object *obj, u32 index,
 		 struct rs_object **value);
 int rs_slots_read(struct rs_heap *heap, struct rs_object *obj, u32 first,
 		  u32 count, struct rs_object **values);
+int rs_slot_read_id(struct rs_heap *heap, struct rs_object *obj, u32 index,
+		    u64 id, struct rs_object **value);
 int rs_slots_transfer(struct rs_heap *heap, struct rs_object *obj, u32 first,
 		      struct rs_object *source, u32 source_first, u32 count);
 int rs_slots_ids(struct rs_heap *heap, struct rs_object *obj, u32 first,

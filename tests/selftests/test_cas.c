@@ -137,6 +137,50 @@ TEST_F(cas, refused)
 	rs_before_free(&before);
 }
 
+/* Of one object more than can be, whichever they are. */
+TEST_F(cas, too_many_objects)
+{
+	const __u32 most = REFSTORE_MAX_CAS_OBJECTS;
+	__u32 i;
+
+	for (i = 0; i <= most; i++)
+		self->entries[i] = entry(self->node[i * 3], 0, 0, self->a);
+	EXPECT_EQ(-E2BIG, rs_cas_many(self->fd, self->entries, most + 1));
+	EXPECT_EQ(1, rs_refs(self->fd, self->a));
+	self->entries[most].object = self->node[0];
+	self->entries[most].index = 1;
+	EXPECT_EQ(0, rs_cas_many(self->fd, self->entries, most + 1));
+	EXPECT_EQ(2 + most, rs_refs(self->fd, self->a));
+}
+
+static bool is_candidate(int fd, __u64 object)
+{
+	struct refstore_stat stat;
+
+	return rs_stat(fd, object, &stat) ||
+	       stat.state & REFSTORE_STATE_CANDIDATE;
+}
+
+/* Who asks in vain, however often, gives the scanner nothing to do. */
+TEST_F(cas, in_vain)
+{
+	__u64 value = self->node[1], found;
+
+	ASSERT_EQ(0, rs_manual(self->fd));
+	ASSERT_EQ(0, rs_set_slot(self->fd, self->node[0], 0, value));
+	ASSERT_FALSE(is_candidate(self->fd, value));
+	EXPECT_EQ(-EAGAIN, rs_match_slot(self->fd, self->node[0], 0, self->a_id,
+					 &found));
+	self->entries[0] = entry(self->node[2], 0, 0, value);
+	self->entries[1] = entry(self->node[0], 0, self->a_id, value);
+	EXPECT_EQ(-EAGAIN, rs_cas_many(self->fd, self->entries, 2));
+	EXPECT_FALSE(is_candidate(self->fd, value));
+	ASSERT_EQ(0, rs_match_slot(self->fd, self->node[0], 0,
+				   rs_id(self->fd, value), &found));
+	ASSERT_EQ(0, rs_release(self->fd, found));
+	EXPECT_TRUE(is_candidate(self->fd, value));
+}
+
 /* As many as can be, and of as many objects. */
 TEST_F(cas, most)
 {
@@ -224,19 +268,44 @@ static int swap_often(int fd, const __u64 *node, __u64 seed)
 	return 0;
 }
 
+/* Each place refers to something of which it has the only reference. */
+static int fill_places(int fd, const __u64 *node, bool slotted, __u64 *ids)
+{
+	__u64 value;
+	int i, ret = 0;
+
+	for (i = 0; i < PLACES && !ret; i++) {
+		ret = slotted ? rs_node(fd, 1, NULL, &value) :
+				rs_leaf(fd, "x", 1, &value);
+		if (!ret && slotted)
+			ret = rs_set_slot(fd, value, 0, value);
+		if (ret)
+			break;
+		ids[i] = rs_id(fd, value);
+		ret = rs_set_slot(fd, node[i], 0, value) ?:
+		      rs_release(fd, value);
+	}
+	return ret;
+}
+
+/* In how many places something is. */
+static int times_found(int fd, const __u64 *node, __u64 id)
+{
+	int i, times = 0;
+
+	for (i = 0; i < PLACES; i++)
+		times += rs_slot_id(fd, node[i], 0) == id;
+	return times;
+}
+
 /* Those who exchange things at the same time lose none, and make none of two. */
 TEST_F(cas, contended)
 {
-	__u64 ids[PLACES], found, leaf;
 	pid_t children[SWAPPERS];
-	int i, k, times;
+	__u64 ids[PLACES];
+	int i;
 
-	for (i = 0; i < PLACES; i++) {
-		ASSERT_EQ(0, rs_leaf(self->fd, "x", 1, &leaf));
-		ids[i] = rs_id(self->fd, leaf);
-		ASSERT_EQ(0, rs_set_slot(self->fd, self->node[i], 0, leaf));
-		ASSERT_EQ(0, rs_release(self->fd, leaf));
-	}
+	ASSERT_EQ(0, fill_places(self->fd, self->node, false, ids));
 	for (i = 0; i < SWAPPERS; i++) {
 		children[i] = rs_fork_session(&self->fd);
 		if (!children[i])
@@ -245,13 +314,45 @@ TEST_F(cas, contended)
 	for (i = 0; i < SWAPPERS; i++)
 		EXPECT_EQ(0, rs_wait_child(children[i]));
 	ASSERT_TRUE(rs_wait_until(rs_alone(self->fd), RS_SOON));
-	for (i = 0; i < PLACES; i++) {
-		for (k = 0, times = 0; k < PLACES; k++) {
-			found = rs_slot_id(self->fd, self->node[k], 0);
-			times += found == ids[i];
-		}
-		EXPECT_EQ(1, times);
-	}
+	for (i = 0; i < PLACES; i++)
+		EXPECT_EQ(1, times_found(self->fd, self->node, ids[i]));
+}
+
+/* Copies what places have to where nobody else looks, and takes it away again. */
+static int copy_often(int fd, const __u64 *node, __u64 seed)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < 3 * SWAPS && !ret; i++)
+		ret = rs_copy_slots(fd, node[PLACES], rs_below(&seed, PLACES),
+				    node[rs_below(&seed, PLACES)],
+				    rs_below(&seed, 2), 1);
+	return ret;
+}
+
+/*
+ * Nor does a scan that looks meanwhile lose what is moved from place to place,
+ * with not one reference more than that which is moved.
+ */
+TEST_F(cas, scanned)
+{
+	pid_t swapper, copier;
+	__u64 ids[PLACES];
+	int i;
+
+	ASSERT_EQ(0, fill_places(self->fd, self->node, true, ids));
+	swapper = rs_fork_session(&self->fd);
+	if (!swapper)
+		_exit(swap_often(self->fd, self->node, 2000));
+	copier = rs_fork_session(&self->fd);
+	if (!copier)
+		_exit(copy_often(self->fd, self->node, 3000));
+	while (!rs_alone(self->fd))
+		ASSERT_EQ(0, rs_collect(self->fd, NULL));
+	EXPECT_EQ(0, rs_wait_child(swapper));
+	EXPECT_EQ(0, rs_wait_child(copier));
+	for (i = 0; i < PLACES; i++)
+		EXPECT_EQ(1, times_found(self->fd, self->node, ids[i]));
 }
 
 TEST_HARNESS_MAIN

@@ -794,6 +794,7 @@ TEST_F_TIMEOUT(many, overflow, RS_TIMEOUT_LONG)
 	__u64 target, wide, *wides, *values, found, left;
 	struct refstore_walk_object *objects = NULL;
 	struct refstore_query query;
+	struct refstore_cas_entry entries[2] = {};
 	__u32 nr, n, rest;
 	int fd, clone;
 	size_t count = 0;
@@ -831,6 +832,13 @@ TEST_F_TIMEOUT(many, overflow, RS_TIMEOUT_LONG)
 	EXPECT_EQ(-EOVERFLOW, rs_cas_slot(fd, wide, 1, 0, target));
 	EXPECT_EQ(-EOVERFLOW, rs_write_slots(fd, wide, 1, 2, values, NULL));
 	EXPECT_EQ(-EOVERFLOW, rs_copy_slots(fd, wide, 1, wide, 0, 1));
+	for (n = 0; n < 2; n++)
+		entries[n] = (struct refstore_cas_entry){
+			.object = wide, .index = n + 1,
+			.value = n ? target : wides[0],
+		};
+	EXPECT_EQ(-EOVERFLOW, rs_cas_many(fd, entries, 2));
+	EXPECT_EQ(1, rs_refs(fd, wides[0]));
 	EXPECT_EQ(-EOVERFLOW, rs_node(fd, 2, values, &left));
 	EXPECT_EQ(-EOVERFLOW, rs_set_root(fd, target));
 	EXPECT_EQ(-EOVERFLOW, rs_cas_root(fd, 0, target));

@@ -604,7 +604,7 @@ struct refstore_cas_entry {
  * Sets many slots at one moment, if all of them refer to what is expected: who reads
  * two of them by calls of his own may come in between, but who compares and sets them
  * by this command sees all of it or nothing. Up to REFSTORE_MAX_CAS_OBJECTS objects
- * may have the slots; of more, E2BIG may come. A slot that is named twice must refer
+ * may have the slots; of more, E2BIG. A slot that is named twice must refer
  * to both that are expected, and gets the last value. An error changed nothing.
  * EAGAIN if a slot refers to something else; EINVAL, E2BIG, EBADF, EOPNOTSUPP, ERANGE,
  * EPERM, EOVERFLOW, EFAULT, ENOMEM.

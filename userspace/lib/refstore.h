@@ -633,8 +633,8 @@ int refstore_cas_slot(struct refstore *store, uint64_t object, size_t index,
  * @count: up to REFSTORE_MAX_CAS; 0 does nothing
  *
  * All of them at one moment, or none. They may be those of REFSTORE_MAX_CAS_OBJECTS
- * objects at least.
- * Errors: -EAGAIN (one refers to something else), -E2BIG, -EINVAL, and as
+ * objects.
+ * Errors: -EAGAIN (one refers to something else), -E2BIG (more), -EINVAL, and as
  * refstore_set_slot().
  */
 int refstore_cas_many(struct refstore *store,
