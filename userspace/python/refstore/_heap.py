@@ -3,7 +3,7 @@
 
 import os
 
-from . import _containers, _store
+from . import _containers, _store, _transaction
 
 
 class _Plain(_store.Object):
@@ -85,6 +85,31 @@ class Heap:
             self._session.set_root(None)
         else:
             self._session.set_root(self._object(value))
+
+    def transaction(self):
+        """Try until it is done: several changes that others see at one moment.
+
+            for attempt in heap.transaction():
+                with attempt:
+                    accounts["ann"] -= 10
+                    accounts["bob"] += 10
+
+        What is read and written below with is as if nobody else did anything
+        meanwhile; if somebody did, nothing was changed, and it is tried again. An
+        exception changes nothing, ends the tries and is raised.
+
+        A transaction is of one thread, may look at up to 16 containers that were there
+        before it, and must not have effects that cannot be had twice. It costs a few
+        calls of the kernel for each container. The root of a heap is no part of it.
+        """
+        return _transaction.attempts(self._session)
+
+    def atomically(self, function, *args):
+        """Call a function in a transaction, again until it is done; its result."""
+        for attempt in self.transaction():
+            with attempt:
+                result = function(*args)
+        return result
 
     def _object(self, value):
         """An object of the heap for a value of any kind."""

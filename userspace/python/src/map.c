@@ -366,9 +366,9 @@ int map_put(struct view *view, struct path *path, bool found,
 	return ret;
 }
 
-static bool is_crowded(const struct map *map, const struct view *view)
+static bool is_crowded(struct map *map, const struct view *view)
 {
-	return !map->wide && view->top && view->top->level &&
+	return map_can_widen(map) && view->top && view->top->level &&
 	       node_total(view->top) >= MAP_WIDEN;
 }
 

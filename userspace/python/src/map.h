@@ -73,6 +73,7 @@ uint64_t map_views_total(const struct map_views *views);
 int map_views_publish(struct map_views *views);
 int map_views_clear(struct map_views *views);
 void map_views_close(struct map_views *views);
+bool map_can_widen(struct map *map);
 int map_widen(struct map *map, struct view *view);
 
 int map_find(struct view *view, struct path *path, const struct map_key *key);

@@ -228,7 +228,7 @@ static int make_wide(struct map *map, struct map_views *views, size_t nr)
 {
 	int ret;
 
-	if (views->nr > 1 || map_views_total(views) + nr < MAP_WIDEN)
+	if (!map_can_widen(map) || map_views_total(views) + nr < MAP_WIDEN)
 		return 0;
 	ret = map_widen(map, &views->view[0]);
 	return ret ? ret : VIEW_LATE;

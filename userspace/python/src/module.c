@@ -6,6 +6,7 @@
 #include "error.h"
 #include "map.h"
 #include "seq.h"
+#include "transaction.h"
 
 static int add_constants(PyObject *module)
 {
@@ -35,7 +36,7 @@ static int init(PyObject *module)
 {
 	if (error_init(module) || session_init(module) || object_init(module) ||
 	    map_init(module) || map_iter_init(module) || seq_init(module) ||
-	    seq_iter_init(module))
+	    seq_iter_init(module) || transaction_init(module))
 		return -1;
 	return add_constants(module);
 }

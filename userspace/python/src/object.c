@@ -19,17 +19,19 @@ static int remember(struct object *object)
 	return ret;
 }
 
-/* Unless there is another proxy by now. */
+/* Unless there is another proxy by now. An exception that is raised stays. */
 static void forget(struct object *object)
 {
 	PyObject *proxies = object->session->proxies, *key, *weak;
+	PyObject *type, *value, *traceback;
 
+	PyErr_Fetch(&type, &value, &traceback);
 	key = proxies ? PyLong_FromUnsignedLongLong(object->id) : NULL;
 	weak = key ? PyDict_GetItemWithError(proxies, key) : NULL;
 	if (weak && PyWeakref_GetObject(weak) == Py_None)
 		PyDict_DelItem(proxies, key);
 	Py_XDECREF(key);
-	PyErr_Clear();
+	PyErr_Restore(type, value, traceback);
 }
 
 static PyObject *make(struct session *session, PyTypeObject *type,

@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "session.h"
+#include "transaction.h"
 
 #define CACHE_LIMIT (64 << 20)	/* bytes */
 
@@ -381,6 +382,11 @@ static PyObject *session_set_root(PyObject *self, PyObject *object)
 
 	if (session_check(session))
 		return NULL;
+	if (transaction_serial(session)) {
+		PyErr_SetString(PyExc_RuntimeError,
+				"the root is set outside of transactions alone");
+		return NULL;
+	}
 	if (object != Py_None) {
 		if (!PyObject_TypeCheck(object, object_type)) {
 			PyErr_SetString(PyExc_TypeError, "no object of a heap");
@@ -412,12 +418,16 @@ static PyObject *create_container(struct session *session, PyTypeObject *class,
 		.flags = REFSTORE_SEAL_DATA, .data = key,
 		.data_len = sizeof(key), .nr_slots = 1,
 	};
+	PyObject *object;
 
 	if (getrandom(key, sizeof(key), 0) != sizeof(key))
 		return error_set(-errno);
 	if (session_kind(session, kind, &spec.type))
 		return NULL;
-	return create_object(session, class, &spec);
+	object = create_object(session, class, &spec);
+	if (object)
+		((struct object *)object)->born = transaction_serial(session);
+	return object;
 }
 
 static PyObject *session_container(PyObject *self, PyObject *args)

@@ -55,6 +55,8 @@ struct recent {
  * @recent: for who only has to guess right most of the time
  * @builder: an empty one, or NULL while somebody uses it
  * @calls: threads that use @store without the interpreter's lock
+ * @transactions: that have begun, of one thread each; see transaction.h
+ * @last_transaction: the serial number of the last one
  */
 struct session {
 	PyObject_HEAD
@@ -70,6 +72,8 @@ struct session {
 	struct recent recent[NR_RECENT];
 	struct refstore_builder *builder;
 	unsigned int calls;
+	struct transaction *transactions;
+	uint64_t last_transaction;
 };
 
 /**
@@ -77,6 +81,7 @@ struct session {
  * @session: whose
  * @handle: ours to release
  * @id: of the object
+ * @born: serial number of the transaction in which the object was made; or 0
  * @weakrefs: Python's, on this
  */
 struct object {
@@ -84,6 +89,7 @@ struct object {
 	struct session *session;
 	uint64_t handle;
 	uint64_t id;
+	uint64_t born;
 	PyObject *weakrefs;
 };
 

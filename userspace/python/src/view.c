@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "error.h"
+#include "transaction.h"
 #include "view.h"
 
 #define FIRST_READ 4096	/* bytes: most nodes are shorter */
@@ -276,10 +277,10 @@ int view_open(struct view *view, struct object *container, uint32_t slot,
 	int ret;
 
 	*view = (struct view){
-		.session = container->session, .holder = container->handle,
-		.slot = slot, .keyed = keyed,
+		.session = container->session, .slot = slot, .keyed = keyed,
 	};
-	if (session_check(view->session))
+	if (session_check(view->session) ||
+	    transaction_holder(container, slot, 1, &view->holder))
 		return -1;
 	ret = refstore_peek_slot(view->session->store, view->holder, slot, &id);
 	if (!ret)

@@ -6,11 +6,20 @@
 
 #include "error.h"
 #include "map.h"
+#include "transaction.h"
+
+/* Whether a map, as this thread sees it, is known to be wide. */
+static bool *wide_of(struct map *map)
+{
+	struct shadow *shadow = transaction_shadow(&map->object);
+
+	return shadow ? &shadow->wide : &map->wide;
+}
 
 /* Where a key of this hash is looked for. */
-static uint32_t slot_of(const struct map *map, uint64_t hash)
+static uint32_t slot_of(struct map *map, uint64_t hash)
 {
-	return map->wide ? 1 + (uint32_t)(hash >> MAP_SHIFT) : 0;
+	return *wide_of(map) ? 1 + (uint32_t)(hash >> MAP_SHIFT) : 0;
 }
 
 /**
@@ -27,7 +36,7 @@ int map_open(struct view *view, struct map *map, uint64_t hash)
 
 	if (ret != VIEW_WIDE)
 		return ret;
-	map->wide = true;
+	*wide_of(map) = true;
 	ret = view_open(view, &map->object, slot_of(map, hash), true);
 	if (ret != VIEW_WIDE)
 		return ret;
@@ -63,10 +72,10 @@ int map_open_recent(struct view *view, struct map *map, uint64_t hash)
 						     slot);
 
 	*view = (struct view){
-		.session = session, .holder = map->object.handle, .slot = slot,
-		.keyed = true,
+		.session = session, .slot = slot, .keyed = true,
 	};
 	if (recent->container == map->object.id && recent->slot == slot &&
+	    !transaction_holder(&map->object, slot, 1, &view->holder) &&
 	    !view_open_at(view, recent->top))
 		return 0;
 	if (PyErr_Occurred())
@@ -74,7 +83,10 @@ int map_open_recent(struct view *view, struct map *map, uint64_t hash)
 	return map_open(view, map, hash);
 }
 
-/* An object of ours, whose slots refer to all tops as they were at one moment. */
+/*
+ * An object of ours, whose slots refer to all tops as they were at one moment. *@holder
+ * is what has them, and then this.
+ */
 static int pin_buckets(struct map_views *views, uint64_t *holder)
 {
 	struct session *session = views->map->object.session;
@@ -90,7 +102,7 @@ static int pin_buckets(struct map_views *views, uint64_t *holder)
 		return -1;
 	}
 	ret = refstore_copy_slots(session->store, views->pin, 0,
-				  views->map->object.handle, 1, MAP_BUCKETS);
+				  *holder, 1, MAP_BUCKETS);
 	if (!ret) {
 		*holder = views->pin;
 		return 0;
@@ -102,12 +114,13 @@ static int pin_buckets(struct map_views *views, uint64_t *holder)
 static int open_buckets(struct map_views *views, bool pin)
 {
 	struct session *session = views->map->object.session;
-	uint64_t holder = views->map->object.handle, ids[MAP_BUCKETS];
+	uint64_t holder, ids[MAP_BUCKETS];
 	uint32_t i;
-	int ret = pin ? pin_buckets(views, &holder) : 0;
+	int ret;
 
-	if (ret)
-		return ret;
+	if (transaction_holder(&views->map->object, 1, MAP_BUCKETS, &holder) ||
+	    (pin && pin_buckets(views, &holder)))
+		return -1;
 	ret = refstore_peek_slots(session->store, holder, views->pin ? 0 : 1,
 				  ids, MAP_BUCKETS);
 	if (ret) {
@@ -133,11 +146,11 @@ static int open_buckets(struct map_views *views, bool pin)
 static int open_all(struct map_views *views, bool pin)
 {
 	struct map *map = views->map;
-	int ret = map->wide ? VIEW_WIDE :
+	int ret = *wide_of(map) ? VIEW_WIDE :
 		  view_open(&views->view[0], &map->object, 0, true);
 
 	if (ret == VIEW_WIDE) {
-		map->wide = true;
+		*wide_of(map) = true;
 		return open_buckets(views, pin);
 	}
 	if (ret)
@@ -300,7 +313,7 @@ static int publish_wide(struct map *map, const struct view *old,
 		};
 	ret = cas_buckets(session, entries, MAP_BUCKETS + 1);
 	refstore_release(session->store, mark);
-	map->wide |= !ret;
+	*wide_of(map) |= !ret;
 	return ret;
 }
 
@@ -435,6 +448,17 @@ static int widen(struct map *map, struct view *view, struct view *buckets)
 		ret = publish_wide(map, view, buckets);
 	gathered_free(&gathered);
 	return ret;
+}
+
+/**
+ * map_can_widen() - whether a map may become wide now
+ * @map: which one
+ *
+ * In a transaction it may not: it would keep all keys from others till the end.
+ */
+bool map_can_widen(struct map *map)
+{
+	return !transaction_shadow(&map->object) && !map->wide;
 }
 
 /**

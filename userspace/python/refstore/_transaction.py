@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Several changes at one moment."""
+
+import random
+import time
+
+from . import _store
+
+_LONGEST_PAUSE = 0.01   # seconds
+
+
+class Attempt:
+    """A try of a transaction, to be entered by with."""
+
+    def __init__(self, session):
+        self._session = session
+        self._transaction = None
+        self.done = False
+
+    def __enter__(self):
+        self._transaction = _store.Transaction(self._session)
+        return self
+
+    def __exit__(self, type_, exception, traceback):
+        if exception is None:
+            self.done = self._transaction.commit()
+            return False
+        # What was raised may come from reading while others wrote: then try again.
+        return not self._transaction.abort() and isinstance(exception, Exception)
+
+
+def attempts(session):
+    """Yield tries until one is done, with random pauses that grow."""
+    pause = 0.0001
+    while True:
+        attempt = Attempt(session)
+        yield attempt
+        if attempt.done:
+            return
+        if attempt._transaction is None:
+            raise RuntimeError("an attempt is entered by with")
+        time.sleep(random.uniform(0, pause))
+        pause = min(2 * pause, _LONGEST_PAUSE)
