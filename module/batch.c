@@ -8,6 +8,7 @@
  * last.
  */
 #include <linux/mm.h>
+#include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -19,18 +20,21 @@
 /**
  * struct rs_batch - a batch that runs
  * @args: the user's struct
- * @ops: one chunk of operations
- * @results: what these made
- * @answers: bits of the words of each that the user gets back
  * @handles: what the operations of earlier chunks made; NULL if there is one
  *           only
+ * @results: what the operations of a chunk made; behind these, in the same memory
+ * @answers: bits of the words of each that the user gets back; likewise
+ * @ops: one chunk of operations
+ *
+ * All for as many operations as there are, or a chunk has: most batches have few, and
+ * where kernels zero what they allocate, a whole chunk would cost more than these.
  */
 struct rs_batch {
 	struct refstore_batch *args;
-	struct refstore_op ops[RS_BATCH_CHUNK];
-	struct rs_result results[RS_BATCH_CHUNK];
-	u16 answers[RS_BATCH_CHUNK];
 	u64 *handles;
+	struct rs_result *results;
+	u16 *answers;
+	struct refstore_op ops[];
 };
 
 #define RS_OP_WORDS	(sizeof(struct refstore_op) / sizeof(u64))
@@ -203,12 +207,18 @@ static int rs_batch_run(struct rs_call *call, struct rs_batch *batch)
 
 static struct rs_batch *rs_batch_alloc(struct refstore_batch *args)
 {
-	struct rs_batch *batch = kmalloc(sizeof(*batch), RS_GFP);
+	u32 room = min_t(u32, args->nr_ops, RS_BATCH_CHUNK);
+	struct rs_batch *batch;
 
+	batch = kmalloc(struct_size(batch, ops, room) +
+			room * (sizeof(*batch->results) +
+				sizeof(*batch->answers)), RS_GFP);
 	if (!batch)
 		return NULL;
 	batch->args = args;
 	batch->handles = NULL;
+	batch->results = (struct rs_result *)&batch->ops[room];
+	batch->answers = (u16 *)&batch->results[room];
 	if (args->nr_ops <= RS_BATCH_CHUNK)
 		return batch;
 	batch->handles = kvmalloc_array(args->nr_ops, sizeof(u64),

@@ -21,9 +21,10 @@
 #include "trace.h"
 
 #define RS_CAS_OWNERS	REFSTORE_MAX_CAS_OBJECTS
+#define RS_CAS_FEW	4	/* slots for which nothing is allocated */
 #define RS_CAS_PUTS	32	/* references that are put at a time */
 
-static_assert(BITS_PER_TYPE(u64) >= RS_SLOT_LOCKS);
+static_assert(RS_SLOT_LOCKS <= 64);
 
 /**
  * struct rs_cas - a slot that is to be compared and set
@@ -62,25 +63,23 @@ struct rs_cas_list {
 /* Nested below the session's lock: lockdep is told that somebody keeps order. */
 static void rs_cas_lock(struct rs_cas_list *list, struct rs_session *session)
 {
-	u32 i;
+	spinlock_t *locks = list->heap->slot_lock;
+	u64 left;
 
-	for (i = 0; i < RS_SLOT_LOCKS; i++) {
-		if (!(list->locks & BIT_ULL(i)))
-			continue;
-		spin_lock_nest_lock(&list->heap->slot_lock[i], &session->lock);
-		__release(&list->heap->slot_lock[i]);
+	for (left = list->locks; left; left &= left - 1) {
+		spin_lock_nest_lock(&locks[__ffs64(left)], &session->lock);
+		__release(&locks[__ffs64(left)]);
 	}
 }
 
 static void rs_cas_unlock(struct rs_cas_list *list)
 {
-	u32 i;
+	spinlock_t *locks = list->heap->slot_lock;
+	u64 left;
 
-	for (i = 0; i < RS_SLOT_LOCKS; i++) {
-		if (!(list->locks & BIT_ULL(i)))
-			continue;
-		__acquire(&list->heap->slot_lock[i]);
-		spin_unlock(&list->heap->slot_lock[i]);
+	for (left = list->locks; left; left &= left - 1) {
+		__acquire(&locks[__ffs64(left)]);
+		spin_unlock(&locks[__ffs64(left)]);
 	}
 }
 
@@ -253,18 +252,21 @@ static int rs_cas_do(struct rs_call *call, struct rs_cas_list *list,
 int rs_cas_many(struct rs_call *call, void *body)
 {
 	struct refstore_cas_many *cas = body;
-	struct rs_cas_list list = { .heap = call->heap };
+	struct rs_cas few[RS_CAS_FEW] __uninitialized;
+	struct rs_cas_list list = { .heap = call->heap, .entries = few };
 	int err;
 
 	if (!cas->count)
 		return -EINVAL;
 	if (cas->count > REFSTORE_MAX_CAS)
 		return -E2BIG;
-	list.entries = kvmalloc_array(cas->count, sizeof(*list.entries),
-				      RS_GFP);
+	if (cas->count > RS_CAS_FEW)
+		list.entries = kvmalloc_array(cas->count, sizeof(*list.entries),
+					      RS_GFP);
 	if (!list.entries)
 		return -ENOMEM;
 	err = rs_cas_do(call, &list, cas);
-	kvfree(list.entries);
+	if (list.entries != few)
+		kvfree(list.entries);
 	return err;
 }

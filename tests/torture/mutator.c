@@ -299,6 +299,23 @@ static void add_slots(void)
 		->after = write ? FORGET : KEEP_ARRAY;
 }
 
+/* Lets places have what other ones have, or what an object of ours refers to. */
+static void add_copy(void)
+{
+	__u32 count = 1 + below(ARRAY), from = below(PLACES / 2 - ARRAY);
+	__u32 to = PLACES / 2 + below(PLACES / 2 - ARRAY);
+	struct subject subject = plan_held(&plan);
+	__u64 board = plan.session->board;
+
+	if (!board)
+		return;
+	if (below(2))
+		plan_add(&plan, op_copy_slots(board, to, board, from, count));
+	else if (subject.handle)
+		plan_add(&plan, op_copy_slots(board, to, subject.handle, 0,
+					      1 + below(2)));
+}
+
 static const struct {
 	__u32 weight;
 	void (*compose)(void);
@@ -308,6 +325,7 @@ static const struct {
 	{ 8, add_step }, { 8, add_get }, { 6, add_set }, { 3, add_cas },
 	{ 5, add_dup }, { 8, add_release }, { 2, add_resize },
 	{ 2, add_root }, { 4, add_write }, { 3, add_slots },
+	{ 3, add_copy },
 };
 
 static void add_part(void)
@@ -488,6 +506,48 @@ static void do_single(struct mutator *mutator, struct session *session)
 	count(mutator, 2);
 }
 
+/* Handles of what some places have, if they still do. */
+static int match_places(struct session *session, __u32 first, const __u64 *ids,
+			__u64 *handles)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < ARRAY && !ret; i++)
+		if (ids[i])
+			ret = rs_match_slot(session->fd, session->board,
+					    first + i, ids[i], &handles[i]);
+	return ret;
+}
+
+/* Lets each of some places have what the next one has, if nobody else is faster. */
+static void do_turn(struct mutator *mutator, struct session *session)
+{
+	__u32 first = rs_below(&mutator->seed, PLACES - ARRAY);
+	struct refstore_cas_entry entries[ARRAY] = {};
+	__u64 ids[ARRAY], handles[ARRAY] = {};
+	int i, ret;
+
+	if (!session->board ||
+	    !tolerable(rs_peek_slots(session->fd, session->board, first, ARRAY,
+				     ids, NULL), "peek"))
+		return;
+	ret = match_places(session, first, ids, handles);
+	for (i = 0; i < ARRAY; i++) {
+		entries[i].object = session->board;
+		entries[i].index = first + i;
+		entries[i].expected = ids[i];
+		entries[i].value = handles[(i + 1) % ARRAY];
+	}
+	if (!ret)
+		ret = rs_cas_many(session->fd, entries, ARRAY);
+	if (ret != -EAGAIN)
+		tolerable(ret, "turn");
+	for (i = 0; i < ARRAY; i++)
+		if (handles[i])
+			rs_release(session->fd, handles[i]);
+	count(mutator, 3);
+}
+
 /* --- Twins ------------------------------------------------------------ */
 
 static void mutate(struct mutator *mutator);
@@ -601,8 +661,11 @@ static void mutate(struct mutator *mutator)
 	case 34 ... 39:
 		do_twin(mutator, session);
 		break;
-	case 40 ... 140:
+	case 40 ... 120:
 		do_single(mutator, session);
+		break;
+	case 121 ... 140:
+		do_turn(mutator, session);
 		break;
 	case 141 ... 300:
 		session_notices(session);

@@ -367,8 +367,9 @@ static bool op_tolerable(const struct refstore_op *op, bool excuse)
 	case EOPNOTSUPP:
 	case ERANGE:
 	case EPERM:
-		return op->command >= REFSTORE_CMD_GET_SLOT &&
-		       op->command <= REFSTORE_CMD_WRITE;
+		return (op->command >= REFSTORE_CMD_GET_SLOT &&
+			op->command <= REFSTORE_CMD_WRITE) ||
+		       op->command == REFSTORE_CMD_COPY_SLOTS;
 	}
 	return false;
 }
