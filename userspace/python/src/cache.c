@@ -107,6 +107,25 @@ int cache_add(struct cache *cache, struct node *node)
 	return 0;
 }
 
+/* Gives up a node, if it is there. */
+void cache_drop(struct cache *cache, uint64_t id)
+{
+	struct node **at, *node;
+
+	if (!cache->chains)
+		return;
+	for (at = chain_of(cache, id); *at && (*at)->id != id;)
+		at = &(*at)->next;
+	node = *at;
+	if (!node)
+		return;
+	*at = node->next;
+	node->next = NULL;
+	cache->nr--;
+	cache->bytes -= size_of(node);
+	node_put(node);
+}
+
 void cache_clear(struct cache *cache)
 {
 	size_t i;

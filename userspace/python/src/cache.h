@@ -30,6 +30,7 @@ struct cache {
 
 struct node *cache_find(struct cache *cache, uint64_t id);
 int cache_add(struct cache *cache, struct node *node);
+void cache_drop(struct cache *cache, uint64_t id);
 void cache_clear(struct cache *cache);
 
 #endif /* REFSTORE_PYTHON_CACHE_H */

@@ -79,9 +79,13 @@ void map_key_free(struct map_key *key)
 static int take_head(struct reader *reader, uint64_t *serial,
 		     unsigned char *given)
 {
-	if (reader_take_number(reader, serial))
+	const unsigned char *bytes;
+
+	if (reader_take(reader, 9, &bytes))
 		return -1;
-	return reader_take_byte(reader, given) || *given > 1 ? -1 : 0;
+	*serial = load64(bytes);
+	*given = bytes[8];
+	return *given > 1 ? -1 : 0;
 }
 
 static bool has_key(const struct node *node, uint32_t entry,
@@ -293,9 +297,11 @@ int map_pack_key(struct buffer *entry, uint64_t serial,
 {
 	const struct buffer *bytes = &key->bytes.bytes;
 	const struct buffer *given = &key->given.bytes;
+	unsigned char head[9];
 
-	return buffer_add_number(entry, serial) ||
-	       buffer_add_byte(entry, given->length > 0) ||
+	store64(head, serial);
+	head[8] = given->length > 0;
+	return buffer_add(entry, head, sizeof(head)) ||
 	       buffer_add(entry, bytes->data, bytes->length) ||
 	       buffer_add(entry, given->data, given->length) ? -1 : 0;
 }

@@ -111,9 +111,9 @@ uint64_t node_total(const struct node *node)
 static uint64_t entry_serial(const struct node *node, uint32_t entry)
 {
 	struct reader reader = node_entry(node, entry);
-	uint64_t serial;
+	const unsigned char *bytes;
 
-	return reader_take_number(&reader, &serial) ? 0 : serial;
+	return reader_take(&reader, 8, &bytes) ? 0 : load64(bytes);
 }
 
 /* What is larger than the serial numbers of all entries that have keys. */

@@ -27,7 +27,7 @@
  * Slots: those of entries in their order, or the children.
  *
  * An entry is a value; see value.h. Where there are keys, it is a serial number, which
- * says in what order entries came, 0 or 1, the key as it was when it came, in the form
+ * says in what order entries came, eight bytes, 0 or 1, one byte, the key as it was when it came, in the form
  * that all equal ones share, then, after 1, as it was given, then the value, or nothing
  * in sets.
  */

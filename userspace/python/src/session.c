@@ -8,6 +8,7 @@
 #include "transaction.h"
 
 #define CACHE_LIMIT (64 << 20)	/* bytes */
+#define FEW_OPERATIONS 8
 
 PyTypeObject *session_type;
 
@@ -111,13 +112,18 @@ void session_give_builder(struct session *session,
 	session->builder = builder;
 }
 
-/* refstore_builder_submit(), while other threads of the interpreter run. */
+/*
+ * refstore_builder_submit(), while other threads of the interpreter run; unless it is
+ * short, and over before they would have begun.
+ */
 ssize_t session_submit(struct session *session,
 		       struct refstore_builder *builder, unsigned int flags)
 {
 	struct refstore *store = session->store;
 	ssize_t ret;
 
+	if (refstore_builder_count(builder) <= FEW_OPERATIONS)
+		return refstore_builder_submit(builder, store, flags);
 	session->calls++;
 	Py_BEGIN_ALLOW_THREADS
 	ret = refstore_builder_submit(builder, store, flags);

@@ -352,16 +352,25 @@ static uint64_t add_result(struct work *work, ssize_t op)
 }
 
 /* Has a node made in the batch; returns what stands for its handle, or 0. */
+static uint64_t emit_with(struct work *work, struct node *node,
+			  const uint64_t *handles, uint32_t seals)
+{
+	const struct refstore_spec spec = {
+		.type = work->type,
+		.flags = REFSTORE_SEAL_DATA | seals,
+		.data = node->data,
+		.data_len = node->length,
+		.slots = handles,
+		.nr_slots = node->nr_slots,
+	};
+
+	return add_result(work, refstore_builder_create(work->builder, &spec));
+}
+
+/* The same for one that refers to something, which it copies where it can. */
 static uint64_t emit(struct work *work, struct node *node,
 		     const struct slot *slots)
 {
-	struct refstore_spec spec = {
-		.type = work->type,
-		.flags = REFSTORE_SEAL_DATA,
-		.data = node->data,
-		.data_len = node->length,
-		.nr_slots = node->nr_slots,
-	};
 	uint64_t *handles = PyMem_Calloc(node->nr_slots + 1, sizeof(*handles));
 	bool copies = false;
 	uint64_t made;
@@ -376,10 +385,8 @@ static uint64_t emit(struct work *work, struct node *node,
 		node->ids[i] = slots[i].id;
 		copies |= !slots[i].handle;
 	}
-	if (!copies && node->nr_slots)
-		spec.flags |= REFSTORE_SEAL_SLOTS;
-	spec.slots = handles;
-	made = add_result(work, refstore_builder_create(work->builder, &spec));
+	made = emit_with(work, node, handles,
+			 copies || !node->nr_slots ? 0 : REFSTORE_SEAL_SLOTS);
 	PyMem_Free(handles);
 	if (!made)
 		return 0;
@@ -707,21 +714,19 @@ static int add_path(struct work *work, const struct path *path)
 	return PyErr_Occurred() ? -1 : 0;
 }
 
-/* What the slot must refer to, for what is made to come in its place. */
-static uint64_t add_expected(struct work *work)
+static int add_publication(struct work *work, uint64_t top)
 {
-	struct view *view = work->view;
+	const struct view *view = work->view;
+	const struct refstore_cas_entry entry = {
+		.object = view->holder, .value = top, .expected = view->seen,
+		.index = view->slot,
+	};
+	ssize_t op = refstore_builder_cas_many(work->builder, &entry, 1);
 
-	if (!view->work || !view->seen)
-		return view->seen ? work->old[0] : 0;
-	return add_result(work, refstore_builder_match_slot(
-			work->builder, view->holder, view->slot, view->seen));
-}
-
-static void add_publication(struct work *work, uint64_t top)
-{
-	refstore_builder_cas_slot(work->builder, work->view->holder,
-				  work->view->slot, add_expected(work), top);
+	if (op >= 0)
+		return 0;
+	error_set((int)op);
+	return -1;
 }
 
 /* All handles go but that of the top, and with them our last change. */
@@ -832,15 +837,15 @@ static void patch_entries(const struct patch *patch, struct node *node)
 	unsigned char *to = (unsigned char *)node_entries(node);
 	unsigned char *ends = (unsigned char *)node_ends(node);
 	uint32_t length = (uint32_t)patch->new->length, i;
+	uint32_t shift = first + length - gone;
 
 	memcpy(to, from, first);
 	memcpy(to + first, patch->new->data, length);
 	memcpy(to + first + length, from + gone, end - gone);
 	copy_around(patch, ends, node_ends(patch->old), 4);
 	store32(ends + 4 * patch->entry, first + length);
-	for (i = patch->entry + 1; i < node->nr; i++)
-		store32(ends + 4 * i,
-			load32(ends + 4 * i) - gone + first + length);
+	for (i = patch->entry + 1; shift && i < node->nr; i++)
+		store32(ends + 4 * i, load32(ends + 4 * i) + shift);
 	memset(ends + 4 * node->nr, 0, 2 * node->nr);
 }
 
@@ -879,17 +884,18 @@ static int build_simple(struct work *work, const struct splice *splice)
 		node_put(node);
 		return -1;
 	}
-	work->top = node->id = emit(work, node, NULL);
+	work->top = node->id = emit_with(work, node, NULL, 0);
 	return work->top ? 0 : -1;
 }
 
 static int build(struct work *work, const struct splice *splice)
 {
-	if (session_kind(work->view->session, KIND_NODE, &work->type) ||
-	    add_path(work, splice->path))
+	if (session_kind(work->view->session, KIND_NODE, &work->type))
 		return -1;
 	if (is_simple(work, splice))
 		return build_simple(work, splice);
+	if (add_path(work, splice->path))
+		return -1;
 	if (splice->path->length ? climb(work, splice) : plant(work, splice))
 		return -1;
 	if (grow(work))
@@ -898,19 +904,31 @@ static int build(struct work *work, const struct splice *splice)
 	return 0;
 }
 
-static int finish(struct work *work, bool publish)
+/* Nobody looks for these nodes again, but who has an old version, and has them. */
+static void forget_path(struct work *work, const struct path *path)
 {
+	unsigned int i;
+
+	for (i = 0; i < path->length; i++)
+		cache_drop(&work->view->session->cache, path->nodes[i]->id);
+}
+
+static int finish(struct work *work, const struct splice *splice)
+{
+	bool publish = splice->publish;
 	uint64_t top = work->top;
 	int ret;
 
-	if (publish)
-		add_publication(work, top);
+	if (publish && add_publication(work, top))
+		return -1;
 	add_release(work, publish ? 0 : top);
 	ret = view_run(work->view->session, work->builder);
 	if (ret)
 		return ret;
 	settle_view(work, top, publish);
 	settle_nodes(work);
+	if (publish)
+		forget_path(work, splice->path);
 	return 0;
 }
 
@@ -946,7 +964,7 @@ int view_splice(struct view *view, const struct splice *splice)
 		return -1;
 	ret = build(&work, splice);
 	if (!ret)
-		ret = finish(&work, splice->publish);
+		ret = finish(&work, splice);
 	session_give_builder(view->session, work.builder);
 	work_free(&work);
 	return ret;
@@ -967,11 +985,11 @@ int view_publish(struct view *view)
 	work.builder = session_take_builder(view->session);
 	if (!work.builder)
 		return -1;
-	if (!view->work && view->seen)
-		add_path(&work, &(const struct path){});
-	add_publication(&work, view->work);
-	add_release(&work, 0);
-	ret = view_run(view->session, work.builder);
+	ret = add_publication(&work, view->work);
+	if (!ret) {
+		add_release(&work, 0);
+		ret = view_run(view->session, work.builder);
+	}
 	if (!ret) {
 		view->seen = id;
 		view->work = 0;
