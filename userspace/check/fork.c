@@ -17,6 +17,9 @@
 
 #include "kernel.h"
 
+/* The handle of what is exported. */
+#define OBJECT 5
+
 static int clone_error;
 static int clones;
 static bool slow;
@@ -42,6 +45,41 @@ static int clone_slowly(void)
 	return 0;
 }
 
+static ino_t file_of(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) ? 0 : status.st_ino;
+}
+
+/*
+ * Making a session hangs, the first time.
+ */
+
+static __thread bool hangs;
+static sem_t begun, forked;
+static int made;
+static ino_t made_first;
+
+/* The descriptor of a new session. */
+static int make_fd(void)
+{
+	int fd = new_session_fd();
+
+	if (!hangs || made++)
+		return fd;
+	made_first = file_of(fd);
+	CHECK(!sem_post(&begun) && !sem_wait(&forked));
+	return fd;
+}
+
+static int open_export(struct refstore_open_export *args)
+{
+	args->fd = make_fd();
+	args->object = OBJECT;
+	return 0;
+}
+
 int kernel(int fd, unsigned long command, void *args)
 {
 	struct refstore_session_new *new = args;
@@ -50,6 +88,8 @@ int kernel(int fd, unsigned long command, void *args)
 		return -EBADF;
 	if (command == REFSTORE_QUERY)
 		return 0;
+	if (command == REFSTORE_OPEN_EXPORT)
+		return open_export(args);
 	CHECK(command == REFSTORE_SESSION_NEW);
 	CHECK(new->flags == REFSTORE_SESSION_CLONE);
 	clones++;
@@ -60,15 +100,8 @@ int kernel(int fd, unsigned long command, void *args)
 		return clone_error;
 	if (slow && clone_slowly())
 		return -EINTR;
-	new->fd = new_session_fd();
+	new->fd = make_fd();
 	return 0;
-}
-
-static ino_t file_of(int fd)
-{
-	struct stat status;
-
-	return fstat(fd, &status) ? 0 : status.st_ino;
 }
 
 static int count_fds(void)
@@ -156,6 +189,7 @@ static void check_timer(void)
 	CHECK(!setitimer(ITIMER_REAL, &often, NULL));
 	check_fork();
 	CHECK(!setitimer(ITIMER_REAL, &never, NULL));
+	CHECK(signal(SIGALRM, SIG_DFL) == on_tick);
 	CHECK(ticks);
 	CHECK(!pthread_sigmask(SIG_BLOCK, NULL, &mask));
 	CHECK(!sigismember(&mask, SIGALRM));
@@ -203,43 +237,52 @@ static void check_handlers(void)
 }
 
 /*
- * A path that hangs when it is opened, the first time.
+ * No fork waits for a session that is being made.
  */
-
-static sem_t begun, forked;
-static int opened;
-static ino_t opened_first;
 
 int __wrap_open(const char *path, int flags, ...);
 
 int __wrap_open(const char *path, int flags, ...)
 {
-	int fd = new_session_fd();
-
 	CHECK(!strcmp(path, "slow") && flags == (O_RDWR | O_CLOEXEC));
-	if (opened++)
-		return fd;
-	opened_first = file_of(fd);
-	CHECK(!sem_post(&begun) && !sem_wait(&forked));
-	return fd;
+	return make_fd();
 }
 
 static void *open_slowly(void *store)
 {
+	hangs = true;
 	CHECK(!refstore_open_path("slow", store));
 	return NULL;
 }
 
-/* No fork waits for it, and no child shares what is opened. */
-static void check_open(void)
+static void *mint_slowly(void *store)
+{
+	hangs = true;
+	CHECK(!refstore_session_new(used, REFSTORE_SESSION_CLONE, store));
+	return NULL;
+}
+
+static void *open_export_slowly(void *store)
+{
+	uint64_t object;
+
+	hangs = true;
+	CHECK(!refstore_open_export(refstore_fd(used), store, &object));
+	CHECK(object == OBJECT);
+	return NULL;
+}
+
+/* No child shares what is made, either. */
+static void check_making(void *(*make)(void *store))
 {
 	int status, before = count_fds();
 	struct refstore *store;
 	pthread_t thread;
 	pid_t child;
 
+	made = 0;
 	CHECK(!sem_init(&begun, 0, 0) && !sem_init(&forked, 0, 0));
-	CHECK(!pthread_create(&thread, NULL, open_slowly, &store));
+	CHECK(!pthread_create(&thread, NULL, make, &store));
 	CHECK(!sem_wait(&begun));
 	alarm(60);
 	child = fork();
@@ -250,10 +293,20 @@ static void check_open(void)
 	CHECK(waitpid(child, &status, 0) == child && !status);
 	CHECK(!sem_post(&forked));
 	CHECK(!pthread_join(thread, NULL));
-	CHECK(opened == 2 && file_of(refstore_fd(store)) != opened_first);
+	CHECK(made == 2 && file_of(refstore_fd(store)) != made_first);
 	CHECK(count_fds() == before + 1);
 	refstore_close(store);
 	CHECK(count_fds() == before);
+}
+
+static void check_all_making(void)
+{
+	CHECK(!refstore_open_fd(new_session_fd(), &used));
+	check_making(open_slowly);
+	check_making(mint_slowly);
+	check_making(open_export_slowly);
+	refstore_close(used);
+	used = NULL;
 }
 
 int main(void)
@@ -263,7 +316,7 @@ int main(void)
 	CHECK(clones == 4);
 	check_handlers();
 	check_timer();
-	check_open();
+	check_all_making();
 	clone_error = -EMFILE;
 	check_fork();
 	return 0;

@@ -10,9 +10,10 @@
 struct refstore;
 
 /*
- * No fork runs between these two. A descriptor of a session must be on the list
- * before the lock is dropped, or the child would share it with the parent.
- * A fork waits for the lock: what can take for ever must not be done under it.
+ * No fork runs between these two, and each waits for the lock: what can take for
+ * ever, as calls of the kernel can, must not be done under it. A descriptor must be
+ * on the list before a fork, or the child would share its session with the parent:
+ * refstore_fork_count() tells whether there was one since it was made.
  * refstore_fork_lock() returns 0, or a negative errno without the lock.
  */
 int refstore_fork_lock(void);

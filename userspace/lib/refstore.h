@@ -100,8 +100,9 @@
  * references as it can have), it is dead in the child: each call returns
  * -EBADF, refstore_fd() too, and refstore_close() is still needed. Descriptors
  * outside of a struct refstore are shared between parent and child, like all.
- * A child that one thread forks while another is in refstore_open() may have
- * one more of these, of a session that nobody else uses; it is close-on-exec.
+ * A child that one thread forks while another makes a session may have one more
+ * of these, of a session that nobody else uses, and that holds what the new one
+ * was to hold as long as the child lives; it is close-on-exec.
  *
  * Handlers of pthread_atfork(3) may use sessions: those for before the fork run
  * before the library clones, those for after it find the child's own ones. For

@@ -100,34 +100,59 @@ static bool add_unless_forked(struct refstore *store, uint64_t forks)
 }
 
 /*
- * A path can hang, on some file system, and then no fork must wait for it; so
- * the file is opened without the lock. A child that was forked meanwhile has
- * the descriptor, too: leave that session, which holds nothing, to the child. A
- * heap that this made is there then, and not made again.
+ * Making one can take for ever, as opening a path on some file system does, and
+ * then no fork must wait for it; so it is made without the lock. A child that was
+ * forked meanwhile has the descriptor, too: leave that session, and what it
+ * holds, to the child, and make another one.
  */
-int refstore_open_heap(const char *path, int flags, mode_t mode,
-		       struct refstore **result)
+static int make(int (*make_fd)(void *data), void *data,
+		struct refstore **result)
 {
 	struct refstore *store;
 	uint64_t forks;
-	int fd, ret;
+	int ret;
 
 	for (;;) {
 		ret = count_forks(&forks);
 		if (ret)
 			return ret;
-		fd = open(path, flags | O_CLOEXEC, mode);
-		ret = wrap_new(fd < 0 ? -errno : fd, &store);
+		ret = wrap_new(make_fd(data), &store);
 		if (ret)
 			return ret;
 		if (add_unless_forked(store, forks))
 			break;
-		close(fd);
+		close(store->fd);
 		free(store);
-		flags &= ~O_EXCL;
 	}
 	*result = store;
 	return 0;
+}
+
+/* What open(2) takes. */
+struct opening {
+	const char *path;
+	int flags;
+	mode_t mode;
+};
+
+static int open_heap(void *data)
+{
+	struct opening *opening = data;
+	int fd = open(opening->path, opening->flags | O_CLOEXEC, opening->mode);
+
+	if (fd < 0)
+		return -errno;
+	/* A heap that this made is there if it has to be opened again. */
+	opening->flags &= ~O_EXCL;
+	return fd;
+}
+
+int refstore_open_heap(const char *path, int flags, mode_t mode,
+		       struct refstore **store)
+{
+	struct opening opening = { path, flags, mode };
+
+	return make(open_heap, &opening, store);
 }
 
 /* A child that is forked meanwhile shares it as it did before the call. */
@@ -181,35 +206,51 @@ int refstore_session_fd(struct refstore *store, unsigned int flags)
 	return ret ? ret : args.fd;
 }
 
+/* What refstore_session_fd() takes. */
+struct minting {
+	struct refstore *store;
+	unsigned int flags;
+};
+
+static int mint(void *data)
+{
+	const struct minting *minting = data;
+
+	return refstore_session_fd(minting->store, minting->flags);
+}
+
 int refstore_session_new(struct refstore *store, unsigned int flags,
 			 struct refstore **result)
 {
-	int ret = refstore_fork_lock();
+	struct minting minting = { store, flags };
 
-	if (ret)
-		return ret;
-	ret = wrap_new(refstore_session_fd(store, flags), result);
-	if (!ret)
-		refstore_fork_add(*result);
-	refstore_fork_unlock();
-	return ret;
+	return make(mint, &minting, result);
+}
+
+/* An export's descriptor, and the handle that the new session has. */
+struct export {
+	int fd;
+	uint64_t object;
+};
+
+static int open_export(void *data)
+{
+	struct refstore_open_export args = { .size = sizeof(args), .fd = -1 };
+	struct export *export = data;
+	const struct refstore theirs = { .fd = export->fd };
+	int ret = refstore_call(&theirs, REFSTORE_OPEN_EXPORT, &args);
+
+	export->object = args.object;
+	return ret ? ret : args.fd;
 }
 
 int refstore_open_export(int fd, struct refstore **store, uint64_t *object)
 {
-	struct refstore_open_export args = { .size = sizeof(args), .fd = -1 };
-	struct refstore export = { .fd = fd };
-	int ret = refstore_fork_lock();
+	struct export export = { .fd = fd };
+	int ret = make(open_export, &export, store);
 
-	if (ret)
-		return ret;
-	ret = refstore_call(&export, REFSTORE_OPEN_EXPORT, &args);
-	ret = wrap_new(ret ? ret : args.fd, store);
-	if (!ret) {
-		refstore_fork_add(*store);
-		*object = args.object;
-	}
-	refstore_fork_unlock();
+	if (!ret)
+		*object = export.object;
 	return ret;
 }
 
