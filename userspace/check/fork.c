@@ -237,6 +237,40 @@ static void check_handlers(void)
 }
 
 /*
+ * A descriptor that is not taken stays as it was.
+ */
+
+static bool no_random;
+
+ssize_t __wrap_getrandom(void *buffer, size_t length, unsigned int flags);
+
+ssize_t __wrap_getrandom(void *buffer, size_t length, unsigned int flags)
+{
+	(void)flags;
+	if (no_random) {
+		errno = EIO;
+		return -1;
+	}
+	memset(buffer, 1, length);
+	return (ssize_t)length;
+}
+
+static void check_refused(void)
+{
+	struct refstore *store;
+	int fd = new_session_fd();
+
+	CHECK(!fcntl(fd, F_SETFD, 0));
+	no_random = true;
+	CHECK(refstore_open_fd(fd, &store) == -EIO);
+	no_random = false;
+	CHECK(fcntl(fd, F_GETFD) == 0);
+	CHECK(!refstore_open_fd(fd, &store));
+	CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+	refstore_close(store);
+}
+
+/*
  * No fork waits for a session that is being made.
  */
 
@@ -316,6 +350,7 @@ int main(void)
 	CHECK(clones == 4);
 	check_handlers();
 	check_timer();
+	check_refused();
 	check_all_making();
 	clone_error = -EMFILE;
 	check_fork();

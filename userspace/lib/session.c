@@ -6,15 +6,6 @@
 #include "fork.h"
 #include "watch.h"
 
-static int set_cloexec(int fd)
-{
-	int flags = fcntl(fd, F_GETFD);
-
-	if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0)
-		return -errno;
-	return 0;
-}
-
 /* A session that is not on the list yet. */
 static struct refstore *store_new(int fd)
 {
@@ -32,8 +23,6 @@ static int store_init(struct refstore *store)
 	struct refstore_query query;
 	int ret = refstore_query(store, &query);
 
-	if (!ret)
-		ret = set_cloexec(store->fd);
 	if (!ret)
 		ret = refstore_watch_begin(&store->watches);
 	if (!ret)
@@ -155,6 +144,32 @@ int refstore_open_heap(const char *path, int flags, mode_t mode,
 	return make(open_heap, &opening, store);
 }
 
+static int set_cloexec(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * The descriptor becomes ours: this comes last, or one that stays the caller's
+ * would be changed.
+ */
+static int take_over(struct refstore *store)
+{
+	int ret = refstore_fork_lock();
+
+	if (ret)
+		return ret;
+	ret = set_cloexec(store->fd);
+	if (!ret)
+		refstore_fork_add(store);
+	refstore_fork_unlock();
+	return ret;
+}
+
 /* A child that is forked meanwhile shares it as it did before the call. */
 int refstore_open_fd(int fd, struct refstore **store)
 {
@@ -163,15 +178,12 @@ int refstore_open_fd(int fd, struct refstore **store)
 
 	if (ret)
 		return ret;
-	ret = refstore_fork_lock();
-	if (ret) {
+	ret = take_over(result);
+	if (ret)
 		free(result);
-		return ret;
-	}
-	refstore_fork_add(result);
-	refstore_fork_unlock();
-	*store = result;
-	return 0;
+	else
+		*store = result;
+	return ret;
 }
 
 void refstore_close(struct refstore *store)
