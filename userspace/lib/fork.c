@@ -61,12 +61,14 @@ static void in_parent(void)
 
 static bool take_clone(struct refstore *store)
 {
-	int ret;
+	int flags, ret;
 
 	if (store->clone < 0)
 		return false;
+	/* The program may have made it one for what the child executes. */
+	flags = fcntl(store->fd, F_GETFD) ? O_CLOEXEC : 0;
 	do {
-		ret = dup3(store->clone, store->fd, O_CLOEXEC);
+		ret = dup3(store->clone, store->fd, flags);
 	} while (ret < 0 && errno == EINTR);
 	close(store->clone);
 	return ret >= 0;

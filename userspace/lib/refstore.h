@@ -84,14 +84,14 @@
  * fork()
  * ------
  * The child of a fork() gets sessions of its own: clones, behind the same
- * struct refstore and the same descriptor number, with the same handles, each
- * counted anew. What the child releases or closes is nothing to the parent, and
- * the other way round. Handles that other threads obtain or release while the
- * fork runs may be on either side of it; the child must not rely on them. The
- * child has the weak handles, too, but is told nothing until it asks: no notice
- * that its parent asked for comes to it, and of scans it hears when it calls
- * refstore_watch_scans() or adds a callback; then those that its parent had
- * added are called in it as well.
+ * struct refstore and the same descriptor number, close-on-exec if that was so in
+ * the parent, with the same handles, each counted anew. What the child releases or
+ * closes is nothing to the parent, and the other way round. Handles that other
+ * threads obtain or release while the fork runs may be on either side of it; the
+ * child must not rely on them. The child has the weak handles, too, but is told
+ * nothing until it asks: no notice that its parent asked for comes to it, and of
+ * scans it hears when it calls refstore_watch_scans() or adds a callback; then those
+ * that its parent had added are called in it as well.
  *
  * Cloning takes time in proportion to the session's handles, even when the
  * child executes another program at once: posix_spawn() and vfork() do not
