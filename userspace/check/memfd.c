@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who has a memfd is found, with descriptors and mappings; but who looks is not.
+ * Who has a memfd is found, with descriptors and mappings, with a main thread or
+ * without; but who looks is not.
  */
 #include <err.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +84,55 @@ static void check_text(int fd)
 		errx(1, "%s and not %s", answer, wanted);
 }
 
+static void *wait_for_ever(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+/* A process that has ended its main thread, but not the other one. */
+static pid_t fork_headless(void)
+{
+	pthread_t thread;
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (child)
+		return child;
+	CHECK(!pthread_create(&thread, NULL, wait_for_ever, NULL));
+	pthread_exit(NULL);
+}
+
+/* Once it has, this says nothing of what the process runs. */
+static void await_headless(pid_t pid)
+{
+	char path[32], name[8];
+	int tries = 1000;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	while (readlink(path, name, sizeof(name)) >= 0 && tries--)
+		usleep(10000);
+	CHECK(tries > 0);
+}
+
+static void check_headless(int fd, const char *data)
+{
+	char answer[2048], wanted[128];
+	pid_t child = fork_headless();
+
+	await_headless(child);
+	ask(fd, false, answer, sizeof(answer));
+	snprintf(wanted, sizeof(wanted),
+		 "process %d (memfd): descriptor %d, rw\n", (int)child, fd);
+	CHECK(strstr(answer, wanted));
+	snprintf(wanted, sizeof(wanted),
+		 "process %d (memfd): mapped at %08lx-%08lx, r--s\n",
+		 (int)child, (unsigned long)data, (unsigned long)data + LENGTH);
+	CHECK(strstr(answer, wanted));
+	CHECK(!kill(child, SIGKILL) && waitpid(child, NULL, 0) == child);
+}
+
 int main(void)
 {
 	int fd = memfd_create("one", 0), other = memfd_create("other", 0);
@@ -96,5 +148,6 @@ int main(void)
 	CHECK(reader >= 0);
 	check_json(fd, reader, data);
 	check_text(other);
+	check_headless(fd, data);
 	return 0;
 }

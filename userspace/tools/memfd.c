@@ -157,14 +157,25 @@ static void print_mapping(const struct memfd *memfd, pid_t pid,
 	out_close_object();
 }
 
+/* Of a thread that has not ended, as it has the descriptors, too. */
+static FILE *open_mappings(pid_t pid)
+{
+	DIR *directory = process_open(pid, "fd");
+	int fd;
+
+	if (!directory)
+		return NULL;
+	fd = openat(dirfd(directory), "../maps", O_RDONLY | O_CLOEXEC);
+	closedir(directory);
+	return fd < 0 ? NULL : fdopen(fd, "r");
+}
+
 static void print_mappings(const struct memfd *memfd, pid_t pid)
 {
-	char path[32], *line = NULL;
+	FILE *file = open_mappings(pid);
+	char *line = NULL;
 	size_t room = 0;
-	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
-	file = fopen(path, "re");
 	if (!file)
 		return;
 	while (getline(&line, &room, file) > 0)

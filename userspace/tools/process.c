@@ -26,12 +26,66 @@ int process_each(void (*look)(pid_t pid, void *data), void *data)
 	return 0;
 }
 
-DIR *process_open(pid_t pid, const char *name)
+static DIR *open_thread(pid_t pid, pid_t thread, const char *name)
 {
+	char path[60];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid,
+		 (int)thread, name);
+	return opendir(path);
+}
+
+/* Whether there is nothing but the folder itself and its parent. */
+static bool is_empty(DIR *directory)
+{
+	struct dirent *entry;
+
+	do {
+		entry = readdir(directory);
+	} while (entry && *entry->d_name == '.');
+	rewinddir(directory);
+	return !entry;
+}
+
+static DIR *open_full_thread(pid_t pid, pid_t thread, const char *name)
+{
+	DIR *directory = open_thread(pid, thread, name);
+
+	if (!directory || !is_empty(directory))
+		return directory;
+	closedir(directory);
+	return NULL;
+}
+
+/* The first one that is not empty, or NULL. */
+static DIR *open_any_thread(pid_t pid, const char *name)
+{
+	struct dirent *entry;
+	DIR *threads, *directory = NULL;
 	char path[40];
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	return opendir(path);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	threads = opendir(path);
+	if (!threads)
+		return NULL;
+	while (!directory && (entry = readdir(threads)))
+		directory = open_full_thread(pid, atoi(entry->d_name), name);
+	closedir(threads);
+	return directory;
+}
+
+/* A main thread that has ended has no descriptors, while the others have them. */
+DIR *process_open(pid_t pid, const char *name)
+{
+	DIR *directory = open_thread(pid, pid, name), *other;
+
+	if (!directory || !is_empty(directory))
+		return directory;
+	other = open_any_thread(pid, name);
+	if (!other)
+		return directory;
+	closedir(directory);
+	return other;
 }
 
 /* As much as there is room for, which is more than those of refstore have. */

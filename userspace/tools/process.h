@@ -19,7 +19,11 @@
  */
 int process_each(void (*look)(pid_t pid, void *data), void *data);
 
-/* Opens /proc/PID/@name; NULL: errno is EACCES, or the process has ended. */
+/*
+ * Opens /proc/PID/@name, fd or fdinfo; or where the main thread has ended, the same
+ * of one that has not, below /proc/PID/task. NULL: errno is EACCES, or the process
+ * has ended.
+ */
 DIR *process_open(pid_t pid, const char *name);
 
 /**
@@ -36,7 +40,7 @@ struct process_session {
 
 /**
  * process_read_session() - what a process's descriptor is of
- * @fdinfo: the directory /proc/PID/fdinfo
+ * @fdinfo: from process_open()
  * @name: the descriptor's name there
  * @session: out
  *
