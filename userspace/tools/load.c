@@ -65,17 +65,11 @@ static int restore(const char *name, struct refstore *store,
 	return -1;
 }
 
-/*
- * Waits until what the root does not reach is gone. The call is interrupted
- * where the process is stopped and continued meanwhile.
- */
+/* Waits until what the root does not reach is gone. */
 static int drop_garbage(struct refstore *store)
 {
-	int ret;
+	int ret = refstore_collect(store, REFSTORE_OLDEST, NULL);
 
-	do {
-		ret = refstore_collect(store, REFSTORE_OLDEST, NULL);
-	} while (ret == -EINTR);
 	if (ret)
 		warnx("cannot collect: %s", strerror(-ret));
 	return ret;
@@ -90,10 +84,8 @@ static int count_objects(struct refstore *store, uint64_t *count)
 	*count = 0;
 	if (ret)
 		return ret;
-	do {
-		ret = refstore_iter_next_object(iter, &object);
-		*count += ret == 1;
-	} while (ret == 1 || ret == -EINTR);
+	while ((ret = refstore_iter_next_object(iter, &object)) == 1)
+		++*count;
 	refstore_iter_free(iter);
 	return ret;
 }
