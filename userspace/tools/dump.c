@@ -131,19 +131,14 @@ static size_t first_edge(const struct dump *dump, uint64_t id)
 static int fill_slots(struct dump *dump,
 		      const struct refstore_walk_object *object)
 {
+	uint64_t *slots = array_reserve(dump->slots, &dump->slots_room,
+					object->nr_slots, sizeof(*slots));
 	size_t i = first_edge(dump, object->id);
 
-	if (object->nr_slots > dump->slots_room) {
-		uint64_t *slots = reallocarray(dump->slots, object->nr_slots,
-					       sizeof(*slots));
-
-		if (!slots)
-			return -ENOMEM;
-		dump->slots = slots;
-		dump->slots_room = object->nr_slots;
-	}
-	if (object->nr_slots)
-		memset(dump->slots, 0, object->nr_slots * sizeof(*dump->slots));
+	if (!slots)
+		return -ENOMEM;
+	dump->slots = slots;
+	memset(slots, 0, object->nr_slots * sizeof(*slots));
 	for (; i < dump->nr_edges && dump->edges[i].from == object->id; i++) {
 		if (dump->edges[i].index >= object->nr_slots)
 			return -ESTALE;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "command.h"
 #include "object.h"
 #include "out.h"
@@ -46,17 +47,14 @@ struct slots {
 
 static int add_slot(struct slots *slots, const struct refstore_walk_edge *edge)
 {
-	size_t room = slots->room ? 2 * slots->room : 64;
-	struct refstore_walk_edge *edges;
+	struct refstore_walk_edge *edges =
+		array_reserve(slots->edges, &slots->room, slots->count + 1,
+			      sizeof(*edges));
 
-	if (slots->count == slots->room) {
-		edges = reallocarray(slots->edges, room, sizeof(*edges));
-		if (!edges)
-			return -ENOMEM;
-		slots->edges = edges;
-		slots->room = room;
-	}
-	slots->edges[slots->count++] = *edge;
+	if (!edges)
+		return -ENOMEM;
+	slots->edges = edges;
+	edges[slots->count++] = *edge;
 	return 0;
 }
 

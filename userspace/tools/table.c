@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "module.h"
 #include "out.h"
 #include "table.h"
@@ -53,8 +54,8 @@ static int add_row(struct table *table, char *line)
 	}
 	if (count != table->nr_columns)
 		return -1;
-	cells = reallocarray(table->cells, table->nr_rows + 1,
-			     count * sizeof(*cells));
+	cells = array_reserve(table->cells, &table->room,
+			      (table->nr_rows + 1) * count, sizeof(*cells));
 	if (!cells)
 		return -1;
 	table->cells = cells;

@@ -23,6 +23,7 @@
  * @nr_columns: number of columns
  * @cells: rows of @nr_columns cells, one after the other
  * @nr_rows: number of rows
+ * @room: number of cells that there is room for
  * @text: the text that @names and @cells point into
  */
 struct table {
@@ -30,6 +31,7 @@ struct table {
 	size_t nr_columns;
 	const char **cells;
 	size_t nr_rows;
+	size_t room;
 	char *text;
 };
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "command.h"
 #include "idmap.h"
 #include "out.h"
@@ -197,16 +198,11 @@ static int add_object(struct verify *verify,
 	struct found *found;
 	int ret;
 
-	if (verify->nr_found == verify->found_room) {
-		size_t room = verify->found_room ? 2 * verify->found_room :
-						   1024;
-
-		found = reallocarray(verify->found, room, sizeof(*found));
-		if (!found)
-			return -ENOMEM;
-		verify->found = found;
-		verify->found_room = room;
-	}
+	found = array_reserve(verify->found, &verify->found_room,
+			      verify->nr_found + 1, sizeof(*found));
+	if (!found)
+		return -ENOMEM;
+	verify->found = found;
 	ret = idmap_add(&verify->places, object->id, verify->nr_found);
 	if (ret == -EEXIST) {
 		object_disagrees(verify, object->id, "times listed", 1, 2);
@@ -214,7 +210,7 @@ static int add_object(struct verify *verify,
 	}
 	if (ret)
 		return ret;
-	verify->found[verify->nr_found++] = (struct found){
+	found[verify->nr_found++] = (struct found){
 		.id = object->id,
 		.stated = object->refs,
 		/* Garbage that was kept: by a reference of the heap's own. */
