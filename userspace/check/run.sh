@@ -88,6 +88,28 @@ passes 'the library exports what the map says' \
 passes 'the header mentions the same functions' \
 	cmp "$work/mapped" "$work/mentioned"
 
+# The size of each struct that programs have in their memory is asserted.
+grep -o 'struct refstore_[a-z_]*' "$here/../lib/refstore.h" |
+	sed 's/struct //' | LC_ALL=C sort -u >"$work/structs"
+sed -n 's/^struct \(refstore_[a-z_]*\);$/\1/p' "$here/../lib/refstore.h" |
+	LC_ALL=C sort | LC_ALL=C comm -23 "$work/structs" - >"$work/known"
+sed -n 's/^SIZE_IS(\([a-z_]*\), .*/\1/p' "$here/../lib/layout.c" \
+	>"$work/asserted"
+[ -s "$work/known" ] && diff "$work/known" "$work/asserted" >"$work/out"
+ok $? 'each struct of the library has its size asserted'
+
+# takes_larger STRUCT: the library is compiled with one that has a field more.
+takes_larger() {
+	mkdir -p "$work/larger/linux"
+	sed "/^struct $1 {/,/^};/s/^};/\t__aligned_u64 more;\n};/" \
+		"$UAPI/linux/refstore.h" >"$work/larger/linux/refstore.h"
+	"$CC" -D_GNU_SOURCE -I"$work/larger" -I"$here/../lib" -fsyntax-only \
+		"$here/../lib/layout.c" >"$work/out" 2>&1
+}
+
+! takes_larger refstore_query && grep -q 'must not change' "$work/out"
+ok $? 'a struct that has grown is noticed'
+
 # Each command of the kernel's has its function, of the same name where the header
 # does not say otherwise, which makes the call.
 uncalled() {
