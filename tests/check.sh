@@ -41,7 +41,8 @@ licences() {
 	local file status=0
 	while read -r file; do
 		[[ -s $PROJECT/$file ]] || continue
-		head -n 3 "$PROJECT/$file" | grep -q SPDX-License-Identifier && continue
+		head -n 3 "$PROJECT/$file" |
+			grep SPDX-License-Identifier >/dev/null && continue
 		echo "$file has no SPDX line"
 		status=1
 	done < <(tracked)
@@ -52,7 +53,8 @@ licences() {
 shell_scripts() {
 	local file
 	while read -r file; do
-		head -n 1 "$PROJECT/$file" | grep -qE '^#!.*\b(ba)?sh\b' && echo "$file"
+		head -n 1 "$PROJECT/$file" |
+			grep -E '^#!.*\b(ba)?sh\b' >/dev/null && echo "$file"
 	done < <(tracked)
 	return 0
 }

@@ -48,17 +48,17 @@ is_built() {
 	local file
 	file=$(modinfo -k "$1" -F filename refstore)
 	[[ $file == /lib/modules/$1/updates/dkms/refstore.ko* ]]
-	modinfo -F vermagic "$file" | grep -qF "$1 "
-	dkms status -m refstore -v "$version" -k "$1" | grep -q ': installed'
+	modinfo -F vermagic "$file" | grep -F "$1 "
+	dkms status -m refstore -v "$version" -k "$1" | grep ': installed'
 }
 
 # That the kernel finds the module when the file system is mounted.
 has_alias() {
-	modprobe -S "$1" -n -v fs-refstore | grep -q '/refstore\.ko'
+	modprobe -S "$1" -n -v fs-refstore | grep '/refstore\.ko'
 }
 
 parameters() {
-	modinfo -k "${kernels[0]}" -F parm refstore | grep -q .
+	modinfo -k "${kernels[0]}" -F parm refstore | grep .
 	diff <(modinfo -k "${kernels[0]}" -F parm refstore |
 		sed 's/:.*//' | sort) \
 		<(sed -n 's/^#options refstore \([a-z_]*\)=.*/\1/p' \
@@ -72,7 +72,7 @@ unit() {
 }
 
 version_is() {
-	refstore --version | grep -qF "$version"
+	refstore --version | grep -F "$version"
 }
 
 manuals() {
@@ -86,7 +86,7 @@ program() {
 	read -ra flags <<<"$(pkg-config --cflags --libs librefstore)"
 	gcc -Wall -Wextra -Werror /usr/share/doc/librefstore-dev/examples/hello.c \
 		"${flags[@]}" -o /tmp/example
-	ldd /tmp/example | grep -q 'librefstore\.so\.0 => /'
+	ldd /tmp/example | grep 'librefstore\.so\.0 => /'
 	/tmp/example || status=$?
 	((status != 127 && status < 128))
 }
