@@ -29,17 +29,15 @@ round_trip() {
 	}
 }
 
-# The system is in memory, and gone with the namespace.
+# in_chroot SYSTEM: inside.sh, in the system's copy in memory, which is gone with the
+# namespace.
 in_chroot() {
-	local system
-	system=$("$INSTALL_DIR/system.sh" chroot)
-	mkdir "$work/system"
-	as_root bash "$INSTALL_DIR/enter.sh" "$work/system" \
-		"$system/root.tar" "$PROJECT" \
-		"$count" /src/tests/install/inside.sh
+	as_root bash "$INSTALL_DIR/enter.sh" "$work/system" "$1/root.tar" \
+		"$PROJECT" "$count" /src/tests/install/inside.sh
 }
 
 main() {
+	local system
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
 	"$VM_DIR/deps.sh" build packaging
@@ -48,7 +46,10 @@ main() {
 	check 'lintian finds no fault' lintian --fail-on error,warning \
 		--allow-root "$DEBS"/*.changes
 	check 'make uninstall leaves nothing of make install' round_trip
-	in_chroot || failed=1
+	# Whatever fails here ends the script: only what inside.sh says is waited for.
+	system=$("$INSTALL_DIR/system.sh" chroot)
+	mkdir "$work/system"
+	in_chroot "$system" || failed=1
 	((!failed))
 }
 
