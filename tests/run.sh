@@ -208,9 +208,11 @@ start_second_lane() {
 	lane &
 	second=$!
 	set +m
-	trap 'kill -TERM -- "-$second" 2>/dev/null || true' EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
+	at_end end_second_lane
+}
+
+end_second_lane() {
+	kill -TERM -- "-$second" 2>/dev/null || true
 }
 
 summary() {

@@ -5,11 +5,13 @@
 # process builds that graph in the store, another keeps some of it, and the
 # kernel collects the rest. Ends with 0 if everything agreed. LOOK is a program that
 # looks at the heap meanwhile, see demo.c.
-# trap and step call functions by name.
+# at_end and step call functions by name.
 # shellcheck disable=SC2317
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
+# shellcheck source=userspace/check/end.sh
+. userspace/check/end.sh
 
 KERNEL=stock-6.12
 WORK=build/demo
@@ -90,9 +92,7 @@ run_guest() {
 main() {
 	local kernel module
 	[[ $# -le 1 ]] || usage
-	trap finish EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
+	at_end finish
 	mkdir -p "$WORK"
 	step "packages that are missing" tests/vm/deps.sh build vm python
 	step "Debian's newest packaged 6.12 kernel" tests/vm/kernel.sh "$KERNEL"

@@ -38,8 +38,7 @@ in_chroot() {
 
 main() {
 	local system
-	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
+	make_work
 	"$VM_DIR/deps.sh" build packaging
 	check 'the packages are made' build_packages
 	((!failed)) || return

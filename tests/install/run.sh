@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Installs the packages in a fresh Debian system in a virtual machine, starts it
 # again, upgrades its kernel from 6.1 to 6.12, and purges them. Prints TAP.
-# trap calls functions by name.
+# at_end calls functions by name.
 # shellcheck disable=SC2317
 set -euo pipefail
 
@@ -27,7 +27,8 @@ prepare() {
 	mapfile -t files < <(package_files)
 	cp "${files[@]}" "$run/host/debs/"
 	cp "$INSTALL_DIR"/{guest.sh,tap.sh,tutorial.sh} \
-		"$PROJECT"/userspace/check/examples.{awk,sh} "$run/host/tests/"
+		"$PROJECT"/userspace/check/{end.sh,examples.awk,examples.sh} \
+		"$run/host/tests/"
 	sed -n 's/^VERSION := //p' "$PROJECT/userspace/Makefile" \
 		>"$run/host/version"
 	echo "${releases[1]}" >"$run/host/newer"
@@ -92,9 +93,7 @@ main() {
 	check 'the packages are made' build_packages
 	((!failed)) || return
 	check 'they are the same when made again' same_again
-	trap clean_up EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
+	at_end clean_up
 	prepare
 	for step in install upgrade purge clean; do
 		boot "$step"

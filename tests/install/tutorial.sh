@@ -5,10 +5,11 @@
 set -eu
 
 here=$(dirname "$0")
+# shellcheck source=userspace/check/end.sh
+. "$here/end.sh"
 # shellcheck source=userspace/check/examples.sh
 . "$here/examples.sh"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+make_work
 examples=$work/page
 mkdir "$examples" "$work/examples"
 

@@ -3,6 +3,9 @@
 # Runs the selftests on the kernel that it runs on, with refstore.ko inserted.
 set -u
 
+# shellcheck source=userspace/check/end.sh
+. "$(dirname "$0")/../../userspace/check/end.sh"
+
 usage() {
 	cat >&2 <<-EOF
 	usage: $0 [-t SECONDS] DIR [PROGRAM...]
@@ -174,8 +177,8 @@ if [ -z "${REFSTORE_SIZE-}" ] && [ -e /proc/lockdep ]; then
 	echo "# a checking kernel: REFSTORE_SIZE=$REFSTORE_SIZE"
 fi
 
-output=$(mktemp)
-trap 'rm -f "$output" "$output.status"' EXIT
+make_work
+output=$work/output
 for program in $(programs "$@"); do
 	run_program "$program"
 done

@@ -3,6 +3,8 @@
 # What the scripts of this folder share. Sourced, never run.
 
 VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=userspace/check/end.sh
+. "$VM_DIR/../../userspace/check/end.sh"
 
 # The project: the checkout that these scripts lie in, unless told otherwise.
 PROJECT=$(cd "${REFSTORE_DIR:-$VM_DIR/../..}" && pwd -P)

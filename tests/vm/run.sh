@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs a command in a virtual machine, as root, on the host's own file system
 # (read only), and passes on what it says and how it ends.
-# cache_entry and trap call functions by name.
+# cache_entry and at_end call functions by name.
 # shellcheck disable=SC2317
 set -euo pipefail
 
@@ -252,9 +252,7 @@ main() {
 	make_initramfs "$kernel"
 	choose_accelerator "$kernel"
 	log=${log:-$(new_log)}
-	trap clean_up EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
+	at_end clean_up
 	prepare_run_folder "$kernel" "${command[@]}"
 	start_guest "$kernel"
 	# In the background, so that a signal is acted upon at once.

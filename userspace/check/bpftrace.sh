@@ -6,6 +6,8 @@ set -u
 
 build=$1
 here=$(dirname "$0")
+# shellcheck source=userspace/check/end.sh
+. "$here/end.sh"
 PATH=$build/tools:$PATH
 unset REFSTORE_FD
 
@@ -18,8 +20,7 @@ if [ ! -e /sys/kernel/btf/vmlinux ]; then
 	exit 0
 fi
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+make_work
 count=0
 failed=0
 # By a whole path: bpftrace looks in all of $PATH, and refuses what is there twice,

@@ -5,10 +5,11 @@
 set -u
 
 here=$(dirname "$0")
+# shellcheck source=userspace/check/end.sh
+. "$here/end.sh"
 project=$here/../..
 man=$here/../man
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+make_work
 
 # agree WHAT: the files "page" and "source" are the same.
 agree() {

@@ -6,11 +6,12 @@ set -u
 
 build=$(cd "$1" && pwd)
 here=$(dirname "$0")
+# shellcheck source=userspace/check/end.sh
+. "$here/end.sh"
 # shellcheck source=userspace/check/examples.sh
 . "$here/examples.sh"
 PATH=$build/tools:$PATH
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+make_work
 count=0
 failed=0
 unset REFSTORE_FD
@@ -229,9 +230,20 @@ for line in sys.stdin:
 EOF
 mkfifo "$work/ask" "$work/answer"
 python3 -IS "$work/judge.py" "$work/said" <"$work/ask" >"$work/answer" &
-judge=$!
 exec 5>"$work/ask" 6<"$work/answer"
-trap 'kill "$judge"; rm -rf "$work"' EXIT
+
+# Ends what may still run, and takes away what it is run with.
+leave() {
+	jobs -p >"$work/jobs"
+	while read -r job; do
+		kill "$job" 2>/dev/null
+	done <"$work/jobs"
+	umount -l "$work"/*/ ${shared:+"$shared"} 2>"$work/out"
+	remove_work
+}
+
+shared=
+at_end leave
 
 # judge QUESTION ARGUMENT...: asks, tells what is said, succeeds if it is "yes".
 judge() {
@@ -1317,12 +1329,14 @@ refstore load "$work/small" -- sh -c 'read -r line && python3 -IS "$1" "$2" &&
 	"$build/lib/librefstore.so.0" <"$work/orders" >"$work/fifo" &
 pid=$!
 exec 3>"$work/orders" 4<"$work/fifo"
-mount -t refstore none /run/refstore
+shared=/run/refstore
+mount -t refstore none "$shared"
 check 'sessions in refstore-proc.5' soon sh -c "sh '$examples/sessions.sh' |
 	grep '^/proc/$pid/fdinfo/[0-9]*:heap:.[0-9]'"
 check 'garbage in refstore-proc.5' example garbage ''
 all refstore.1 "s/4711/$pid/; s/815/31/; s/^sleep 60/echo >\&3; read -r line <\&4/"
-umount /run/refstore
+umount "$shared"
+shared=
 exec 3>&- 4<&-
 wait "$pid"
 

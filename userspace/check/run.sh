@@ -6,9 +6,10 @@ set -u
 
 build=$1
 here=$(dirname "$0")
+# shellcheck source=userspace/check/end.sh
+. "$here/end.sh"
 tool=$build/tools/refstore
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+make_work
 count=0
 failed=0
 

@@ -6,10 +6,11 @@
 # with their own size may grow.
 set -eu
 
+# shellcheck source=userspace/check/end.sh
+. "$(dirname "$0")/end.sh"
 header=$1
 shift
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+make_work
 
 # A program that prints the facts, made of the names that the header has. What is
 # in a union of a struct is the struct's own; the interface's version is no
