@@ -6,6 +6,8 @@ set -euo pipefail
 
 # shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/bench/lib.sh"
+# shellcheck source=userspace/check/tap.sh
+. "$PROJECT/userspace/check/tap.sh"
 
 # What checkpatch says of any such code, and why it stays:
 #   MACRO_ARG_REUSE: the argument is the name of a struct
@@ -14,24 +16,6 @@ IGNORED=MACRO_ARG_REUSE,LINUX_VERSION_CODE,CONSTANT_COMPARISON
 # Tracepoints are declared by a macro language with a layout of its own.
 IGNORED_TRACE=$IGNORED,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,TRAILING_STATEMENTS
 IGNORED_TRACE+=,MULTISTATEMENT_MACRO_USE_DO_WHILE,COMPLEX_MACRO,SPACING
-
-number=0
-failed=0
-
-check() {
-	local name=$1 log
-	shift
-	log=$(mktemp)
-	number=$((number + 1))
-	if "$@" >"$log" 2>&1; then
-		echo "ok $number - $name"
-	else
-		failed=$((failed + 1))
-		sed 's/^/# /' "$log"
-		echo "not ok $number - $name"
-	fi
-	rm -f "$log"
-}
 
 tracked() {
 	git -C "$PROJECT" ls-files -co --exclude-standard -- "$@"
@@ -114,6 +98,7 @@ benchmarks() {
 }
 
 main() {
+	make_work
 	"$VM_DIR/deps.sh" build kernels check
 	check 'every file names its licence' licences
 	check 'shellcheck' shell
@@ -127,8 +112,7 @@ main() {
 	check 'clang W=1 on 6.12' module llvm-6.12
 	check 'the library and the command' userspace
 	check 'the demonstration, torture, and the benchmarks' other_programs
-	echo "1..$number"
-	((!failed))
+	plan
 }
 
 main "$@"

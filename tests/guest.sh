@@ -8,6 +8,12 @@
 # REFSTORE_PROGRAMS names the programs; patterns will do.
 set -euo pipefail
 
+# shellcheck source=userspace/check/end.sh
+. userspace/check/end.sh
+hyphen=
+# shellcheck source=userspace/check/tap.sh
+. userspace/check/tap.sh
+
 unloads=5
 objects=50000
 if [[ -e /proc/lockdep ]]; then
@@ -26,7 +32,7 @@ remove_module() {
 	until said=$(rmmod refstore 2>&1); do
 		if [[ $said != *'in use'* && $said != *unavailable* ]] ||
 			! ((--tries)); then
-			echo "# $said"
+			echo "$said"
 			return 1
 		fi
 		sleep 0.1
@@ -47,17 +53,16 @@ unload_under_scan() {
 	wait "$owner" 2>/dev/null || true
 }
 
+# Until it cannot be removed.
 unload_often() {
-	local module=$1 turn
-	for ((turn = 1; turn <= unloads; turn++)); do
-		if ! unload_under_scan "$module"; then
-			echo "not ok $turn the module is removed under a scan"
-			return 1
-		fi
-		echo "ok $turn the module is removed under a scan"
+	local module=$1
+	while ((count < unloads && !failed)); do
+		check 'the module is removed under a scan' \
+			unload_under_scan "$module"
 	done
 }
 
+make_work
 insmod "$1"
 status=0
 read -ra programs <<<"${REFSTORE_PROGRAMS-}"
@@ -68,5 +73,5 @@ tests/selftests/run.sh ${3:+-t "$3"} "build/selftests/$2" "${programs[@]}" ||
 [[ ! $userspace || ! ${REFSTORE_LONG-} ]] ||
 	sh userspace/check/bpftrace.sh build/userspace || status=1
 rmmod refstore
-unload_often "$1" || status=1
-exit "$status"
+unload_often "$1"
+((!failed && !status))

@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs in a fresh system that was started with systemd, as root. /mnt is the host's:
 # /mnt/step says what this boot is for. Prints TAP, and shuts down.
-set -uo pipefail
+# at_end calls functions by name.
+# shellcheck disable=SC2317
+set -euo pipefail
 
 count=$(</mnt/count)
-# shellcheck source=tests/install/tap.sh
+# shellcheck source=userspace/check/end.sh
+. /mnt/tests/end.sh
+# shellcheck source=userspace/check/tap.sh
 . /mnt/tests/tap.sh
 
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HOME=/root
@@ -107,12 +111,20 @@ clean_step() {
 	check 'nothing came back' no_trace
 }
 
+# Whatever ended this: the host waits for the system.
+leave() {
+	remove_work
+	systemctl poweroff
+}
+
 main() {
-	systemctl is-system-running --wait >/dev/null
+	make_work
+	at_end leave
+	# What is wrong with it, a check shows.
+	systemctl is-system-running --wait >/dev/null || true
 	"$(</mnt/step)_step"
 	echo "$count" >/mnt/count
 	echo "$failed" >/mnt/failed
-	systemctl poweroff
 }
 
 main

@@ -4,8 +4,10 @@
 # they bring, removes and purges them. Prints TAP.
 set -euo pipefail
 
-# shellcheck source=tests/install/tap.sh
-. /src/tests/install/tap.sh
+# shellcheck source=userspace/check/end.sh
+. /src/userspace/check/end.sh
+# shellcheck source=userspace/check/tap.sh
+. /src/userspace/check/tap.sh
 
 export DEBIAN_FRONTEND=noninteractive
 version=$(sed -n 's/^VERSION := //p' /src/userspace/Makefile)
@@ -85,9 +87,9 @@ program() {
 	local flags status=0
 	read -ra flags <<<"$(pkg-config --cflags --libs librefstore)"
 	gcc -Wall -Wextra -Werror /usr/share/doc/librefstore-dev/examples/hello.c \
-		"${flags[@]}" -o /tmp/example
-	ldd /tmp/example | grep 'librefstore\.so\.0 => /'
-	/tmp/example || status=$?
+		"${flags[@]}" -o "$work/example"
+	ldd "$work/example" | grep 'librefstore\.so\.0 => /'
+	"$work/example" || status=$?
 	((status != 127 && status < 128))
 }
 
@@ -97,7 +99,7 @@ nothing_for_kernels() {
 }
 
 same_files() {
-	files | diff /tmp/before -
+	files | diff "$work/before" -
 }
 
 dkms_install() {
@@ -107,9 +109,10 @@ dkms_install() {
 
 main() {
 	local kernel
+	make_work
 	prepare_kernels
 	cd /src/build/deb
-	files >/tmp/before
+	files >"$work/before"
 	check 'apt installs the packages' install_packages
 	for kernel in "${kernels[@]}"; do
 		check "DKMS has built the module for $kernel" is_built "$kernel"
@@ -128,8 +131,7 @@ main() {
 	check 'make dkms-install builds the module' dkms_install
 	check 'make dkms-uninstall removes it' make -C /src dkms-uninstall
 	check 'the files are the same again' same_files
-	echo "1..$count"
-	((!failed))
+	plan
 }
 
 main "$@"

@@ -8,8 +8,8 @@ set -euo pipefail
 
 # shellcheck source=tests/install/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=tests/install/tap.sh
-. "$INSTALL_DIR/tap.sh"
+# shellcheck source=userspace/check/tap.sh
+. "$PROJECT/userspace/check/tap.sh"
 
 LOG=$PROJECT/build/logs/install
 # Of a boot, at most. Compilers are slow under emulation.
@@ -20,18 +20,17 @@ prepare() {
 	local system releases
 	mapfile -t releases < <(kernel_releases)
 	system=$("$INSTALL_DIR/system.sh" guest)
-	run=$(mktemp -d "$PROJECT/build/install.XXXXXX")
-	mkdir "$run/host" "$run/host/debs" "$run/host/tests"
-	cp --sparse=always "$system/disk" "$run/disk"
-	cp "$system"/{vmlinuz,initrd} "$run/host/"
+	mkdir "$work/host" "$work/host/debs" "$work/host/tests"
+	cp --sparse=always "$system/disk" "$work/disk"
+	cp "$system"/{vmlinuz,initrd} "$work/host/"
 	mapfile -t files < <(package_files)
-	cp "${files[@]}" "$run/host/debs/"
-	cp "$INSTALL_DIR"/{guest.sh,tap.sh,tutorial.sh} \
-		"$PROJECT"/userspace/check/{end.sh,examples.awk,examples.sh} \
-		"$run/host/tests/"
+	cp "${files[@]}" "$work/host/debs/"
+	cp "$INSTALL_DIR"/{guest.sh,tutorial.sh} \
+		"$PROJECT"/userspace/check/{end.sh,tap.sh,examples.awk,examples.sh} \
+		"$work/host/tests/"
 	sed -n 's/^VERSION := //p' "$PROJECT/userspace/Makefile" \
-		>"$run/host/version"
-	echo "${releases[1]}" >"$run/host/newer"
+		>"$work/host/version"
+	echo "${releases[1]}" >"$work/host/newer"
 }
 
 clean_up() {
@@ -39,20 +38,20 @@ clean_up() {
 		kill "$guest" 2>/dev/null || true
 		wait "$guest" 2>/dev/null || true
 	fi
-	rm -rf "${run:?}"
+	remove_work
 }
 
 start_guest() {
 	local log=$1
 	timeout -k 5 "$TIME" qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max \
 		-smp 2 -m 2G -nodefaults -display none -no-reboot \
-		-kernel "$run/host/vmlinuz" -initrd "$run/host/initrd" \
+		-kernel "$work/host/vmlinuz" -initrd "$work/host/initrd" \
 		-append 'root=/dev/vda rw console=ttyS0 loglevel=8 ignore_loglevel
 			systemd.firstboot=off panic_on_warn=1 oops=panic panic=-1
 			no_timer_check' \
 		-serial "file:$log" \
-		-drive "file=$run/disk,if=virtio,format=raw,cache=unsafe" \
-		-fsdev "local,id=host,path=$run/host,security_model=none" \
+		-drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" \
+		-fsdev "local,id=host,path=$work/host,security_model=none" \
 		-device virtio-9p-pci,fsdev=host,mount_tag=host \
 		</dev/null >&2 &
 	guest=$!
@@ -61,19 +60,19 @@ start_guest() {
 # boot STEP: starts the system, which does the step and shuts down.
 boot() {
 	local step=$1 log=$LOG-$1.log
-	echo "$step" >"$run/host/step"
-	echo "$count" >"$run/host/count"
-	echo died >"$run/host/failed"
-	: >"$run/host/output"
+	echo "$step" >"$work/host/step"
+	echo "$count" >"$work/host/count"
+	echo died >"$work/host/failed"
+	: >"$work/host/output"
 	start_guest "$log"
-	tail -q -c +1 -s 0.5 -f --pid="$guest" "$run/host/output" &
+	tail -q -c +1 -s 0.5 -f --pid="$guest" "$work/host/output" &
 	wait "$guest" || true
 	guest=
 	wait "$!" || true
-	count=$(<"$run/host/count")
-	[[ $(<"$run/host/failed") == 0 ]] || failed=1
+	count=$(<"$work/host/count")
+	[[ $(<"$work/host/failed") == 0 ]] || failed=1
 	check "the system came to its end ($step)" \
-		test "$(<"$run/host/failed")" != died
+		test "$(<"$work/host/failed")" != died
 	check "the kernel did not complain ($step)" \
 		"$VM_DIR/complaints.sh" "$log"
 }
@@ -90,16 +89,16 @@ main() {
 	local files step
 	"$VM_DIR/deps.sh" build vm packaging
 	mkdir -p "$(dirname "$LOG")"
+	work=$(mktemp -d "$PROJECT/build/install.XXXXXX")
+	at_end clean_up
 	check 'the packages are made' build_packages
 	((!failed)) || return
 	check 'they are the same when made again' same_again
-	at_end clean_up
 	prepare
 	for step in install upgrade purge clean; do
 		boot "$step"
 	done
-	echo "1..$count"
-	((!failed))
+	plan
 }
 
 main "$@"

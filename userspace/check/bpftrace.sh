@@ -8,6 +8,9 @@ build=$1
 here=$(dirname "$0")
 # shellcheck source=userspace/check/end.sh
 . "$here/end.sh"
+hyphen=
+# shellcheck source=userspace/check/tap.sh
+. "$here/tap.sh"
 PATH=$build/tools:$PATH
 unset REFSTORE_FD
 
@@ -21,25 +24,11 @@ if [ ! -e /sys/kernel/btf/vmlinux ]; then
 fi
 
 make_work
-count=0
-failed=0
 # By a whole path: bpftrace looks in all of $PATH, and refuses what is there twice,
 # as where /bin is /usr/bin.
 program="$(command -v python3) -IS $here/traced.py"
 program="$program $build/lib/librefstore.so.0 1"
 printf '%s\n' '{"refstore":1}' '{"root":null}' >"$work/empty"
-
-# ok STATUS NAME: a result, with what was printed if it is bad.
-ok() {
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count $2"
-		sed 's/^/# /' "$work/out" | tail -n 60
-	fi
-}
 
 # traces NAME [ARGUMENT]: the script of this name, while the program runs; what it
 # prints goes to a file. The heap outlives the program.
@@ -95,5 +84,4 @@ adds 7 '^@left\[' 'nothing else is'
 adds 7 '^\]: ' 'each was made by somebody'
 has 1 '@left_of\[python3, ?' 'that was Python'
 
-echo "1..$count"
-[ "$failed" -eq 0 ]
+plan

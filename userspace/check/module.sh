@@ -8,27 +8,14 @@ build=$(cd "$1" && pwd)
 here=$(dirname "$0")
 # shellcheck source=userspace/check/end.sh
 . "$here/end.sh"
+hyphen=
+# shellcheck source=userspace/check/tap.sh
+. "$here/tap.sh"
 # shellcheck source=userspace/check/examples.sh
 . "$here/examples.sh"
 PATH=$build/tools:$PATH
 make_work
-count=0
-failed=0
 unset REFSTORE_FD
-
-# check NAME COMMAND...: the command must succeed; its output goes to a file.
-check() {
-	name=$1
-	shift
-	count=$((count + 1))
-	if "$@" >"$work/out" 2>&1 </dev/null; then
-		echo "ok $count $name"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count $name"
-		sed 's/^/# /' "$work/out" | head -20
-	fi
-}
 
 # ends STATUS COMMAND...: succeeds if the command ends so.
 ends() {
@@ -1309,8 +1296,7 @@ export LD_LIBRARY_PATH="$build/lib"
 all() {
 	while read -r name stays; do
 		if [ "$name" = draw ] && ! command -v dot >"$work/out"; then
-			count=$((count + 1))
-			echo "ok $count draw in $1 # SKIP there is no Graphviz"
+			skip "draw in $1" 'there is no Graphviz'
 		else
 			check "$name in $1" example "$name" "$2" "$stays"
 		fi
@@ -1340,5 +1326,4 @@ shared=
 exec 3>&- 4<&-
 wait "$pid"
 
-echo "1..$count"
-[ "$failed" -eq 0 ]
+plan

@@ -8,36 +8,11 @@ build=$1
 here=$(dirname "$0")
 # shellcheck source=userspace/check/end.sh
 . "$here/end.sh"
+hyphen=
+# shellcheck source=userspace/check/tap.sh
+. "$here/tap.sh"
 tool=$build/tools/refstore
 make_work
-count=0
-failed=0
-
-# ok STATUS NAME: a result, with what was printed if it is bad.
-ok() {
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count $2"
-	else
-		failed=$((failed + 1))
-		echo "not ok $count $2"
-		sed 's/^/# /' "$work/out"
-	fi
-}
-
-# skip NAME REASON: a check that cannot be done here.
-skip() {
-	count=$((count + 1))
-	echo "ok $count $1 # SKIP $2"
-}
-
-# passes NAME COMMAND...: the command must succeed.
-passes() {
-	name=$1
-	shift
-	"$@" >"$work/out" 2>&1 </dev/null
-	ok $? "$name"
-}
 
 # exits STATUS ARGUMENT...: the tool must end so, and say why on stderr alone.
 exits() {
@@ -66,7 +41,7 @@ compiles() {
 	name=$1
 	shift
 	echo '#include <refstore.h>' >"$work/header.c"
-	passes "the header compiles as $name" "$@" -Wall -Wextra -Wpedantic \
+	check "the header compiles as $name" "$@" -Wall -Wextra -Wpedantic \
 		-Werror -I"$UAPI" -I"$here/../lib" -fsyntax-only \
 		"$work/header.c"
 }
@@ -84,9 +59,9 @@ sed -n 's/^\t\(refstore_[a-z_]*\);$/\1/p' "$here/../lib/librefstore.map" |
 nm -D --defined-only "$build/lib/librefstore.so.0" |
 	sed -n 's/^.* T \(refstore_[a-z_]*\)@@REFSTORE_1$/\1/p' |
 	sort >"$work/exported"
-passes 'the library exports what the map says' \
+check 'the library exports what the map says' \
 	cmp "$work/mapped" "$work/exported"
-passes 'the header mentions the same functions' \
+check 'the header mentions the same functions' \
 	cmp "$work/mapped" "$work/mentioned"
 
 # The size of each struct that programs have in their memory is asserted.
@@ -145,7 +120,7 @@ keeps() {
 
 for list in "$here"/uapi-*.list; do
 	release=${list##*/uapi-}
-	passes "the kernel's interface is that of ${release%.list}" keeps "$list"
+	check "the kernel's interface is that of ${release%.list}" keeps "$list"
 done
 
 # The script that tells calls apart has a name for each.
@@ -159,7 +134,7 @@ calls_have_names() {
 		diff "$work/commands" -
 }
 
-passes "bpftrace knows the kernel's calls by name" calls_have_names
+check "bpftrace knows the kernel's calls by name" calls_have_names
 
 # What programs that were linked with the library rely on stays as it was noted.
 abi_is_kept() {
@@ -175,7 +150,7 @@ if ! command -v abidw >"$work/out" || ! command -v abidiff >"$work/out"; then
 elif ! readelf -S "$build/lib/librefstore.so.0" | grep -q debug_info; then
 	skip "$name" 'it was compiled without -g'
 else
-	passes "$name" abi_is_kept
+	check "$name" abi_is_kept
 fi
 
 # manual QUESTION [ARGUMENT]: see man.sh.
@@ -184,7 +159,7 @@ manual() {
 }
 
 examples=$build/check/man
-passes 'manual pages have examples' manual examples "$examples"
+check 'manual pages have examples' manual examples "$examples"
 
 # install_to TARGET: makes it, below a folder.
 install_to() {
@@ -197,7 +172,7 @@ installed() {
 	find "$work/root" ! -type d
 }
 
-passes 'it is installed' install_to install
+check 'it is installed' install_to install
 installed | grep -v /share/man/ >"$work/out"
 [ "$(wc -l <"$work/out")" -eq 20 ]
 ok $? '20 files are installed beside manual pages'
@@ -209,7 +184,7 @@ grep -rhx '\.so .*' "$work/root/usr/local/share/man" | sed 's/^\.so //' |
 	sort -u | comm -23 - "$work/names" >"$work/out"
 [ ! -s "$work/out" ]
 ok $? 'links lead to pages'
-passes 'a program compiles as refstore(7) says' \
+check 'a program compiles as refstore(7) says' \
 	env PKG_CONFIG_SYSROOT_DIR="$work/root" \
 	PKG_CONFIG_PATH="$work/root/usr/local/lib/pkgconfig" \
 	sh -c "cd '$examples' && $(grep '^cc ' "$examples/compile.sh")"
@@ -221,42 +196,42 @@ sed "s|/usr/local|$work/root&|" "$system/refstore-metrics.service" \
 	>"$work/units/refstore-metrics.service"
 cp "$system/refstore-metrics.timer" "$work/units/"
 if command -v systemd-analyze >"$work/out"; then
-	passes 'the units are verified' systemd-analyze verify --man=no \
+	check 'the units are verified' systemd-analyze verify --man=no \
 		"$work/units/refstore-metrics.service" \
 		"$work/units/refstore-metrics.timer"
 	[ ! -s "$work/out" ]
 	ok $? 'without a word'
 else
-	ok 0 'the units are verified # SKIP there is no systemd-analyze'
+	skip 'the units are verified' 'there is no systemd-analyze'
 fi
 writer=$work/root/usr/local/libexec/refstore-metrics
 if [ -e /proc/refstore ]; then
-	ok 0 'old metrics go with the module # SKIP it is there'
+	skip 'old metrics go with the module' 'it is there'
 else
 	mkdir "$work/prometheus"
 	touch "$work/prometheus/refstore.prom" "$work/prometheus/other.prom"
-	passes 'without the module, no metrics are written' \
+	check 'without the module, no metrics are written' \
 		"$writer" "$work/prometheus"
 	[ "$(ls -A "$work/prometheus")" = other.prom ]
 	ok $? 'and old ones go'
 fi
-passes 'it is uninstalled' install_to uninstall
+check 'it is uninstalled' install_to uninstall
 installed >"$work/out"
 [ ! -s "$work/out" ]
 ok $? 'nothing of it is left'
 
-passes 'changes of a heap show in its sum' "$build/check/sum"
-passes 'batches survive being cut' "$build/check/builder"
-passes 'signals are nothing to most calls' "$build/check/signal"
-passes 'many objects are made, or none' "$build/check/many"
-passes 'large values are made, sealed and read' "$build/check/large"
-passes 'who holds an object is told' "$build/check/holders"
-passes 'components are found' "$build/check/components"
-passes 'top knows what grew, and sorts' "$build/check/view"
-passes 'who has a memfd is found' "$build/check/memfd"
-passes 'events come to those that they are for' "$build/check/event"
-passes 'sessions survive fork()' "$build/check/fork"
-passes 'descriptors pass through sockets' "$build/check/socket"
+check 'changes of a heap show in its sum' "$build/check/sum"
+check 'batches survive being cut' "$build/check/builder"
+check 'signals are nothing to most calls' "$build/check/signal"
+check 'many objects are made, or none' "$build/check/many"
+check 'large values are made, sealed and read' "$build/check/large"
+check 'who holds an object is told' "$build/check/holders"
+check 'components are found' "$build/check/components"
+check 'top knows what grew, and sorts' "$build/check/view"
+check 'who has a memfd is found' "$build/check/memfd"
+check 'events come to those that they are for' "$build/check/event"
+check 'sessions survive fork()' "$build/check/fork"
+check 'descriptors pass through sockets' "$build/check/socket"
 
 name='threads run beside each other, without a race'
 "$build/check/threads" >"$work/out" 2>&1 </dev/null
@@ -270,30 +245,30 @@ fi
 # --- Manual pages -----------------------------------------------------------
 
 if command -v mandoc >"$work/out"; then
-	passes 'mandoc finds nothing wrong' manual lint
+	check 'mandoc finds nothing wrong' manual lint
 else
-	ok 0 'mandoc finds nothing wrong # SKIP there is no mandoc'
+	skip 'mandoc finds nothing wrong' 'there is no mandoc'
 fi
-passes 'the pages that they refer to are there' manual references
-passes 'each function has its manual page' manual functions
-passes 'functions are declared there as in the header' manual prototypes
-passes 'under their names' manual synopses
-passes 'with results, errors, owners, threads, an example' manual sections
-passes 'refstore(4) has each call of the device' manual ioctls
-passes 'and each mount option' manual options
-passes 'and each parameter of the module' manual parameters
-passes 'refstore-proc(5) has each file and column' manual proc
-passes 'refstore(1) has what --help has' manual help "$tool"
+check 'the pages that they refer to are there' manual references
+check 'each function has its manual page' manual functions
+check 'functions are declared there as in the header' manual prototypes
+check 'under their names' manual synopses
+check 'with results, errors, owners, threads, an example' manual sections
+check 'refstore(4) has each call of the device' manual ioctls
+check 'and each mount option' manual options
+check 'and each parameter of the module' manual parameters
+check 'refstore-proc(5) has each file and column' manual proc
+check 'refstore(1) has what --help has' manual help "$tool"
 
 if command -v mandoc >"$work/out"; then
-	passes 'people see the examples as they are' manual shown
+	check 'people see the examples as they are' manual shown
 else
-	ok 0 'people see the examples as they are # SKIP there is no mandoc'
+	skip 'people see the examples as they are' 'there is no mandoc'
 fi
 # Run without the module, each must say so; module.sh runs them with it.
 for source in "$examples"/*.c; do
 	program=${source%.c}
-	passes "the example ${source##*/} compiles" "$CC" -Wall -Wextra -Werror \
+	check "the example ${source##*/} compiles" "$CC" -Wall -Wextra -Werror \
 		-I"$UAPI" -I"$here/../lib" "$source" -L"$build/lib" -lrefstore \
 		-o "$program"
 	if [ ! -e "$program.out" ] || [ -e /dev/refstore ]; then
@@ -304,7 +279,7 @@ for source in "$examples"/*.c; do
 	ok $? "without the module, ${program##*/} says so"
 done
 for script in "$examples"/*.sh; do
-	passes "the example ${script##*/} is for a shell" sh -n "$script"
+	check "the example ${script##*/} is for a shell" sh -n "$script"
 done
 "$build/check/graph" "$examples/graph.jsonl" 2>&1 |
 	diff "$examples/graph.jsonl" - >"$work/out"
@@ -378,7 +353,7 @@ lines '{"id":7,"type":"list","slots":[8]}' \
 diff "$work/dump" "$work/again" >"$work/out"
 ok $? 'a dump of version 1 is read'
 old '{"root":null}'
-passes 'so is an empty one' "$build/check/graph" "$work/dump"
+check 'so is an empty one' "$build/check/graph" "$work/dump"
 
 # All that a dump can have; of what is left of it, or made of it, nothing is taken
 # for what it is not.
@@ -389,9 +364,9 @@ lines '{"id":1,"type":"a","label":"grün","slots":[2,null],"text":"x\n",'\
 	'{"id":9,"type":"b","large":true,"data":"aGVsbG8="}' \
 	'{"root":1,"objects":3}'
 same 'all of it'
-passes 'cut anywhere, it is refused on the line where it ends' \
+check 'cut anywhere, it is refused on the line where it ends' \
 	"$build/check/graph" "$work/dump" cut
-passes 'with any other byte, it is refused, or is another dump' \
+check 'with any other byte, it is refused, or is another dump' \
 	"$build/check/graph" "$work/dump" flip
 cp "$work/dump" "$work/whole"
 for line in 2 3 4; do
@@ -839,7 +814,7 @@ if command -v dot >"$work/out"; then
 		grep -qF '>process 70 (a?&quot;b\)</text>' "$work/svg"
 	ok $? 'Graphviz shows the text of labels'
 else
-	ok 0 'Graphviz shows the text of labels # SKIP there is no Graphviz'
+	skip 'Graphviz shows the text of labels' 'there is no Graphviz'
 fi
 
 # --- Tables -----------------------------------------------------------------
@@ -882,7 +857,7 @@ for command in '' stat types scans users collect gc ls show path who \
 	referrers referents watch events verify dump restore load snapshot \
 	growth leaks graph top metrics; do
 	# shellcheck disable=SC2086
-	passes "refstore $command --help" "$tool" $command --help
+	check "refstore $command --help" "$tool" $command --help
 done
 for option in --version -V 'dump -V'; do
 	# shellcheck disable=SC2086
@@ -1090,7 +1065,7 @@ done <"$work/commands"
 
 hint='No such file or directory; is the module loaded? (modprobe refstore)'
 if [ -e /dev/refstore ] || [ -e /proc/refstore ]; then
-	ok 0 'what is said without the module # SKIP it is there'
+	skip 'what is said without the module' 'it is there'
 else
 	says 1 "/proc/refstore/stats: $hint" stat
 	says 1 "/proc/refstore/stats: $hint" top
@@ -1099,5 +1074,4 @@ else
 	says 1 "/dev/refstore: $hint" load /dev/null
 fi
 
-echo "1..$count"
-[ "$failed" -eq 0 ]
+plan
