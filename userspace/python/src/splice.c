@@ -737,7 +737,11 @@ static void add_release(struct work *work, uint64_t keep)
 	for (i = 0; i < work->nr_results; i++)
 		if (work->results[i] != keep)
 			work->results[n++] = work->results[i];
-	refstore_builder_release_many(work->builder, work->results, n);
+	/* For one, that which takes many costs more */
+	if (n == 1)
+		refstore_builder_release(work->builder, work->results[0]);
+	else
+		refstore_builder_release_many(work->builder, work->results, n);
 	if (work->view->work)
 		refstore_builder_release(work->builder, work->view->work);
 }
