@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The stubs say what the package has, and a checker of types finds its way by them."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import refstore
+
+# Functions in C have no signatures that Python can read, but for their names.
+NOT_COMPARED = r"refstore\._store\.(Map|Seq)\..*"
+
+GOOD = """\
+import refstore
+
+with refstore.open("/run/refstore/app", create=True) as heap:
+    if heap.root is None:
+        heap.root = {"users": ["ann"]}
+with refstore.open("/run/refstore/app") as heap:
+    users: refstore.List = heap.root["users"]
+    users.append("bob")
+    users += ["eve"]
+    plain: list[str] = users.copy()
+    visits: refstore.Dict = heap.root
+    visits.update_key("visits", lambda n: n + 1, 0)
+    for key, value in visits.items():
+        print(key, value)
+"""
+
+# What is wrong in it stands in the comments.
+BAD = """\
+import refstore
+
+heap = refstore.open(5)             # arg-type
+heap.rot = 1                        # attr-defined
+values: refstore.List = heap.root
+values.add(1)                       # attr-defined
+values.sort(lambda v: v)            # misc
+"""
+
+
+@unittest.skipUnless(shutil.which("stubtest"), "mypy is not there")
+class Stubs(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.environment = dict(
+            os.environ, MYPYPATH=os.path.dirname(os.path.dirname(refstore.__file__)))
+
+    def run_in_folder(self, *command):
+        return subprocess.run(command, cwd=self.folder, env=self.environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_package(self):
+        """Each name, and each argument, is in both, or in neither."""
+        self.write("allowed", NOT_COMPARED + "\n")
+        run = self.run_in_folder("stubtest", "--concise", "--allowlist", "allowed",
+                                 "--ignore-unused-allowlist", "refstore")
+        self.assertEqual(run.returncode, 0, run.stdout)
+
+    def test_program(self):
+        self.write("good.py", GOOD)
+        run = self.run_in_folder("mypy", "--strict", "good.py")
+        self.assertEqual(run.returncode, 0, run.stdout)
+
+    def test_wrong_program(self):
+        self.write("bad.py", BAD)
+        run = self.run_in_folder("mypy", "bad.py")
+        found = re.findall(r"^bad\.py:(\d+): error: .*\[(.*)\]$", run.stdout,
+                           re.MULTILINE)
+        wrong = [(str(number), line.partition("# ")[2])
+                 for number, line in enumerate(BAD.splitlines(), 1) if "# " in line]
+        self.assertEqual(found, wrong, run.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
