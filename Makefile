@@ -22,7 +22,8 @@ pahole = $(if $(shell command -v pahole),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: all module userspace install uninstall modules_install \
-	modules_uninstall dkms-source dkms-install dkms-uninstall deb check test \
+	modules_uninstall python python-install python-uninstall \
+	dkms-source dkms-install dkms-uninstall deb check test \
 	test-all test-install torture demo pictures model bench bench-report kunit \
 	clean help
 
@@ -54,6 +55,18 @@ install: modules_install
 ## uninstall        remove all of it
 uninstall: modules_uninstall
 	$(MAKE) -C userspace PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' uninstall
+
+## python           the package for Python: build/python
+python: userspace
+	$(MAKE) -C userspace/python PREFIX='$(PREFIX)'
+
+## python-install   install the package for Python
+python-install: userspace
+	$(MAKE) -C userspace/python PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' install
+
+## python-uninstall  remove it
+python-uninstall:
+	$(MAKE) -C userspace/python PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' uninstall
 
 # Debian's headers lack the System.map without which kbuild leaves depmod out.
 ## modules_install  install the module

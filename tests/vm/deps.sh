@@ -16,7 +16,7 @@ usage() {
 	kernels  the kernels' sources
 	check    g++, sparse, clang, shellcheck, abidiff, mandoc, graphviz,
 	         32-bit libraries
-	python   python3
+	python   python3, and what builds, checks and measures its package
 	trace    bpftrace
 	pictures graphviz
 	model    spin
@@ -38,13 +38,16 @@ group_packages() {
 		echo g++ sparse clang lld llvm gcc-multilib shellcheck \
 			abigail-tools mandoc graphviz
 		;;
-	python) echo python3 ;;
+	python)
+		echo python3 libpython3-dev mypy python3-numpy python3-redis \
+			redis-server
+		;;
 	trace) echo bpftrace ;;
 	pictures) echo graphviz ;;
 	model) echo gcc libc6-dev spin ;;
 	packaging)
-		echo dpkg-dev debhelper dh-dkms fakeroot lintian libjson-c-dev \
-			libncurses-dev \
+		echo dpkg-dev debhelper dh-dkms dh-python fakeroot lintian \
+			libjson-c-dev libncurses-dev libpython3-dev \
 			pkg-config mmdebstrap uidmap e2fsprogs
 		;;
 	*)

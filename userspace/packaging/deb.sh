@@ -32,8 +32,9 @@ commit_time() {
 }
 
 main() {
-	command -v dpkg-buildpackage dh dh_dkms >/dev/null ||
-		die 'apt install build-essential debhelper dh-dkms libjson-c-dev libncurses-dev pkg-config'
+	command -v dpkg-buildpackage dh dh_dkms dh_python3 >/dev/null ||
+		die 'apt install build-essential debhelper dh-dkms dh-python' \
+			'libjson-c-dev libncurses-dev libpython3-dev pkg-config'
 	versions
 	commit_time
 	rm -rf "$build"
