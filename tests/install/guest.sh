@@ -15,7 +15,8 @@ count=$(</mnt/count)
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HOME=/root
 version=$(</mnt/version)
 newer=$(</mnt/newer)
-packages=(refstore-dkms librefstore0 librefstore-dev refstore-tools)
+packages=(refstore-dkms librefstore0 librefstore-dev refstore-tools
+	python3-refstore)
 heap=/run/refstore/kept
 metrics=/var/lib/prometheus/node-exporter/refstore.prom
 

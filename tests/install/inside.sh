@@ -12,7 +12,8 @@ set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 version=$(sed -n 's/^VERSION := //p' /src/userspace/Makefile)
 mapfile -t kernels < <(ls -v /lib/modules)
-packages=(refstore-dkms librefstore0 librefstore-dev refstore-tools)
+packages=(refstore-dkms librefstore0 librefstore-dev refstore-tools
+	python3-refstore)
 
 # Logs, caches and backups of apt, dpkg, debconf, depmod and sysusers. The group
 # stays, as groups of packages do: files may belong to it.
@@ -93,6 +94,12 @@ program() {
 	((status != 127 && status < 128))
 }
 
+# There is no module, so no heap; but all that Python has of the package is loaded.
+python_imports() {
+	/usr/bin/python3 -c 'import refstore; refstore.Dict, refstore.open'
+	[[ -e /usr/lib/python3/dist-packages/refstore/py.typed ]]
+}
+
 nothing_for_kernels() {
 	! ls -d /lib/modules/*/updates/dkms/refstore* /usr/src/refstore* \
 		/var/lib/dkms/refstore
@@ -124,6 +131,7 @@ main() {
 	check 'the command tells its version' version_is
 	check 'the manual pages are there' manuals
 	check 'a program is built with the library' program
+	check 'Python imports the package' python_imports
 	check 'apt removes the packages' apt remove "${packages[@]}"
 	check 'no module is left' nothing_for_kernels
 	check 'dpkg purges the packages' dpkg --purge "${packages[@]}"

@@ -10,7 +10,7 @@ DEBS=$PROJECT/build/deb
 # What every fresh system has, beside what Debian calls required: systemd, what
 # the packages depend on, and what compiles a program of the library's.
 PACKAGES=(systemd-sysv udev kmod dkms gcc libc6-dev pkg-config libjson-c5
-	libncursesw6)
+	libncursesw6 python3)
 
 # The names of the packaged kernels that other tests run on, 6.1 and 6.12.
 kernel_releases() {
@@ -37,7 +37,8 @@ build_packages() {
 # The packages' files, without those of debugging symbols.
 package_files() {
 	local name
-	for name in refstore-dkms librefstore0 librefstore-dev refstore-tools; do
+	for name in refstore-dkms librefstore0 librefstore-dev refstore-tools \
+		python3-refstore; do
 		printf '%s\n' "$DEBS/$name"_*.deb
 	done
 }
