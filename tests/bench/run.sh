@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Measures: system calls in instructions, the kernel's side at native speed, and
-# CPython beside it. Prints a table and writes build/bench.json.
+# Measures: system calls in instructions, the kernel's side at native speed, CPython
+# beside it, and the Python package beside what else shares. Prints a table and writes
+# build/bench.json.
 set -euo pipefail
 
 # shellcheck source=tests/bench/lib.sh
@@ -40,9 +41,23 @@ cpython() {
 	"$python" "$BENCH/cpython.py"
 }
 
+# python_guest WHAT... -- OPTION...: what the package's measurements say in a guest.
+python_guest() {
+	local module what=()
+	module=$("$VM_DIR/module.sh" stock-6.12)
+	while [[ $1 != -- ]]; do
+		what+=("$1")
+		shift
+	done
+	shift
+	make -s -C "$PROJECT" python
+	"$VM_DIR/run.sh" --mem 4G --time 3600 --log "$OUT/python.kernel.log" "$@" \
+		stock-6.12 -- "$BENCH/guest/python.sh" "$module" "${what[@]}"
+}
+
 figures() {
 	local name
-	for name in calls native cpython latency; do
+	for name in calls native cpython latency python python-wall; do
 		[[ ! -e $OUT/$name ]] || printf '%s\n' "$OUT/$name"
 	done
 }
@@ -55,6 +70,10 @@ main() {
 	measure native 'native speed (User Mode Linux)' native
 	measure cpython 'CPython' cpython
 	measure latency 'operations while scans run' scan_guest latency
+	measure python 'the Python package, in instructions' \
+		python_guest instructions memory -- --icount --smp 1
+	measure python-wall 'the Python package, in time' \
+		python_guest wall -- --smp 2
 	mapfile -t files < <(figures)
 	((${#files[@]})) || die 'nothing could be measured'
 	"${PYTHON:-/usr/bin/python3}" "$BENCH/table.py" "${files[@]}" \

@@ -20,6 +20,7 @@ NOT_OURS = {"slab_pair"}
 PER_PAIR, PER_OBJECT, PER_CALL = (
     "instructions/pair", "instructions/object", "instructions/call")
 PER_VALUE = "instructions/value"
+PER_ACCESS, PER_HANDOVER = "instructions/access", "instructions/four processes"
 NS_PAIR, NS_OBJECT, NS, NS_COLLECTION = (
     "ns/pair", "ns/object", "ns/operation", "ns/collection")
 
@@ -28,6 +29,11 @@ CALLS = ("add_key_unlink", "memfd_close", "eventfd_close", "getppid")
 
 def calls_memcg():
     return tuple(f"{name}_memcg" for name in CALLS)
+
+
+def on_servers(name):
+    """What the Python package stands beside."""
+    return f"manager_{name}", f"redis_{name}"
 
 
 # name, unit, aim, peers
@@ -84,6 +90,20 @@ ROWS = (
     ("scan_p999", "busy/idle", None, ()),
     ("scan_p99_microseconds", "us/operation", None, ()),
     ("scan_max_microseconds", "us/operation", None, ()),
+    ("python_dict_get", PER_ACCESS, None, on_servers("dict_get")),
+    ("python_dict_get_below_manager", "manager/ours", 20, ()),
+    ("python_dict_get_below_redis", "redis/ours", 5, ()),
+    ("python_dict_set", PER_ACCESS, None, on_servers("dict_set")),
+    ("python_dict_set_below_manager", "manager/ours", 10, ()),
+    ("python_dict_set_below_redis", "redis/ours", 5, ()),
+    ("python_list", PER_HANDOVER, None, ("manager_list", "pipe_list")),
+    ("python_array", PER_HANDOVER, None, ("shared_memory_array", "pipe_array")),
+    ("python_million", "MiB/four processes", None, ("copies_million",)),
+    ("python_million_heap", "MiB", None, ()),
+) + tuple(
+    (f"python_{name}", "us/operation", None, on_servers(name))
+    for name in (f"dict_{what}_us_{place}" for what in ("get", "set")
+                 for place in ("q1", "median", "q3"))
 )
 
 PEERS = {
@@ -112,6 +132,15 @@ PEERS = {
                          "one half done",
     "scan_p99": "the same four, their 99th percentile with scans back to back "
                 "to that without",
+    "manager_...": "multiprocessing.Manager(); ours: the Python package",
+    "redis_...": "python3-redis on a UNIX socket",
+    "..._us_q1": "wall time, two processors: quartiles and median of 11 runs",
+    "..._list": "100,000 integers, given to four processes, each of which adds them",
+    "..._array": "64 MiB of NumPy, given to four processes, each of which reads it",
+    "pipe_...": "pickled, through a pipe to each",
+    "shared_memory_array": "multiprocessing.shared_memory",
+    "copies_million": "a dict of a million in each of four; ours: the heap, and what "
+                      "four processes have beside it",
 }
 
 HEADS = ("name", "value", "unit", "aim", "peer", "peer value", "ratio")
@@ -148,7 +177,9 @@ def unit_of_peer(name, unit):
     """A peer's own unit, from the first row that it stands in."""
     if name.startswith("getppid"):
         return PER_CALL
-    if unit.startswith("instructions") and unit != PER_VALUE:
+    if unit in (PER_VALUE, PER_ACCESS, PER_HANDOVER):
+        return unit
+    if unit.startswith("instructions"):
         return PER_PAIR
     return NS_PAIR if name in ("slab_pair", "cpython_instance") else unit
 
