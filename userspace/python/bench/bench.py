@@ -38,10 +38,10 @@ context = multiprocessing.get_context("fork")
 
 
 def show(name, value):
-    print(f"{name} {value:.1f}", flush=True)
+    print(f"{name} {value:.3f}", flush=True)
 
 
-# --- Dicts: what each offers is made to look like a dict --------------------------------
+# --- Dicts: what each offers is made to look like a dict ---
 
 
 class Redis:
@@ -125,7 +125,7 @@ def measured(target, operations):
     return nanoseconds(get, operations), nanoseconds(set_, operations)
 
 
-# --- Handing over: four processes wait, are given something, and answer -----------------
+# --- Handing over: four processes wait, are given something, and answer ---
 
 
 class Children:
@@ -245,7 +245,7 @@ def instructions(operations):
         hand_over_array()
 
 
-# --- Memory -----------------------------------------------------------------------------
+# --- Memory ---
 
 
 def private_bytes():
@@ -300,7 +300,7 @@ def memory(_):
     show("copies_million", in_processes(entries) / 2**20)
 
 
-# --- Wall time --------------------------------------------------------------------------
+# --- Wall time ---
 
 
 def wall(operations):
