@@ -11,15 +11,18 @@ changed by one is seen by all, each method call is done whole or not at all, who
 killed at whatever moment, and what nobody refers to any more is freed, cycles included.
 
 int, float, str, bytes, bool, None and tuples are values: they come back as Python's own.
-list, dict and set become objects of the heap, which come back as List, Dict and Set.
+list, dict and set become objects of the heap, which come back as List, Dict and Set;
+bytearray, and what else has the buffer protocol, as Buffer.
 Assigning one of Python's copies it; assigning one of the heap's shares it.
 """
 
+from ._buffer import Buffer
 from ._heap import Heap, open
 from ._containers import Dict, List, Set
 from ._store import CorruptError, Error, LimitError
 
 __all__ = [
+    "Buffer",
     "CorruptError",
     "Dict",
     "Error",

@@ -3,7 +3,7 @@
 
 import os
 
-from . import _containers, _store, _transaction
+from . import _buffer, _containers, _store, _transaction
 
 
 class _Plain(_store.Object):
@@ -36,6 +36,7 @@ _CLASSES = {
     "py-dict": _containers.Dict,
     "py-list": _containers.List,
     "py-set": _containers.Set,
+    "py-buffer": _buffer.Buffer,
 }
 
 
@@ -111,6 +112,13 @@ class Heap:
                 result = function(*args)
         return result
 
+    def buffer(self, value):
+        """A new Buffer: of a length, all of it 0, or with a copy of bytes.
+
+        value  a number of bytes, or anything that has the buffer protocol
+        """
+        return _buffer.make(self._session, value)
+
     def _object(self, value):
         """An object of the heap for a value of any kind."""
         if isinstance(value, (bool, int, float, tuple)):
@@ -155,6 +163,10 @@ class Heap:
                 self._building[id(value)] = value, copy
                 copy._fill(value)
                 return copy
+        if _buffer.has_bytes(value):
+            copy = _buffer.make(self._session, value)
+            self._building[id(value)] = value, copy
+            return copy
         raise TypeError(f"{type(value).__name__} cannot be kept in a heap")
 
     def _wrap(self, name):

@@ -4,6 +4,7 @@
  * changes with them.
  */
 #include "error.h"
+#include "large.h"
 #include "map.h"
 #include "seq.h"
 #include "transaction.h"
@@ -36,7 +37,8 @@ static int init(PyObject *module)
 {
 	if (error_init(module) || session_init(module) || object_init(module) ||
 	    map_init(module) || map_iter_init(module) || seq_init(module) ||
-	    seq_iter_init(module) || transaction_init(module))
+	    seq_iter_init(module) || large_init(module) ||
+	    transaction_init(module))
 		return -1;
 	return add_constants(module);
 }

@@ -4,7 +4,7 @@
 #include <sys/random.h>
 
 #include "error.h"
-#include "session.h"
+#include "large.h"
 #include "transaction.h"
 
 #define CACHE_LIMIT (64 << 20)	/* bytes */
@@ -290,6 +290,7 @@ static int session_init_(PyObject *self, PyObject *args, PyObject *kwds)
 		return -1;
 	}
 	session->heap = query.heap;
+	session->max_data = query.max_data;
 	session->adapt = Py_NewRef(adapt);
 	session->wrap = Py_NewRef(wrap);
 	return 0;
@@ -508,7 +509,19 @@ static PyObject *session_value(PyObject *self, PyObject *args)
 	return object;
 }
 
-/* leaf(class, type, data): an object of one of the kernel's types, and bytes. */
+static PyObject *create_large(struct session *session, PyTypeObject *class,
+			      uint32_t type, const Py_buffer *data)
+{
+	uint64_t handle, id;
+	int ret = large_create_sealed(session, type, data, &handle, &id);
+
+	return ret ? error_set(ret) : object_new(session, class, handle, id);
+}
+
+/*
+ * leaf(class, type, data): an object of one of the kernel's types, and bytes; those
+ * that are more than an object takes are a large value.
+ */
 static PyObject *session_leaf(PyObject *self, PyObject *args)
 {
 	struct session *session = (struct session *)self;
@@ -523,7 +536,9 @@ static PyObject *session_leaf(PyObject *self, PyObject *args)
 	spec.data = data.buf;
 	spec.data_len = (size_t)data.len;
 	if (!session_check(session))
-		object = create_object(session, class, &spec);
+		object = spec.data_len > session->max_data ?
+				 create_large(session, class, spec.type, &data) :
+				 create_object(session, class, &spec);
 	PyBuffer_Release(&data);
 	return object;
 }

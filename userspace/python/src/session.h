@@ -50,6 +50,7 @@ struct recent {
  * @wrap: called with the name of a type, returns the class of its proxies
  * @proxies: objects that there are, by id, weakly: a dict of weak references
  * @heap: number of the heap, as the kernel counts them
+ * @max_data: bytes of data of an object that is no large value
  * @wide: id of the mark of wide containers; 0: not known yet
  * @serial: the last serial number that was given to an entry
  * @recent: for who only has to guess right most of the time
@@ -67,6 +68,7 @@ struct session {
 	PyObject *wrap;
 	PyObject *proxies;
 	uint64_t heap;
+	uint64_t max_data;
 	uint64_t wide;
 	uint64_t serial;
 	struct recent recent[NR_RECENT];
