@@ -3,7 +3,7 @@
 
 import os
 
-from . import _buffer, _containers, _store, _transaction
+from . import _buffer, _containers, _store, _transaction, _values, sync
 
 
 class _Plain(_store.Object):
@@ -37,6 +37,8 @@ _CLASSES = {
     "py-list": _containers.List,
     "py-set": _containers.Set,
     "py-buffer": _buffer.Buffer,
+    **sync.CLASSES,
+    **_values.CLASSES,
 }
 
 

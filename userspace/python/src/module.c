@@ -4,8 +4,10 @@
  * changes with them.
  */
 #include "error.h"
+#include "group.h"
 #include "large.h"
 #include "map.h"
+#include "monitor.h"
 #include "seq.h"
 #include "transaction.h"
 
@@ -38,6 +40,7 @@ static int init(PyObject *module)
 	if (error_init(module) || session_init(module) || object_init(module) ||
 	    map_init(module) || map_iter_init(module) || seq_init(module) ||
 	    seq_iter_init(module) || large_init(module) ||
+	    monitor_init(module) || group_init(module) ||
 	    transaction_init(module))
 		return -1;
 	return add_constants(module);

@@ -1,0 +1,483 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Locks and the like, and managers, of processes that end in whatever way."""
+
+import os
+import queue
+import signal
+import tempfile
+import threading
+import unittest
+
+import refstore
+from refstore import managers, sync
+
+DIRECTORY = "/run/refstore"
+PROCESSES = 4
+ROUNDS = int(os.environ.get("REFSTORE_ROUNDS", "200"))
+
+
+class Pipe:
+    """Lets one process wait for another, by nothing that is tested here."""
+
+    def __init__(self):
+        self.read, self.write = os.pipe()
+
+    def tell(self):
+        os.write(self.write, b"x")
+
+    def wait(self):
+        os.read(self.read, 1)
+
+    def close(self):
+        os.close(self.read)
+        os.close(self.write)
+
+
+def fork(function, *args):
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        function(*args)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def wait(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def sleeping(pid):
+    """Waits until the main thread of a process sleeps in a futex."""
+    while True:
+        with open(f"/proc/{pid}/syscall") as file:
+            if file.read().split()[0] == "202":     # futex, on x86-64
+                return
+
+
+class TestCase(unittest.TestCase):
+    def setUp(self):
+        self.heap = refstore.open()
+        self.addCleanup(self.heap.close)
+
+    def pipe(self):
+        pipe = Pipe()
+        self.addCleanup(pipe.close)
+        return pipe
+
+    def hold_and_die(self, lock, how):
+        """A child takes a lock, tells so, and ends when it is killed, or by itself."""
+        taken = self.pipe()
+
+        def hold():
+            lock.acquire()
+            taken.tell()
+            if how is None:
+                os._exit(0)
+            signal.pause()
+
+        pid = fork(hold)
+        taken.wait()
+        if how is not None:
+            self.assertFalse(lock.acquire(False))
+            os.kill(pid, how)
+        wait(pid)
+
+
+class Locks(TestCase):
+    def test_exclusive(self):
+        """Nothing is done between what is done under a lock."""
+        for make in sync.Lock, sync.RLock, sync.Semaphore, sync.Condition:
+            self.heap.root = [make(self.heap), [0]]
+            lock, counter = self.heap.root
+
+            def count():
+                for _ in range(ROUNDS):
+                    with lock:
+                        counter[0] = counter[0] + 1
+
+            pids = [fork(count) for _ in range(PROCESSES)]
+            self.assertEqual([wait(pid) for pid in pids], [0] * PROCESSES)
+            self.assertEqual(counter[0], ROUNDS * PROCESSES)
+
+    def test_holder_dies(self):
+        for make in sync.Lock, sync.RLock, sync.Condition:
+            for how in signal.SIGKILL, signal.SIGTERM, None:
+                lock = make(self.heap)
+                self.hold_and_die(lock, how)
+                self.assertTrue(lock.acquire())
+                self.assertFalse(self.try_elsewhere(lock))
+                lock.release()
+                self.assertTrue(self.try_elsewhere(lock))
+
+    def try_elsewhere(self, lock):
+        """Whether a child gets the lock, which gives it back."""
+        def take():
+            if not lock.acquire(False):
+                os._exit(3)
+            lock.release()
+        return wait(fork(take)) == 0
+
+    def test_waiters_when_holder_dies(self):
+        """All who wait get it, one after the other, though some are killed too."""
+        lock = sync.Lock(self.heap)
+        taken = self.pipe()
+
+        def hold():
+            lock.acquire()
+            taken.tell()
+            signal.pause()
+
+        def take():
+            with lock:
+                pass
+
+        holder = fork(hold)
+        taken.wait()
+        waiters = [fork(take) for _ in range(6)]
+        for pid in waiters:
+            sleeping(pid)
+        for pid in waiters[:3] + [holder]:
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual([wait(pid) for pid in waiters[3:]], [0] * 3)
+        for pid in waiters[:3] + [holder]:
+            wait(pid)
+
+    def test_killed_at_random(self):
+        """Whoever is killed wherever, the lock goes on, and one at a time has it."""
+        self.heap.root = [sync.Lock(self.heap), [0, 0]]
+        lock, pair = self.heap.root
+
+        def work():
+            while True:
+                with lock:
+                    pair[0] += 1
+                    pair[1] = pair[0]
+
+        for _ in range(ROUNDS // 10):
+            pids = [fork(work) for _ in range(3)]
+            start = pair[0]
+            while pair[0] < start + 5:
+                os.sched_yield()
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            for pid in pids:
+                wait(pid)
+            with lock:
+                self.assertIn(pair[0] - pair[1], (0, 1))
+                pair[1] = pair[0]
+
+    def test_errors(self):
+        lock, again = sync.Lock(self.heap), sync.RLock(self.heap)
+        for one in lock, again, sync.Condition(self.heap):
+            with self.assertRaises(RuntimeError):
+                one.release()
+        with self.assertRaises(ValueError):
+            lock.acquire(False, 1)
+        with self.assertRaises(ValueError):
+            lock.acquire(True, -2)
+        with self.assertRaises(ValueError):
+            sync.Semaphore(self.heap, -1)
+        bounded = sync.BoundedSemaphore(self.heap, 1)
+        with self.assertRaises(ValueError):
+            bounded.release()
+        self.assertEqual(bounded.get_value(), 1)
+        with self.assertRaises(RuntimeError):
+            sync.Condition(self.heap).wait(0)
+        with self.assertRaises(TypeError):
+            sync.Condition(self.heap, threading.Lock())
+
+    def test_timeout(self):
+        lock = sync.Lock(self.heap)
+        self.assertTrue(lock.acquire(True, 0.1))
+        self.assertTrue(lock.locked())
+        self.assertFalse(lock.acquire(True, 0))
+        self.assertFalse(lock.acquire(True, 0.05))
+        lock.release()
+        self.assertFalse(lock.locked())
+
+    def test_recursive(self):
+        lock = sync.RLock(self.heap)
+        for _ in range(3):
+            self.assertTrue(lock.acquire())
+        results = []
+
+        def other():
+            results.append(lock.acquire(False))
+            try:
+                lock.release()
+            except RuntimeError:
+                results.append("refused")
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        self.assertEqual(results, [False, "refused"])
+        for _ in range(2):
+            lock.release()
+        self.assertFalse(wait(fork(lambda: os._exit(lock.acquire(False)))))
+        lock.release()
+
+    def test_released_elsewhere(self):
+        """A Lock may be given back by anybody."""
+        lock = sync.Lock(self.heap)
+        lock.acquire()
+        self.assertEqual(wait(fork(lock.release)), 0)
+        self.assertTrue(lock.acquire(False))
+        thread = threading.Thread(target=lock.release)
+        thread.start()
+        thread.join()
+        self.assertFalse(lock.locked())
+
+    def test_interrupted(self):
+        """Who waits hears signals, and waits on if nothing is raised."""
+        class Alarm(Exception):
+            pass
+
+        def raise_alarm(*args):
+            raise Alarm
+
+        lock = sync.Lock(self.heap)
+        lock.acquire()
+        semaphore, event = sync.Semaphore(self.heap, 0), sync.Event(self.heap)
+        condition = sync.Condition(self.heap)
+
+        def wait_condition():
+            with condition:
+                try:
+                    condition.wait()
+                finally:
+                    condition._check()
+        self.addCleanup(signal.signal, signal.SIGALRM,
+                        signal.signal(signal.SIGALRM, raise_alarm))
+        for use in lock.acquire, semaphore.acquire, event.wait, wait_condition:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with self.assertRaises(Alarm):
+                use()
+        heard = []
+        signal.signal(signal.SIGALRM, lambda *args: heard.append(1))
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        self.assertFalse(lock.acquire(True, 0.3))
+        self.assertEqual(heard, [1])
+
+    def test_other_threads_run(self):
+        """Who waits for a lock keeps no other thread from giving it back."""
+        lock = sync.Lock(self.heap)
+        lock.acquire()
+        thread = threading.Timer(0.05, lock.release)
+        thread.start()
+        self.assertTrue(lock.acquire())
+        thread.join()
+
+    def test_hostile(self):
+        """Whatever is written into its page, nobody crashes."""
+        path = tempfile.mktemp(dir=DIRECTORY)
+        with refstore.open(path, create=True) as heap:
+            self.addCleanup(os.unlink, path)
+            heap.root = [sync.Lock(heap), sync.RLock(heap), sync.Semaphore(heap),
+                         sync.Event(heap), sync.Condition(heap), sync.Queue(heap)]
+            raw = heap.buffer(0)
+            for fill in b"\xff", b"\0", b"\1", b"\x40\0\0\x40":
+                self.assertTrue(self.fuzz(heap, fill), fill)
+            del raw
+
+    def fuzz(self, heap, fill):
+        def use():
+            lock, again, semaphore, event, condition, values = heap.root
+            for monitor in (lock, again, semaphore, event, condition._bell,
+                            values._numbers):
+                for index in range(5):
+                    monitor[index] = int.from_bytes((fill * 8)[:8], "little",
+                                                    signed=True)
+            for call in (lambda: lock.acquire(timeout=0), lock.release,
+                         lambda: again.acquire(timeout=0), again.release,
+                         lambda: semaphore.acquire(timeout=0), semaphore.release,
+                         event.set, event.clear, lambda: event.wait(0),
+                         lambda: values.put_nowait(1), values.get_nowait):
+                try:
+                    call()
+                except (ValueError, RuntimeError, OverflowError, queue.Full,
+                        queue.Empty):
+                    pass
+        return wait(fork(use)) == 0
+
+
+class Conditions(TestCase):
+    def test_notify(self):
+        """As many are woken as are told, those first who have waited longest."""
+        condition = sync.Condition(self.heap)
+        self.heap.root = []
+        woken = self.heap.root
+        waits = self.pipe()
+
+        def wait_for_it(number):
+            with condition:
+                waits.tell()
+                assert condition.wait()
+                woken.append(number)
+
+        pids = []
+        for number in range(4):
+            pids.append(fork(wait_for_it, number))
+            waits.wait()
+            with condition:     # so it waits by now
+                pass
+        for number in (0,), (1, 2):
+            with condition:
+                condition.notify(len(number))
+            for i in number:
+                self.assertEqual(wait(pids[i]), 0)
+        self.assertEqual(sorted(woken[:]), [0, 1, 2])
+        with condition:
+            condition.notify_all()
+        self.assertEqual(wait(pids[3]), 0)
+
+    def test_told_after_others_died(self):
+        """Who was killed while waiting is not told anything in place of others."""
+        condition = sync.Condition(self.heap)
+        waits = self.pipe()
+
+        def wait_for_it():
+            with condition:
+                waits.tell()
+                assert condition.wait()
+
+        first = fork(wait_for_it)
+        waits.wait()
+        with condition:
+            pass
+        second = fork(wait_for_it)
+        waits.wait()
+        with condition:
+            pass
+        os.kill(first, signal.SIGKILL)
+        wait(first)
+        with condition:
+            condition.notify()
+        self.assertEqual(wait(second), 0)
+
+    def test_given_back_wholly(self):
+        """An RLock that was locked several times is free for others meanwhile."""
+        condition = sync.Condition(self.heap)
+
+        def tell():
+            with condition:
+                condition.notify()
+
+        with condition, condition:
+            pid = fork(tell)
+            self.assertTrue(condition.wait())
+            self.assertEqual(wait(pid), 0)
+        with self.assertRaises(RuntimeError):
+            condition.release()
+
+    def test_event(self):
+        event = sync.Event(self.heap)
+        pids = [fork(event.wait) for _ in range(3)]
+        event.set()
+        self.assertEqual([wait(pid) for pid in pids], [0] * 3)
+        event.clear()
+        self.assertFalse(event.wait(0.01))
+
+
+class Queues(TestCase):
+    def test_producers_and_consumers(self):
+        """All comes to somebody, once, in the order of each producer."""
+        values = sync.Queue(self.heap, 5)
+        self.heap.root = [[] for _ in range(2)]
+
+        def produce(number):
+            for i in range(ROUNDS // 4):
+                values.put((number, i))
+
+        def consume(number):
+            own = self.heap.root[number]
+            while True:
+                value = values.get()
+                if value is None:
+                    break
+                own.append(value)
+                values.task_done()
+
+        producers = [fork(produce, i) for i in range(2)]
+        consumers = [fork(consume, i) for i in range(2)]
+        self.assertEqual([wait(pid) for pid in producers], [0, 0])
+        values.join()
+        for _ in consumers:
+            values.put(None)
+        self.assertEqual([wait(pid) for pid in consumers], [0, 0])
+        got = [own[:] for own in self.heap.root]
+        self.assertEqual(sorted(got[0] + got[1]),
+                         [(n, i) for n in range(2) for i in range(ROUNDS // 4)])
+        for own in got:
+            for number in range(2):
+                mine = [i for n, i in own if n == number]
+                self.assertEqual(mine, sorted(mine))
+
+    def test_getter_killed(self):
+        """What comes is for those who live."""
+        values = sync.Queue(self.heap)
+        pids = [fork(values.get) for _ in range(2)]
+        for pid in pids:
+            sleeping(pid)
+        os.kill(pids[0], signal.SIGKILL)
+        wait(pids[0])
+        values.put(1)
+        self.assertEqual(wait(pids[1]), 0)
+        with self.assertRaises(queue.Empty):
+            values.get_nowait()
+
+
+class Managers(unittest.TestCase):
+    def test_named(self):
+        """Another process opens the path, and finds what is there."""
+        path = tempfile.mktemp(dir=DIRECTORY)
+        with managers.Manager(path) as manager:
+            self.addCleanup(os.unlink, path)
+            manager.heap.root = {
+                "lock": manager.Lock(), "names": manager.Namespace(x=1),
+                "value": manager.Value("i", 5), "array": manager.Array("d", [1, 2]),
+                "queue": manager.Queue(), "event": manager.Event(),
+                "condition": manager.Condition(), "barrier": manager.Barrier(2),
+            }
+
+            def use():
+                with managers.Manager(path) as other:
+                    root = other.heap.root
+                    with root["lock"], root["condition"]:
+                        root["names"].y = root["names"].x + 1
+                        root["value"].value += 1
+                        root["array"][1] = 0.5
+                        root["queue"].put("done")
+                        root["event"].set()
+                    root["barrier"].wait()
+            pid = fork(use)
+            root = manager.heap.root
+            root["barrier"].wait()
+            self.assertEqual(wait(pid), 0)
+            self.assertEqual(str(root["names"]), "Namespace(x=1, y=2)")
+            self.assertEqual(root["value"].get(), 6)
+            self.assertEqual(list(root["array"]), [1, 0.5])
+            self.assertEqual(root["queue"].get(), "done")
+            self.assertTrue(root["event"].is_set())
+
+    def test_values(self):
+        with managers.Manager() as manager:
+            values = manager.Array("i", range(5))
+            values[1:3] = [7, 8]
+            self.assertEqual(values[:].tolist(), [0, 7, 8, 3, 4])
+            with self.assertRaises(ValueError):
+                values[1:3] = [7]
+            names = manager.Namespace(a=1)
+            del names.a
+            with self.assertRaises(AttributeError):
+                names.a
+            with self.assertRaises(AttributeError):
+                del names.a
+            names._own = 5
+            self.assertEqual((names._own, repr(names)), (5, "Namespace()"))
+
+
+if __name__ == "__main__":
+    unittest.main()
