@@ -111,10 +111,8 @@ class SharedMemory:
         return self._size
 
     def close(self):
-        """Let go of it here. A BufferError if buf is in use, as by an array."""
-        if self._buf is not None:
-            self._buf.release()
-            self._buf = None
+        """Let go of it here. Who still has buf, an array on it, keeps the memory."""
+        self._buf = None
         if self._heap is not None:
             self._heap.close()
             self._heap = None
@@ -122,12 +120,6 @@ class SharedMemory:
     def unlink(self):
         """Remove the name, once; the memory is freed when all have closed it."""
         os.unlink(_path(self._name))
-
-    def __del__(self):
-        try:
-            self.close()
-        except BufferError:
-            pass
 
     def __reduce__(self):
         return type(self), (self.name, False, self.size)
@@ -169,8 +161,8 @@ class ShareableList:
     sequence    what is in it at first
     name        of the SharedMemory; without a sequence, attach to what is there
 
-    A str or bytes has room for as many bytes as the one that was there at first, to the
-    next multiple of eight above. Nothing is atomic.
+    A place has room for as many bytes as what was there at first took, in multiples of
+    eight. Nothing is atomic.
     """
 
     def __init__(self, sequence=None, *, name=None):
@@ -178,8 +170,7 @@ class ShareableList:
             self.shm = SharedMemory(name)
             return
         values = [_pack(value) for value in sequence or ()]
-        rooms = [len(data) // 8 * 8 + 8 if kind in (_STR, _BYTES) else 8
-                 for kind, data in values]
+        rooms = [max((len(data) + 7) // 8 * 8, 8) for _, data in values]
         start = _COUNT.size + len(values) * _PLACE.size
         self.shm = SharedMemory(name, create=True, size=start + sum(rooms))
         _COUNT.pack_into(self.shm.buf, 0, len(values))
