@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Locks and the like, and managers, of processes that end in whatever way."""
 
+import multiprocessing
 import os
 import queue
 import signal
@@ -47,6 +48,15 @@ def fork(function, *args):
 
 def wait(pid):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def put_when_told(path):
+    with managers.Manager(path) as manager:
+        condition, values = manager.heap.root
+        values.put("here")
+        with condition:
+            condition.wait()
+            values.put("told")
 
 
 def sleeping(pid):
@@ -461,6 +471,26 @@ class Managers(unittest.TestCase):
             self.assertEqual(list(root["array"]), [1, 0.5])
             self.assertEqual(root["queue"].get(), "done")
             self.assertTrue(root["event"].is_set())
+
+    def test_spawned(self):
+        """So does one that was not forked."""
+        path = tempfile.mktemp(dir=DIRECTORY)
+        with managers.Manager(path) as manager:
+            self.addCleanup(os.unlink, path)
+            for method in multiprocessing.get_all_start_methods():
+                manager.heap.root = [manager.Condition(), manager.Queue()]
+                condition, values = manager.heap.root
+                process = multiprocessing.get_context(method).Process(
+                    target=put_when_told, args=(path,))
+                with condition:
+                    process.start()
+                    values.get()
+                    condition.notify()
+                    # Until it waits, it is not told.
+                    while not condition.wait_for(lambda: values.qsize(), 0.01):
+                        condition.notify()
+                process.join()
+                self.assertEqual((process.exitcode, values.get()), (0, "told"))
 
     def test_values(self):
         with managers.Manager() as manager:
