@@ -60,7 +60,8 @@ static int find_kind(struct session *session, const char *name, uint32_t *type)
  * session_kind() - the number that one of our types has in the heap
  * @session: an open one
  * @kind: which type
- * @type: out: its number
+ * @type: out: its number; UINT32_MAX, which no object has, as long as there is none and
+ *        the session may not register one
  *
  * Return: 0, or -1 with an exception.
  */
@@ -75,6 +76,8 @@ int session_kind(struct session *session, enum object_kind kind,
 					     known);
 		if (ret == -EACCES)
 			ret = find_kind(session, names[kind], known);
+		if (ret == -ENOENT)
+			ret = 0;
 	}
 	if (ret) {
 		*known = UINT32_MAX;
