@@ -48,12 +48,13 @@ static int find_kind(struct session *session, const char *name, uint32_t *type)
 	char found[REFSTORE_TYPE_NAME_MAX];
 	uint32_t i;
 
-	for (i = 0; !refstore_type_name(session->store, i, found); i++)
+	for (i = REFSTORE_TYPE_USER;
+	     !refstore_type_name(session->store, i, found); i++)
 		if (!strcmp(found, name)) {
 			*type = i;
 			return 0;
 		}
-	return -ENOENT;
+	return -EACCES;
 }
 
 /**
