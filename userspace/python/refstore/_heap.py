@@ -2,6 +2,7 @@
 """Heaps, and which class stands for what in them."""
 
 import os
+import weakref
 
 from . import _buffer, _containers, _store, _transaction, _values, sync
 
@@ -42,6 +43,18 @@ _CLASSES = {
 }
 
 
+#: All heaps of this process, weakly, the oldest first.
+_heaps = []
+
+
+def opened(number):
+    """The heaps that are open and have a number, those that may do most first."""
+    heaps = [ref() for ref in _heaps]
+    _heaps[:] = [weakref.ref(heap) for heap in heaps if heap is not None]
+    return sorted((heap for heap in heaps if heap is not None and heap._is(number)),
+                  key=lambda heap: -heap._session.rights().bit_count())
+
+
 class Heap:
     """A heap, and this process's session on it.
 
@@ -59,6 +72,17 @@ class Heap:
         self._building = None
         self._session = _store.Session(self._adapt, self._wrap, self.path,
                                        flags, mode, fd)
+        _heaps.append(weakref.ref(self))
+
+    def _is(self, number):
+        try:
+            return self._session.heap() == number
+        except ValueError:
+            return False    # it is closed
+
+    def __reduce__(self):
+        from . import _pickle
+        return _pickle.reduce_heap(self)
 
     def close(self):
         """Give back all that this process has of the heap."""
@@ -145,7 +169,7 @@ class Heap:
         if isinstance(value, (str, bytes)):
             return self._leaf(value)
         if isinstance(value, _store.Object):
-            raise ValueError("an object of another heap must be copied: deepcopy()")
+            return self._take_over(value)
         copies = self._building
         if copies is None:
             self._building = {}
@@ -154,6 +178,16 @@ class Heap:
         finally:
             if copies is None:
                 self._building = None
+
+    def _take_over(self, value):
+        """The same object in our session, if another one of the heap has it."""
+        if not self._is(value._session.heap()):
+            raise ValueError("an object of another heap must be copied: deepcopy()")
+        fd = value._session.export(value)
+        try:
+            return self._session.import_(fd)
+        finally:
+            os.close(fd)
 
     def _copy(self, value):
         known = self._building.get(id(value))

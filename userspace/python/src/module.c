@@ -22,6 +22,8 @@ static int add_constants(PyObject *module)
 		{ "KIND_LIST", KIND_LIST },
 		{ "KIND_BUFFER", KIND_BUFFER },
 		{ "KIND_RECORD", KIND_RECORD },
+		{ "RIGHTS", REFSTORE_RIGHTS },
+		{ "RIGHTS_READ", REFSTORE_RIGHTS_READ },
 		{ "TYPE_STR", REFSTORE_TYPE_STR },
 		{ "TYPE_BYTES", REFSTORE_TYPE_BYTES },
 		{}

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "session.h"
+#include "share.h"
 
 PyTypeObject *object_type;
 
@@ -201,6 +202,7 @@ static PyObject *object_unpack(PyObject *self, PyObject *unused)
 static PyMethodDef methods[] = {
 	{ "_read", object_read, METH_NOARGS, NULL },
 	{ "_unpack", object_unpack, METH_NOARGS, NULL },
+	{ "__reduce__", share_reduce, METH_NOARGS, NULL },
 	{}
 };
 

@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "large.h"
+#include "share.h"
 #include "transaction.h"
 
 #define CACHE_LIMIT (64 << 20)	/* bytes */
@@ -246,7 +247,7 @@ static int open_store(struct session *session, const char *path, int flags,
 
 	Py_BEGIN_ALLOW_THREADS
 	if (fd >= 0)
-		ret = refstore_open_fd(fd, &session->store);
+		ret = share_open(fd, &session->store);
 	else if (path)
 		ret = refstore_open_heap(path, flags, mode, &session->store);
 	else
@@ -555,6 +556,11 @@ static PyMethodDef methods[] = {
 	{ "container", session_container, METH_VARARGS, NULL },
 	{ "leaf", session_leaf, METH_VARARGS, NULL },
 	{ "value", session_value, METH_VARARGS, NULL },
+	{ "export", share_export, METH_O, NULL },
+	{ "import_", share_import, METH_O, NULL },
+	{ "mint", share_mint, METH_NOARGS, NULL },
+	{ "heap", share_heap, METH_NOARGS, NULL },
+	{ "rights", share_rights, METH_NOARGS, NULL },
 	{}
 };
 
