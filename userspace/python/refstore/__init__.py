@@ -19,6 +19,7 @@ Assigning one of Python's copies it; assigning one of the heap's shares it.
 from ._buffer import Buffer
 from ._heap import Heap, open
 from ._containers import Dict, List, Set
+from ._records import NotRegisteredError, Record, register
 from ._store import CorruptError, Error, LimitError
 
 __all__ = [
@@ -29,6 +30,9 @@ __all__ = [
     "Heap",
     "LimitError",
     "List",
+    "NotRegisteredError",
+    "Record",
     "Set",
     "open",
+    "register",
 ]

@@ -4,7 +4,8 @@
 import os
 import weakref
 
-from . import _buffer, _containers, _store, _transaction, _values, sync
+from . import (_buffer, _containers, _records, _store, _transaction, _values,
+               sync)
 
 
 class _Plain(_store.Object):
@@ -72,6 +73,7 @@ class Heap:
         self._building = None
         self._session = _store.Session(self._adapt, self._wrap, self.path,
                                        flags, mode, fd)
+        self._types = {}
         _heaps.append(weakref.ref(self))
 
     def _is(self, number):
@@ -145,6 +147,16 @@ class Heap:
         """
         return _buffer.make(self._session, value)
 
+    def new(self, class_, /, *args, **kwargs):
+        """Make an object and copy it in: heap.new(list), heap.new(User, name="ann").
+
+        Returns the object of the heap. As long as nothing in the heap refers to it, it
+        lives as long as somebody uses it.
+        """
+        value = class_(*args, **kwargs)
+        shared = self._object(value)
+        return value if isinstance(shared, _Plain) else shared
+
     def _object(self, value):
         """An object of the heap for a value of any kind."""
         if isinstance(value, (bool, int, float, tuple)):
@@ -203,10 +215,25 @@ class Heap:
             copy = _buffer.make(self._session, value)
             self._building[id(value)] = value, copy
             return copy
+        class_ = _records.shared(type(value))
+        if class_ is not None:
+            copy = self._session.record(class_, self._type(class_._type_name))
+            self._building[id(value)] = value, copy
+            copy._fill(value)
+            return copy
         raise TypeError(f"{type(value).__name__} cannot be kept in a heap")
+
+    def _type(self, name):
+        """The number that the type of a record has in the heap."""
+        number = self._types.get(name)
+        if number is None:
+            number = self._types[name] = self._session.type(name)
+        return number
 
     def _wrap(self, name):
         """The class of proxies for objects of a type."""
+        if name.startswith(_records.PREFIX):
+            return _records.find(name)
         try:
             return _CLASSES[name]
         except KeyError:

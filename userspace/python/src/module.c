@@ -21,7 +21,6 @@ static int add_constants(PyObject *module)
 		{ "KIND_SET", KIND_SET },
 		{ "KIND_LIST", KIND_LIST },
 		{ "KIND_BUFFER", KIND_BUFFER },
-		{ "KIND_RECORD", KIND_RECORD },
 		{ "RIGHTS", REFSTORE_RIGHTS },
 		{ "RIGHTS_READ", REFSTORE_RIGHTS_READ },
 		{ "TYPE_STR", REFSTORE_TYPE_STR },

@@ -22,7 +22,6 @@ static const char *const names[NR_KINDS] = {
 	[KIND_SET] = "py-set",
 	[KIND_LIST] = "py-list",
 	[KIND_BUFFER] = "py-buffer",
-	[KIND_RECORD] = "py-record",
 };
 
 /* --- What others of our files use ---------------------------------------- */
@@ -211,7 +210,8 @@ PyObject *session_adopt(struct session *session, uint64_t handle)
 	}
 	object = object_new(session, (PyTypeObject *)class, handle, stat.id);
 	Py_DECREF(class);
-	if (!object || !PyObject_HasAttrString(object, "_value"))
+	if (!object || !PyObject_HasAttrString((PyObject *)Py_TYPE(object),
+					       "_value"))
 		return object;
 	class = PyObject_CallMethod(object, "_value", NULL);
 	Py_DECREF(object);
@@ -423,29 +423,29 @@ static PyObject *create_object(struct session *session, PyTypeObject *class,
 
 /* An empty container: 16 random bytes, the key of its hashes, and slot 0. */
 static PyObject *create_container(struct session *session, PyTypeObject *class,
-				  enum object_kind kind)
+				  uint32_t type)
 {
 	unsigned char key[16];
 	struct refstore_spec spec = {
-		.flags = REFSTORE_SEAL_DATA, .data = key,
+		.type = type, .flags = REFSTORE_SEAL_DATA, .data = key,
 		.data_len = sizeof(key), .nr_slots = 1,
 	};
 	PyObject *object;
 
 	if (getrandom(key, sizeof(key), 0) != sizeof(key))
 		return error_set(-errno);
-	if (session_kind(session, kind, &spec.type))
-		return NULL;
 	object = create_object(session, class, &spec);
 	if (object)
 		((struct object *)object)->born = transaction_serial(session);
 	return object;
 }
 
+/* container(class, kind): a new one of our own types. */
 static PyObject *session_container(PyObject *self, PyObject *args)
 {
 	struct session *session = (struct session *)self;
 	PyTypeObject *class;
+	uint32_t type;
 	int kind;
 
 	if (!PyArg_ParseTuple(args, "O!i:container", &PyType_Type, &class,
@@ -456,7 +456,39 @@ static PyObject *session_container(PyObject *self, PyObject *args)
 		PyErr_SetString(PyExc_ValueError, "no kind of containers");
 		return NULL;
 	}
-	return create_container(session, class, (enum object_kind)kind);
+	if (session_kind(session, (enum object_kind)kind, &type))
+		return NULL;
+	return create_container(session, class, type);
+}
+
+/* record(class, type): a new container whose type has a name of the user's. */
+static PyObject *session_record(PyObject *self, PyObject *args)
+{
+	struct session *session = (struct session *)self;
+	PyTypeObject *class;
+	unsigned int type;
+
+	if (!PyArg_ParseTuple(args, "O!I:record", &PyType_Type, &class, &type) ||
+	    session_check(session))
+		return NULL;
+	if (PyType_IsSubtype(class, object_type))
+		return create_container(session, class, type);
+	PyErr_SetString(PyExc_ValueError, "no class of proxies");
+	return NULL;
+}
+
+/* type(name): the number that a name has in the heap, as long as that lives. */
+static PyObject *session_type_number(PyObject *self, PyObject *args)
+{
+	struct session *session = (struct session *)self;
+	const char *name;
+	uint32_t type;
+	int ret;
+
+	if (!PyArg_ParseTuple(args, "s:type", &name) || session_check(session))
+		return NULL;
+	ret = refstore_type_register(session->store, name, &type);
+	return ret ? error_set(ret) : PyLong_FromUnsignedLong(type);
 }
 
 /* Handles of objects, for as long as the list keeps them; or NULL. */
@@ -556,6 +588,8 @@ static PyMethodDef methods[] = {
 	{ "container", session_container, METH_VARARGS, NULL },
 	{ "leaf", session_leaf, METH_VARARGS, NULL },
 	{ "value", session_value, METH_VARARGS, NULL },
+	{ "type", session_type_number, METH_VARARGS, NULL },
+	{ "record", session_record, METH_VARARGS, NULL },
 	{ "export", share_export, METH_O, NULL },
 	{ "import_", share_import, METH_O, NULL },
 	{ "mint", share_mint, METH_NOARGS, NULL },

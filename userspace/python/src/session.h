@@ -23,7 +23,6 @@ enum object_kind {
 	KIND_SET,
 	KIND_LIST,
 	KIND_BUFFER,
-	KIND_RECORD,
 	NR_KINDS,
 };
 
