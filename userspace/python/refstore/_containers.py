@@ -10,13 +10,15 @@ old versions free themselves. With n entries:
                                             has changed the container since
     d[k] = v, del d[k], l[i] = v,
     l.append(v), l.insert(i, v), l.pop(i)   O(log n), two calls of the kernel
+    s |= t, s -= t, s ^= t                  O(log n) for each element of t
     iteration, ==, repr(), in of a list     O(n)
     sort(), reverse(), remove(), slices
-    with a step                             O(n), and again if somebody else was faster
+    with a step, s &= t                     O(n), and again if somebody else was faster
 """
 
 import collections.abc
 import reprlib
+import types
 
 from . import _store
 
@@ -50,6 +52,17 @@ class _ItemsView(collections.abc.ItemsView):
         return reversed(self._mapping._iter(_ITEMS))
 
 
+class _Absent:
+    """A method that the base class has and the class has not."""
+
+    def __set_name__(self, owner, name):
+        self._name = name
+
+    def __get__(self, container, owner=None):
+        raise AttributeError(f"{owner.__name__!r} object has no attribute "
+                             f"{self._name!r}")
+
+
 class Dict(_store.Map):
     """A dict that processes share.
 
@@ -60,6 +73,7 @@ class Dict(_store.Map):
 
     __slots__ = ()
     __hash__ = None
+    __class_getitem__ = classmethod(types.GenericAlias)
 
     @classmethod
     def _make(cls, session):
@@ -86,9 +100,14 @@ class Dict(_store.Map):
         """A view of pairs of key and value."""
         return _ItemsView(self)
 
+    @staticmethod
+    def fromkeys(keys, value=None, /):
+        """A dict of Python's, in which all keys have one value."""
+        return dict.fromkeys(keys, value)
+
     def update(self, other=(), /, **more):
         """Set keys, all at once."""
-        self._update(list(dict(other, **more).items()))
+        self._update(list(dict(_plain(other), **more).items()))
 
     def copy(self):
         """A dict of Python's, with the same values."""
@@ -125,11 +144,21 @@ class Dict(_store.Map):
         return repr(self.copy())
 
 
-class Set(_store.Map):
-    """A set that processes share. Its elements are what keys of a Dict can be."""
+class Set(_store.KeySet):
+    """A set that processes share. Its elements are what keys of a Dict can be.
+
+    What makes a new set makes one of Python's. What changes this one changes it at one
+    moment, whatever how many elements come and go.
+    """
 
     __slots__ = ()
     __hash__ = None
+    __class_getitem__ = classmethod(types.GenericAlias)
+    __getitem__ = __setitem__ = __delitem__ = None
+    get = _Absent()
+    popitem = _Absent()
+    setdefault = _Absent()
+    update_key = _Absent()
 
     @classmethod
     def _make(cls, session):
@@ -163,6 +192,111 @@ class Set(_store.Map):
     def __deepcopy__(self, memo):
         return self.copy()
 
+    def union(self, *others):
+        """A set of Python's, of what is in this or another one."""
+        return self.copy().union(*others)
+
+    def intersection(self, *others):
+        """A set of Python's, of what is in this and all others."""
+        return self.copy().intersection(*others)
+
+    def difference(self, *others):
+        """A set of Python's, of what is in this and in no other."""
+        return self.copy().difference(*others)
+
+    def symmetric_difference(self, other):
+        """A set of Python's, of what is in one of both alone."""
+        return self.copy().symmetric_difference(other)
+
+    def update(self, *others):
+        """Add elements, all at once."""
+        self._update([(value,) for value in set().union(*others)])
+
+    def intersection_update(self, *others):
+        """Remove, at once, what is not in all others."""
+        if others:
+            self._filter(set(others[0]).intersection(*others[1:]).__contains__)
+
+    def difference_update(self, *others):
+        """Remove, at once, what is in another one."""
+        self._discard_all(list(set().union(*others)))
+
+    def symmetric_difference_update(self, other):
+        """Remove, at once, what is in the other, and add what was only there."""
+        self._toggle_all(list(set(other)))
+
+    def isdisjoint(self, other):
+        """Whether nothing is in both."""
+        return self.copy().isdisjoint(other)
+
+    def issubset(self, other):
+        """Whether all is in the other, too."""
+        return self.copy().issubset(other)
+
+    def issuperset(self, other):
+        """Whether all of the other is in this, too."""
+        return self.copy().issuperset(other)
+
+    def __or__(self, other):
+        return self.copy() | _plain(other) if _is_set(other) else NotImplemented
+
+    def __and__(self, other):
+        return self.copy() & _plain(other) if _is_set(other) else NotImplemented
+
+    def __sub__(self, other):
+        return self.copy() - _plain(other) if _is_set(other) else NotImplemented
+
+    def __xor__(self, other):
+        return self.copy() ^ _plain(other) if _is_set(other) else NotImplemented
+
+    __ror__ = __or__
+    __rand__ = __and__
+    __rxor__ = __xor__
+
+    def __rsub__(self, other):
+        return other - self.copy() if _is_set(other) else NotImplemented
+
+    def __ior__(self, other):
+        if not _is_set(other):
+            return NotImplemented
+        self.update(other)
+        return self
+
+    def __iand__(self, other):
+        if not _is_set(other):
+            return NotImplemented
+        self.intersection_update(other)
+        return self
+
+    def __isub__(self, other):
+        if not _is_set(other):
+            return NotImplemented
+        self.difference_update(other)
+        return self
+
+    def __ixor__(self, other):
+        if not _is_set(other):
+            return NotImplemented
+        self.symmetric_difference_update(other)
+        return self
+
+    def __eq__(self, other):
+        if not _is_set(other):
+            return NotImplemented
+        return self is other or self.copy() == _plain(other)
+
+    def __le__(self, other):
+        return self.copy() <= _plain(other) if _is_set(other) else NotImplemented
+
+    def __lt__(self, other):
+        return self.copy() < _plain(other) if _is_set(other) else NotImplemented
+
+    def __ge__(self, other):
+        return self.copy() >= _plain(other) if _is_set(other) else NotImplemented
+
+    def __gt__(self, other):
+        return self.copy() > _plain(other) if _is_set(other) else NotImplemented
+
     def __repr__(self):
         return repr(self.copy())
 
@@ -172,6 +306,7 @@ class List(_store.Seq):
 
     __slots__ = ()
     __hash__ = None
+    __class_getitem__ = classmethod(types.GenericAlias)
 
     @classmethod
     def _make(cls, session):
@@ -277,8 +412,12 @@ class List(_store.Seq):
         return repr(self.copy())
 
 
+def _is_set(value):
+    return isinstance(value, (Set, set, frozenset))
+
+
 def _plain(value):
-    return value.copy() if isinstance(value, _store.Object) else value
+    return value.copy() if isinstance(value, (Dict, Set)) else value
 
 
 def _deep_copies(values, memo):

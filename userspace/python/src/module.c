@@ -9,6 +9,7 @@
 #include "map.h"
 #include "monitor.h"
 #include "seq.h"
+#include "set.h"
 #include "transaction.h"
 
 static int add_constants(PyObject *module)
@@ -39,8 +40,8 @@ static int add_constants(PyObject *module)
 static int init(PyObject *module)
 {
 	if (error_init(module) || session_init(module) || object_init(module) ||
-	    map_init(module) || map_iter_init(module) || seq_init(module) ||
-	    seq_iter_init(module) || large_init(module) ||
+	    map_init(module) || map_iter_init(module) || set_init(module) ||
+	    seq_init(module) || seq_iter_init(module) || large_init(module) ||
 	    monitor_init(module) || group_init(module) ||
 	    transaction_init(module))
 		return -1;
