@@ -15,6 +15,7 @@ import multiprocessing
 import multiprocessing.managers
 import os
 import sys
+import tempfile
 import unittest
 
 import refstore.managers
@@ -109,6 +110,7 @@ def main():
     gone = set() if args.patterns else set(skips) - set(skipped)
     for name in gone:
         print(f"{name} is skipped, but there is no such test")
+    os.chdir(tempfile.gettempdir())     # Some make files where they are.
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     return not result.wasSuccessful() or bool(gone)
 
