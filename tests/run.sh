@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs the tests: static checks, the scanner's model, KUnit on User Mode Linux,
-# KUnit and programs on the checking kernel, programs on Debian's kernels, packages
-# in a fresh Debian. With --all, longer forms, programs of both sizes on all kernels,
-# and a Debian that starts; but the model's longer form is "make model" alone. The last
-# line is "N passed, N failed, N skipped".
+# KUnit and programs on the checking kernel, programs on Debian's kernels, the package
+# for Python, packages in a fresh Debian. With --all, longer forms, programs of both
+# sizes on all kernels, and a Debian that starts; but the model's longer form is "make
+# model" alone. The last line is "N passed, N failed, N skipped".
 set -euo pipefail
 
 # Stages are called by name.
@@ -111,6 +111,16 @@ programs_on() {
 	done
 }
 
+# The package for Python. With --all, also Python's own tests of what it stands in for.
+python_on() {
+	local module sizes=(REFSTORE_ROUNDS=40 REFSTORE_KILLS=50)
+	module=$("$VM_DIR/module.sh" "$1")
+	[[ ! $longer ]] ||
+		sizes=(REFSTORE_LONG=1 REFSTORE_ROUNDS=200 REFSTORE_KILLS=1000)
+	"$VM_DIR/run.sh" --time "$time" "$1" -- env "${sizes[@]}" \
+		userspace/python/tests/guest.sh "$module"
+}
+
 # In a system below a folder and, with --all, in one that starts.
 install_in() {
 	local script status=0
@@ -146,7 +156,7 @@ parse_arguments() {
 # The longest come first. What needs the checking kernel, which takes longest to
 # build as well, comes early in one lane and late in the other.
 STAGES=(programs_check static model kunit_uml kunit_check programs_6_12
-	installing programs_6_1)
+	installing python_6_12 programs_6_1)
 
 programs_check() {
 	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
@@ -176,6 +186,10 @@ programs_6_12() {
 
 programs_6_1() {
 	stage 'programs, 6.1' '' programs_on stock-6.1 "${on_6_1[@]}"
+}
+
+python_6_12() {
+	stage 'Python, 6.12' '' python_on stock-6.12
 }
 
 installing() {
@@ -233,8 +247,9 @@ main() {
 	: >"$FAILURES"
 	echo 0 >"$NEXT"
 	"$VM_DIR/deps.sh" build vm kernels check python model packaging \
-		${longer:+trace}
+		${longer:+trace cpython}
 	make -s -j2 -C "$PROJECT/userspace"
+	make -s -j2 -C "$PROJECT/userspace/python"
 	source=$("$VM_DIR/kernel.sh" source-6.12)
 	make -s -j2 -C "$PROJECT/tests/selftests" \
 		KSELFTEST="$source/tools/testing/selftests"

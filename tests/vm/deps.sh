@@ -17,6 +17,7 @@ usage() {
 	check    g++, sparse, clang, shellcheck, abidiff, mandoc, graphviz,
 	         32-bit libraries
 	python   python3, and what builds, checks and measures its package
+	cpython  CPython's own tests
 	trace    bpftrace
 	pictures graphviz
 	model    spin
@@ -42,6 +43,7 @@ group_packages() {
 		echo python3 libpython3-dev mypy python3-numpy python3-redis \
 			redis-server
 		;;
+	cpython) echo libpython3.11-testsuite ;;
 	trace) echo bpftrace ;;
 	pictures) echo graphviz ;;
 	model) echo gcc libc6-dev spin ;;

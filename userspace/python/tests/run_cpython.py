@@ -20,6 +20,7 @@ import unittest
 
 import refstore.managers
 import refstore.shared_memory
+import run
 
 SKIPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cpython-skips.txt")
 
@@ -105,14 +106,11 @@ def main():
                 skipped[short_name(test)] = skips[short_name(test)]
             else:
                 suite.addTest(test)
-    for name, reason in skipped.items():
-        print(f"skipped {name}: {reason}")
     gone = set() if args.patterns else set(skips) - set(skipped)
     for name in gone:
-        print(f"{name} is skipped, but there is no such test")
+        print(f"# {name} is skipped, but there is no such test")
     os.chdir(tempfile.gettempdir())     # Some make files where they are.
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    return not result.wasSuccessful() or bool(gone)
+    return run.run(suite, skipped) or bool(gone)
 
 
 if __name__ == "__main__":
