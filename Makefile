@@ -109,7 +109,7 @@ deb:
 check:
 	@$(script) tests/check.sh
 
-## test             the tests, in virtual machines: half an hour at most
+## test             the tests, in virtual machines: half an hour, more at first
 test:
 	@$(script) tests/run.sh
 

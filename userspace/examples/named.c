@@ -4,7 +4,8 @@
  * and is gone when the other one reads. The heap is a file in a file system of
  * type refstore:
  *
- *   mount -t refstore none /run/refstore
+ *   mkdir -p /run/refstore	as root, where nothing has done so
+ *   mount -t refstore none /run/refstore -o mode=1777	likewise
  *   named write /run/refstore/greeting
  *   named read /run/refstore/greeting
  *   rm /run/refstore/greeting

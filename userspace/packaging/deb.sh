@@ -32,7 +32,7 @@ commit_time() {
 }
 
 main() {
-	command -v dpkg-buildpackage dh dh_dkms dh_python3 >/dev/null ||
+	type dpkg-buildpackage dh dh_dkms dh_python3 >/dev/null 2>&1 ||
 		die 'apt install build-essential debhelper dh-dkms dh-python' \
 			'libjson-c-dev libncurses-dev libpython3-dev pkg-config'
 	versions
