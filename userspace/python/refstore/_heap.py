@@ -4,8 +4,8 @@
 import os
 import weakref
 
-from . import (_buffer, _containers, _records, _store, _transaction, _values,
-               sync)
+from . import (_buffer, _containers, _notices, _records, _store, _transaction,
+               _values, sync)
 
 
 class _Plain(_store.Object):
@@ -74,6 +74,7 @@ class Heap:
         self._session = _store.Session(self._adapt, self._wrap, self.path,
                                        flags, mode, fd)
         self._types = {}
+        self._notices = _notices.Notices(self._session)
         _heaps.append(weakref.ref(self))
 
     def _is(self, number):
@@ -89,6 +90,7 @@ class Heap:
     def close(self):
         """Give back all that this process has of the heap."""
         self._session.close()
+        self._notices.close()
 
     def __enter__(self):
         return self
@@ -99,6 +101,24 @@ class Heap:
     def fileno(self):
         """The descriptor of the session, as for select()."""
         return self._session.fd()
+
+    def notice_fd(self):
+        """A descriptor that is readable when dispatch() has something to do.
+
+        From then on, functions that wait for the death of objects, or for scans, are
+        called in dispatch() alone; before, in a thread of the package. The descriptor
+        is the session's own: it must not be closed.
+        """
+        self._notices.take(_notices.Manual())
+        return self.fileno()
+
+    def dispatch(self):
+        """Call the functions that are due, without waiting; see refstore.weakref.
+
+        How many notices there were for somebody. What functions raise goes to
+        sys.unraisablehook.
+        """
+        return self._notices.dispatch()
 
     def __repr__(self):
         return f"<refstore.Heap {self.path or 'without a name'}>"

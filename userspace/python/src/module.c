@@ -8,9 +8,11 @@
 #include "large.h"
 #include "map.h"
 #include "monitor.h"
+#include "notice.h"
 #include "seq.h"
 #include "set.h"
 #include "transaction.h"
+#include "weak.h"
 
 static int add_constants(PyObject *module)
 {
@@ -43,7 +45,8 @@ static int init(PyObject *module)
 	    map_init(module) || map_iter_init(module) || set_init(module) ||
 	    seq_init(module) || seq_iter_init(module) || large_init(module) ||
 	    monitor_init(module) || group_init(module) ||
-	    transaction_init(module))
+	    transaction_init(module) || weak_init(module) ||
+	    notice_init(module))
 		return -1;
 	return add_constants(module);
 }
