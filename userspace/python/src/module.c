@@ -4,6 +4,7 @@
  * changes with them.
  */
 #include "error.h"
+#include "gc.h"
 #include "group.h"
 #include "large.h"
 #include "map.h"
@@ -12,6 +13,7 @@
 #include "seq.h"
 #include "set.h"
 #include "transaction.h"
+#include "walk.h"
 #include "weak.h"
 
 static int add_constants(PyObject *module)
@@ -46,7 +48,7 @@ static int init(PyObject *module)
 	    seq_init(module) || seq_iter_init(module) || large_init(module) ||
 	    monitor_init(module) || group_init(module) ||
 	    transaction_init(module) || weak_init(module) ||
-	    notice_init(module))
+	    notice_init(module) || gc_init(module) || walk_init(module))
 		return -1;
 	return add_constants(module);
 }
