@@ -85,7 +85,7 @@ int map_open_recent(struct view *view, struct map *map, uint64_t hash)
 
 /*
  * An object of ours, whose slots refer to all tops as they were at one moment. *@holder
- * is what has them, and then this.
+ * is what has them, and then this. Who may only read has none: pin_each() is for them.
  */
 static int pin_buckets(struct map_views *views, uint64_t *holder)
 {
@@ -98,11 +98,13 @@ static int pin_buckets(struct map_views *views, uint64_t *holder)
 	ret = refstore_create(session->store, &spec, &views->pin, NULL);
 	if (ret) {
 		views->pin = 0;
+		if (ret == -EACCES)
+			return 0;
 		error_set(ret);
 		return -1;
 	}
-	ret = refstore_copy_slots(session->store, views->pin, 0,
-				  *holder, 1, MAP_BUCKETS);
+	ret = refstore_copy_slots(session->store, views->pin, 0, *holder, 1,
+				  MAP_BUCKETS);
 	if (!ret) {
 		*holder = views->pin;
 		return 0;
@@ -111,28 +113,50 @@ static int pin_buckets(struct map_views *views, uint64_t *holder)
 	return -1;
 }
 
-static int open_buckets(struct map_views *views, bool pin)
+/* Ids of what all buckets' slots refer to. */
+static int peek_buckets(const struct map_views *views, uint64_t holder,
+			uint64_t *ids)
 {
-	struct session *session = views->map->object.session;
-	uint64_t holder, ids[MAP_BUCKETS];
-	uint32_t i;
-	int ret;
+	int ret = refstore_peek_slots(views->map->object.session->store, holder,
+				      views->pin ? 0 : 1, ids, MAP_BUCKETS);
 
-	if (transaction_holder(&views->map->object, 1, MAP_BUCKETS, &holder) ||
-	    (pin && pin_buckets(views, &holder)))
-		return -1;
-	ret = refstore_peek_slots(session->store, holder, views->pin ? 0 : 1,
-				  ids, MAP_BUCKETS);
-	if (ret) {
-		error_set(ret);
-		return -1;
-	}
+	if (!ret)
+		return 0;
+	error_set(ret);
+	return -1;
+}
+
+/* Each top by itself; of one moment if none is another afterwards. */
+static int pin_each(struct map_views *views, uint64_t holder,
+		    const uint64_t *ids)
+{
+	uint64_t again[MAP_BUCKETS];
+	uint32_t i;
+	int ret = 0;
+
+	for (i = 0; i < views->nr && !ret; i++)
+		ret = view_pin(&views->view[i]);
+	if (!ret)
+		ret = peek_buckets(views, holder, again);
+	if (!ret && memcmp(ids, again, sizeof(again)))
+		ret = VIEW_LATE;
+	return ret;
+}
+
+/* A view of each top; those that were opened are in @views, whatever is returned. */
+static int open_each(struct map_views *views, uint64_t holder,
+		     const uint64_t *ids)
+{
+	uint32_t i;
+	int ret = 0;
+
 	for (i = 0; i < MAP_BUCKETS && !ret; i++) {
 		struct view *view = &views->view[views->nr];
 
 		*view = (struct view){
-			.session = session, .holder = holder,
-			.slot = views->pin ? i : 1 + i, .keyed = true,
+			.session = views->map->object.session,
+			.holder = holder, .slot = views->pin ? i : 1 + i,
+			.keyed = true,
 		};
 		ret = view_open_at(view, ids[i]);
 		views->nr += !ret;
@@ -141,6 +165,21 @@ static int open_buckets(struct map_views *views, bool pin)
 		return ret;
 	error_set_corrupt("a bucket of a map is no bucket");
 	return -1;
+}
+
+static int open_buckets(struct map_views *views, bool pin)
+{
+	uint64_t holder, ids[MAP_BUCKETS];
+	int ret;
+
+	if (transaction_holder(&views->map->object, 1, MAP_BUCKETS, &holder) ||
+	    (pin && pin_buckets(views, &holder)) ||
+	    peek_buckets(views, holder, ids))
+		return -1;
+	ret = open_each(views, holder, ids);
+	if (!ret && pin && !views->pin)
+		ret = pin_each(views, holder, ids);
+	return ret;
 }
 
 static int open_all(struct map_views *views, bool pin)

@@ -364,5 +364,35 @@ class Nested(TestCase):
         self.assertEqual(len(values), 111)
 
 
+class ReadOnly(unittest.TestCase):
+    PATH = "/run/refstore/test_containers"
+
+    def setUp(self):
+        heap = refstore.open(self.PATH, create=True)
+        self.addCleanup(os.unlink, self.PATH)
+        self.addCleanup(heap.close)
+        self.many = {i: [i] for i in range(1000)}
+        heap.root = {"many": self.many, "few": {1: 2}, "list": [1, 2, 3]}
+        self.heap = refstore.open(self.PATH, readonly=True)
+        self.addCleanup(self.heap.close)
+
+    def test_reads(self):
+        root = self.heap.root
+        self.assertEqual(root["many"], self.many)
+        self.assertEqual(list(root["many"]), list(range(1000)))
+        self.assertEqual((root["many"][7], len(root["many"])), ([7], 1000))
+        self.assertEqual((root["few"], root["list"][1:]), ({1: 2}, [2, 3]))
+
+    def test_writes(self):
+        root = self.heap.root
+        for change in (lambda: root["many"].update({1: 1}),
+                       lambda: root["many"].__setitem__(1, 1),
+                       root["many"].clear, root["list"].pop,
+                       lambda: root.__delitem__("few")):
+            with self.assertRaises(PermissionError):
+                change()
+        self.assertEqual(root["many"], self.many)
+
+
 if __name__ == "__main__":
     unittest.main()
