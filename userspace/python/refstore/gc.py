@@ -58,8 +58,8 @@ DEBUG_SAVEALL = 32
 
 _GENERATIONS = 3
 
-# What containers consist of, beside themselves.
-_INNER = frozenset(("py-node", "py-wide", "py-value"))
+# What containers consist of, beside themselves, and refer to others by.
+_INNER = frozenset(("py-node", "py-value"))
 
 
 def enable(heap):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Weak references to objects that any process may let go of last."""
 
+import contextlib
 import gc
 import os
 import select
@@ -202,13 +203,25 @@ class Closing(TestCase):
 
     def test_dropped_heap(self):
         """A heap that nobody has any more goes, watched or not."""
+        def polled():
+            for name in os.listdir("/proc/self/fdinfo"):
+                with contextlib.suppress(FileNotFoundError):
+                    with open(f"/proc/self/fdinfo/{name}") as file:
+                        yield from (line.split()[1] for line in file
+                                    if line.startswith("tfd:"))
+
         heap = refstore.open()
         heap.root = [[]]
         reference, _ = self.watch(heap.root[0])
+        fd = heap.fileno()
+        # Who has got the descriptor keeps the session, but not for us.
+        self.addCleanup(os.close, os.dup(fd))
         before = len(os.listdir("/proc/self/fd"))
+        self.assertIn(str(fd), polled())
         del heap, reference, _
         gc.collect()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before - 1)
+        self.assertNotIn(str(fd), polled())
 
     def test_close_in_callback(self):
         closed = threading.Event()
