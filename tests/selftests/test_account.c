@@ -347,7 +347,7 @@ static int make_room(void)
 	return 0;
 }
 
-TEST_F(account, make_room)
+TEST_F_TIMEOUT(account, make_room, RS_TIMEOUT_LONG)
 {
 	char limit[32];
 

@@ -14,6 +14,7 @@ shift
 
 export LD_LIBRARY_PATH="$build/userspace/lib"
 export PYTHONPATH="$build/python" PYTHONDONTWRITEBYTECODE=1
+export PATH="$build/userspace/tools:$PATH"
 status=0
 insmod "$module"
 mkdir -p /run/refstore
