@@ -10,7 +10,6 @@ What nobody fetches is kept until the process ends, however it does.
 """
 
 import multiprocessing
-import multiprocessing.util
 import os
 import secrets
 import signal
@@ -86,8 +85,11 @@ class Counter:
         self._socket = listener
         threading.Thread(target=self._serve, name="refstore handover",
                          daemon=True).start()
-        # After the threads of queues, which may have something to pickle still
-        multiprocessing.util.Finalize(None, self._see_off, exitpriority=-20)
+        if multiprocessing.parent_process() is not None:
+            # No daemon: the process ends after it. What atexit and the like call
+            # comes before the threads of queues, which may have to pickle still.
+            threading.Thread(target=self._see_off, name="refstore see-off",
+                             daemon=False).start()
 
     def _serve(self):
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -122,9 +124,9 @@ class Counter:
                 self._changed.notify_all()
 
     def _see_off(self):
-        if multiprocessing.parent_process() is not None:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._waiting, PATIENCE)
+        threading.main_thread().join()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting, PATIENCE)
 
     def leave(self):
         """In the child of a fork(): leave all to the parent."""
