@@ -397,14 +397,19 @@ class Registering(TestCase):
     def test_hostile_attributes(self):
         """Whatever is in the heap, no attribute takes the place of a method."""
         user = self.heap.new(User, "ann")
-        for name in "rename", "shouted", "__class__", "__deepcopy__", "__dict__", 5:
-            refstore._store.Map.__setitem__(user, name, "evil")
-        self.assertEqual(user.rename("bob"), "ann")
-        self.assertEqual(user.shouted, "BOB")
-        self.assertIs(user.__class__, User)
-        for what in vars, copy.copy, copy.deepcopy, repr:
-            with self.assertRaises(refstore.CorruptError):
-                what(user)
+        put = refstore._store.Map.__setitem__
+        put(user, "rename", "evil")
+        put(user, "shouted", "evil")
+        for name in "__class__", "__deepcopy__", "__dict__", 5:
+            put(user, name, "evil")
+            self.assertEqual(user.rename("bob"), "ann")
+            self.assertEqual(user.shouted, "BOB")
+            self.assertIs(user.__class__, User)
+            for what in vars, copy.copy, copy.deepcopy, repr:
+                with self.assertRaises(refstore.CorruptError, msg=name):
+                    what(user)
+            refstore._store.Map.__delitem__(user, name)
+            user.name = "ann"
 
 
 if __name__ == "__main__":
