@@ -14,6 +14,11 @@ int, float, str, bytes, bool, None and tuples are values: they come back as Pyth
 list, dict and set become objects of the heap, which come back as List, Dict and Set;
 bytearray, and what else has the buffer protocol, as Buffer.
 Assigning one of Python's copies it; assigning one of the heap's shares it.
+Objects of users' own classes do the same, if those are registered: see register().
+
+Objects of a heap, and heaps, can be passed to other processes by multiprocessing and
+concurrent.futures, as arguments, in queues and pipes, as results. What arrives is the
+object itself; help("refstore._pickle") tells more.
 """
 
 from ._buffer import Buffer
