@@ -576,6 +576,32 @@ static int map_contains(PyObject *self, PyObject *key)
 	return found;
 }
 
+/* What a slot is to refer to, as it comes back from a heap. */
+static PyObject *resolve_packed(void *context, uint32_t slot)
+{
+	const struct packer *packer = context;
+	PyObject *object = PyList_GetItem(packer->objects, slot);
+
+	if (!object || !PyObject_HasAttrString((PyObject *)Py_TYPE(object),
+					       "_value"))
+		return Py_XNewRef(object);
+	return PyObject_CallMethod(object, "_value", NULL);
+}
+
+/* A value that was packed as @given, as whoever asks for it gets it. */
+static PyObject *packed_value(struct packer *packer, PyObject *given)
+{
+	struct unpacker unpacker = {
+		.reader = {
+			.at = packer->bytes.data,
+			.end = packer->bytes.data + packer->bytes.length,
+		},
+		.resolve = resolve_packed, .context = packer,
+	};
+
+	return packer->objects ? unpacker_take(&unpacker) : Py_NewRef(given);
+}
+
 /* A value of NULL stands for none, in sets. */
 static int set(PyObject *self, PyObject *key, PyObject *value, bool missing,
 	       PyObject **result)
@@ -590,7 +616,8 @@ static int set(PyObject *self, PyObject *key, PyObject *value, bool missing,
 	if (!found)
 		found = perform(self, &operation);
 	if (found >= 0 && result)
-		*result = Py_XNewRef(found ? operation.result : value);
+		*result = found ? Py_XNewRef(operation.result) :
+			  packed_value(&operation.value, value);
 	operation_free(&operation);
 	return found;
 }
@@ -730,7 +757,7 @@ static PyObject *map_update_key(PyObject *self, PyObject *const *args,
 	operation.instead = n > 2 ? args[2] : NULL;
 	if (!prepare(self, &operation, args[0]) &&
 	    perform(self, &operation) >= 0)
-		value = Py_NewRef(operation.result);
+		value = packed_value(&operation.value, operation.result);
 	operation_free(&operation);
 	return value;
 }

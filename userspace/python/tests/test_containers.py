@@ -152,6 +152,19 @@ class Dicts(TestCase):
         with self.assertRaises(TypeError):
             hash(d)
 
+    def test_what_is_put_in_is_returned(self):
+        """So that it can be changed where it is."""
+        d = self.dict({})
+        d.setdefault("list", []).append(1)
+        d.setdefault("list", []).append(2)
+        self.assertEqual(d["list"], [1, 2])
+        self.assertIs(d.setdefault("inner", {}), d["inner"])
+        self.assertIs(d.update_key("list", lambda _: [3]), d["list"])
+        pair = d.setdefault("pair", ("x", [1]))
+        pair[1].append(2)
+        self.assertEqual(d["pair"], ("x", [1, 2]))
+        self.assertEqual(d.setdefault("long", "x" * 1000), "x" * 1000)
+
     def test_update_key(self):
         d = self.dict(n=1)
         self.assertEqual(d.update_key("n", lambda n: n + 1), 2)
