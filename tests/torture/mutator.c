@@ -519,7 +519,14 @@ static int match_places(struct session *session, __u32 first, const __u64 *ids,
 	return ret;
 }
 
-/* Lets each of some places have what the next one has, if nobody else is faster. */
+/* Others may be faster, and may have made the board smaller, or sealed it. */
+static void turned(int ret)
+{
+	if (ret != -EAGAIN && ret != -ERANGE && ret != -EPERM)
+		tolerable(ret, "turn");
+}
+
+/* Lets each of some places have what the next one has, if it still has that. */
 static void do_turn(struct mutator *mutator, struct session *session)
 {
 	__u32 first = rs_below(&mutator->seed, PLACES - ARRAY);
@@ -527,11 +534,12 @@ static void do_turn(struct mutator *mutator, struct session *session)
 	__u64 ids[ARRAY], handles[ARRAY] = {};
 	int i, ret;
 
-	if (!session->board ||
-	    !tolerable(rs_peek_slots(session->fd, session->board, first, ARRAY,
-				     ids, NULL), "peek"))
+	if (!session->board)
 		return;
-	ret = match_places(session, first, ids, handles);
+	ret = rs_peek_slots(session->fd, session->board, first, ARRAY, ids,
+			    NULL);
+	if (!ret)
+		ret = match_places(session, first, ids, handles);
 	for (i = 0; i < ARRAY; i++) {
 		entries[i].object = session->board;
 		entries[i].index = first + i;
@@ -540,8 +548,7 @@ static void do_turn(struct mutator *mutator, struct session *session)
 	}
 	if (!ret)
 		ret = rs_cas_many(session->fd, entries, ARRAY);
-	if (ret != -EAGAIN)
-		tolerable(ret, "turn");
+	turned(ret);
 	for (i = 0; i < ARRAY; i++)
 		if (handles[i])
 			rs_release(session->fd, handles[i]);
