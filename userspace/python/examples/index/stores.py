@@ -82,8 +82,9 @@ class RefstoreStore:
                 if there is None:
                     there = table.get(key)
                 if there is None:
-                    # What somebody else has put in meanwhile, or these.
-                    there = table.setdefault(key, entries)
+                    # These, or what somebody else has put in meanwhile.
+                    table.setdefault(key, entries)
+                    there = table[key]
                 self._known[name, key] = there
                 there.update(entries)
 
