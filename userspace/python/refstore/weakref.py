@@ -31,6 +31,7 @@ import collections.abc
 import itertools
 import sys
 import threading
+import types
 import weakref as _weakref
 
 from . import _notices, _store
@@ -51,6 +52,7 @@ class ref:
     """
 
     __slots__ = "__weakref__", "_weak", "_callback"
+    __class_getitem__ = classmethod(types.GenericAlias)
 
     def __init__(self, target, callback=None):
         if isinstance(target, ref):

@@ -11,10 +11,24 @@ import unittest
 import refstore
 
 # Functions in C have no signatures that Python can read, but for their names.
-NOT_COMPARED = r"refstore\._store\.(Map|Seq)\..*"
+NOT_COMPARED = r"refstore\._store\.(Map|KeySet|Seq|Large)\..*"
 
 GOOD = """\
 import refstore
+from refstore import aio, gc, managers, sync, weakref
+
+@refstore.register("app.User")
+class User(refstore.Record):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+def rename(user: User, name: str) -> str:
+    user.name, name = name, user.name
+    return name
+
+async def wait(reference: weakref.ref[User], heap: refstore.Heap) -> None:
+    with aio.attach(heap):
+        await aio.gone(reference)
 
 with refstore.open("/run/refstore/app", create=True) as heap:
     if heap.root is None:
@@ -28,6 +42,22 @@ with refstore.open("/run/refstore/app") as heap:
     visits.update_key("visits", lambda n: n + 1, 0)
     for key, value in visits.items():
         print(key, value)
+    user = heap.new(User, "ann")
+    for attempt in heap.transaction():
+        with attempt:
+            user.name = user.name.upper()
+            users.append(user)
+    old: str = heap.atomically(rename, user, "Ann")
+    pixels = heap.buffer(4096)
+    pixels[:5] = b"first"
+    first: int = pixels[0]
+    copy: bytes = pixels[:5]
+    reference = weakref.ref(user, lambda ref: print(ref()))
+    found: User | None = reference()
+    with sync.Lock(heap):
+        print(gc.collect(heap) + 1)
+with managers.Manager() as manager:
+    manager.dict(a=1).update_key("a", lambda n: n + 1)
 """
 
 # What is wrong in it stands in the comments.
@@ -39,6 +69,7 @@ heap.rot = 1                        # attr-defined
 values: refstore.List = heap.root
 values.add(1)                       # attr-defined
 values.sort(lambda v: v)            # misc
+heap.buffer("text")                 # arg-type
 """
 
 
