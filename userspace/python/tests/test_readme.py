@@ -41,6 +41,7 @@ class Terminal:
         self.process = context.Process(target=terminal, args=(theirs,))
         self.process.start()
         theirs.close()
+        test.addCleanup(self.pipe.close)    # It sees no end before it is killed.
         test.addCleanup(self.process.join)
         test.addCleanup(self.process.kill)
 
