@@ -92,6 +92,16 @@ other_programs() {
 		benchmarks
 }
 
+# No module is needed, and here they take seconds.
+stubs() {
+	make -s -C "$PROJECT/userspace" &&
+		make -s -C "$PROJECT/userspace/python" &&
+		LD_LIBRARY_PATH=$PROJECT/build/userspace/lib \
+			PYTHONPATH=$PROJECT/build/python \
+			/usr/bin/python3 \
+			"$PROJECT/userspace/python/tests/check_stubs.py"
+}
+
 benchmarks() {
 	mkdir -p "$OUT"
 	build_guest icount && build_guest scan && build_guest large
@@ -99,7 +109,7 @@ benchmarks() {
 
 main() {
 	make_work
-	"$VM_DIR/deps.sh" build kernels check
+	"$VM_DIR/deps.sh" build kernels check python
 	check 'every file names its licence' licences
 	check 'shellcheck' shell
 	check 'what the model names is in the module' mapping
@@ -111,6 +121,7 @@ main() {
 	check 'gcc W=1 on 6.1' module stock-6.1
 	check 'clang W=1 on 6.12' module llvm-6.12
 	check 'the library and the command' userspace
+	check 'the Python package has the types that it says' stubs
 	check 'the demonstration, torture, and the benchmarks' other_programs
 	plan
 }
