@@ -18,6 +18,24 @@ COMMAND = os.environ.get("REFSTORE", "refstore")
 _numbers = itertools.count()
 
 
+def fork(function, *args):
+    """A child that does something, and ends with 0 if that went well."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        function(*args)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def wait(pid):
+    """What a child has ended with; the signal that has killed it, negative."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 class TestCase(unittest.TestCase):
     """With a heap that has a name, and one that has none."""
 

@@ -11,6 +11,7 @@ import unittest
 
 import refstore
 from refstore import managers, sync
+from support import fork, wait
 
 DIRECTORY = "/run/refstore"
 PROCESSES = 4
@@ -32,22 +33,6 @@ class Pipe:
     def close(self):
         os.close(self.read)
         os.close(self.write)
-
-
-def fork(function, *args):
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        function(*args)
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def wait(pid):
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def put_when_told(path):

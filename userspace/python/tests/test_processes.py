@@ -9,27 +9,11 @@ import time
 import unittest
 
 import refstore
+from support import fork, wait
 
 PROCESSES = 4
 ROUNDS = int(os.environ.get("REFSTORE_ROUNDS", "200"))
 KILLS = int(os.environ.get("REFSTORE_KILLS", "20"))
-
-
-def fork(function, *args):
-    """A child that does something, and ends with 0 if that went well."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        function(*args)
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def wait(pid):
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 class Together(unittest.TestCase):

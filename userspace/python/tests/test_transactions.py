@@ -6,7 +6,8 @@ import threading
 import unittest
 
 import refstore
-from test_processes import PROCESSES, ROUNDS, fork, wait
+from support import fork, wait
+from test_processes import PROCESSES, ROUNDS
 
 
 class Alone(unittest.TestCase):

@@ -16,23 +16,7 @@ import unittest.mock
 
 import refstore
 from refstore import weakref
-
-
-def fork(function, *args):
-    """A child that does something, and ends with 0 if that went well."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        function(*args)
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def wait(pid):
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+from support import fork, wait
 
 
 class TestCase(unittest.TestCase):

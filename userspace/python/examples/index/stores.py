@@ -83,8 +83,7 @@ class RefstoreStore:
                     there = table.get(key)
                 if there is None:
                     # These, or what somebody else has put in meanwhile.
-                    table.setdefault(key, entries)
-                    there = table[key]
+                    there = table.setdefault(key, entries)
                 self._known[name, key] = there
                 there.update(entries)
 
