@@ -2,6 +2,7 @@
 """Heaps, and which class stands for what in them."""
 
 import os
+import threading
 import weakref
 
 from . import (_buffer, _containers, _notices, _records, _store, _transaction,
@@ -70,7 +71,7 @@ class Heap:
         if create:
             flags |= os.O_CREAT
         self.path = None if path is None else os.path.abspath(path)
-        self._building = None
+        self._building = threading.local()
         self._session = _store.Session(self._adapt, self._wrap, self.path,
                                        flags, mode, fd)
         self._types = {}
@@ -150,6 +151,10 @@ class Heap:
         A transaction is of one thread, may look at up to 16 containers that were there
         before it, and must not have effects that cannot be had twice. It costs a few
         calls of the kernel for each container. The root of a heap is no part of it.
+
+        The block below with must come to its end: who leaves it by return, break or
+        continue of an outer loop leaves the tries, too, done or not. A function that
+        returns something is for atomically().
         """
         return _transaction.attempts(self._session)
 
@@ -202,14 +207,13 @@ class Heap:
             return self._leaf(value)
         if isinstance(value, _store.Object):
             return self._take_over(value)
-        copies = self._building
-        if copies is None:
-            self._building = {}
+        if hasattr(self._building, "copies"):
+            return self._copy(value)
+        self._building.copies = {}
         try:
             return self._copy(value)
         finally:
-            if copies is None:
-                self._building = None
+            del self._building.copies
 
     def _take_over(self, value):
         """The same object in our session, if another one of the heap has it."""
@@ -222,23 +226,24 @@ class Heap:
             os.close(fd)
 
     def _copy(self, value):
-        known = self._building.get(id(value))
+        copies = self._building.copies
+        known = copies.get(id(value))
         if known is not None:
             return known[1]
         for type_, class_ in _containers.COPIED:
             if isinstance(value, type_):
                 copy = class_._make(self._session)
-                self._building[id(value)] = value, copy
+                copies[id(value)] = value, copy
                 copy._fill(value)
                 return copy
         if _buffer.has_bytes(value):
             copy = _buffer.make(self._session, value)
-            self._building[id(value)] = value, copy
+            copies[id(value)] = value, copy
             return copy
         class_ = _records.shared(type(value))
         if class_ is not None:
             copy = self._session.record(class_, self._type(class_._type_name))
-            self._building[id(value)] = value, copy
+            copies[id(value)] = value, copy
             copy._fill(value)
             return copy
         raise TypeError(f"{type(value).__name__} cannot be kept in a heap")

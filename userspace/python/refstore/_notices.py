@@ -59,6 +59,7 @@ class Notices:
         self._watchers = weakref.WeakValueDictionary()
         self._cookies = itertools.count(int.from_bytes(os.urandom(7), "little"))
         self._listeners = weakref.WeakSet()
+        self._events = collections.deque()
         self._scans = False
         self._closed = False
         self._driver = None
@@ -72,6 +73,7 @@ class Notices:
         if self._closed:
             return
         self._closed = True
+        self._events.clear()
         self._drive(None)
         for listener in list(self._listeners):
             _store.call(listener.heap_closed)
@@ -140,9 +142,13 @@ class Notices:
         called = 0
         if self.inherited:
             self.ask_again()
-        while events := _store.read_events(self._session):
-            for event in events:
-                called += self._tell(*event)
+        while True:
+            # What was read, and not told when an exception came, is told the next time.
+            if not self._events:
+                self._events.extend(_store.read_events(self._session))
+            if not self._events:
+                break
+            called += self._tell(*self._events.popleft())
             if self._closed:
                 break
         return called
@@ -174,6 +180,7 @@ class Notices:
     def forked(self):
         """This is a child."""
         _store.forked(self._session)
+        self._events.clear()
         driver, self._driver = self._driver, None
         if driver is not None and not self._closed:
             self.inherited = True

@@ -16,6 +16,7 @@ class Attempt:
         self._session = session
         self._transaction = None
         self.done = False
+        self.conflict = False
 
     def __enter__(self):
         self._transaction = _store.Transaction(self._session)
@@ -24,6 +25,7 @@ class Attempt:
     def __exit__(self, type_, exception, traceback):
         if exception is None:
             self.done = self._transaction.commit()
+            self.conflict = not self.done
             return False
         # What was raised may come from reading while others wrote: then try again.
         return not self._transaction.abort() and isinstance(exception, Exception)
@@ -34,7 +36,13 @@ def attempts(session):
     pause = 0.0001
     while True:
         attempt = Attempt(session)
-        yield attempt
+        try:
+            yield attempt
+        except GeneratorExit:
+            # By return or break, perhaps. There is nobody to raise it to, but it is said.
+            if attempt.conflict:
+                raise RuntimeError("a transaction was left before it was done") from None
+            raise
         if attempt.done:
             return
         if attempt._transaction is None:

@@ -16,18 +16,27 @@ run, and is interrupted by signals.
 
 When a process ends, in whatever way, what it has locked is free: the next one gets it,
 and finds what the lock guards as the other has left it. Who was killed while waiting is
-not told anything any more. What it took from a Semaphore is lost, though, and a Barrier
+not told anything any more. Who was killed when it was about to tell others has not told
+them: those that wait for an Event, a Semaphore, a Queue or with wait_for() see within a
+second what it did before. What it took from a Semaphore is lost, though, and a Barrier
 in which it waited lets nobody pass any more, but for a timeout.
 
 Each of them is memory that all who may write the heap can write. Whatever they write
 there, a process waits for ever at worst, or not at all, or reads other numbers; it
 accesses no memory but that. Against those who write the heap, locks protect nothing.
+(They can also give the page back to the system; if that has none left when a process
+needs it again, the process gets a SIGBUS.)
+
+Who has locked them is known by a number of the process; so processes that share locks
+must be in one PID namespace, as those of one container are.
 
 Each takes 64 KiB of the heap's limit, a page of memory, and an open file of the system.
-250 can wait for one of them to tell them something; any number for locks. The first
-that a process locks starts a thread in it, which sleeps as long as the process lives.
+250 can wait for one of them to tell them something; any number for locks. A process can
+have 2,000 of them locked. The first starts a thread in it, which sleeps as long as the
+process lives.
 """
 
+import math
 import queue
 import threading
 import time
@@ -50,6 +59,13 @@ def _timeout(blocking, timeout):
     return timeout
 
 
+#: How to wait for a lock without which one cannot go on: handlers of signals come later.
+_ANYHOW = 2
+
+#: Seconds after which who waits looks by itself: who would tell it may have been killed.
+_LOOK_AGAIN = 1
+
+
 class _Monitor(_store.Monitor):
     """With methods that Condition wants of a lock."""
 
@@ -65,7 +81,7 @@ class _Monitor(_store.Monitor):
         self._unlock()
 
     def _acquire_restore(self, state):
-        self._lock(True, None)
+        self._lock(_ANYHOW, None)
 
     def __repr__(self):
         return f"<refstore.sync.{type(self).__name__} {self._id}>"
@@ -79,7 +95,7 @@ class Lock(_Monitor):
 
     def acquire(self, blocking=True, timeout=None):
         """Lock it; False if it was not to be had, at once or in as many seconds."""
-        return self._lock(blocking, _timeout(blocking, timeout))
+        return self._lock(bool(blocking), _timeout(blocking, timeout))
 
     def release(self):
         """Give it back. A RuntimeError if it is not locked."""
@@ -105,7 +121,7 @@ class RLock(_Monitor):
 
     def acquire(self, blocking=True, timeout=None):
         """Lock it; False if it was not to be had, at once or in as many seconds."""
-        return self._lock_again(blocking, _timeout(blocking, timeout), 1)
+        return self._lock_again(bool(blocking), _timeout(blocking, timeout), 1)
 
     def release(self):
         """Give it back once. A RuntimeError if this thread has not locked it."""
@@ -118,7 +134,7 @@ class RLock(_Monitor):
         return self._unlock_again(True)
 
     def _acquire_restore(self, state):
-        self._lock_again(True, None, state)
+        self._lock_again(_ANYHOW, None, state)
 
     def __enter__(self):
         return self.acquire()
@@ -143,13 +159,11 @@ class _Telling:
 
     def wait_for(self, predicate, timeout=None):
         """Wait until a function says so; its last answer, after as many seconds too."""
-        end = None if timeout is None else time.monotonic() + timeout
+        self._check()
+        end = math.inf if timeout is None else time.monotonic() + timeout
         result = predicate()
-        while not result:
-            left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
-                break
-            self.wait(left)
+        while not result and (left := end - time.monotonic()) > 0:
+            self._bell._sleep(self._mutex, min(left, _LOOK_AGAIN))
             result = predicate()
         return result
 
@@ -167,7 +181,8 @@ class _Telling:
 class _Waiters(_Telling):
     """A condition that is a monitor with its own lock; it tells all of them.
 
-    So it does not matter if one is killed after it was told something.
+    So it does not matter if one is killed after it was told something. Those who wait
+    ask themselves again what for, whether they were told something or not.
     """
 
     __slots__ = ("_mutex", "_bell")
@@ -180,6 +195,11 @@ class _Waiters(_Telling):
 
     def __exit__(self, *exception):
         self._mutex._unlock()
+
+    def wait(self, timeout=None):
+        self._check()
+        return self._bell._sleep(self._mutex, _LOOK_AGAIN if timeout is None else
+                                 min(timeout, _LOOK_AGAIN))
 
     def notify(self, n=1):
         self.notify_all()
@@ -378,7 +398,7 @@ class _QueueMonitor(_Monitor):
 class Queue(queue.Queue, _store.Group):
     """As queue.Queue, of values that a heap takes."""
 
-    unfinished_tasks, maxsize = map(_Number, range(2))
+    unfinished_tasks, maxsize, is_shutdown = map(_Number, range(3))
 
     def __new__(cls, heap, maxsize=0):
         values = _containers.List._make(heap._session)

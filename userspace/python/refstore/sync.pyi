@@ -104,5 +104,6 @@ class Queue(queue.Queue[Any], Group):
     def not_full(self) -> _Waiters: ...  # type: ignore[override]
     @property
     def all_tasks_done(self) -> _Waiters: ...  # type: ignore[override]
+    is_shutdown: bool
 
 CLASSES: Final[dict[str, type[Object]]]

@@ -111,10 +111,18 @@ static PyObject *take_parts(struct object *object)
 static PyObject *group_get_parts(PyObject *self, void *unused)
 {
 	struct group *group = (struct group *)self;
+	PyObject *parts;
 
 	(void)unused;
-	if (!group->parts && !object_check(&group->object))
-		group->parts = take_parts(&group->object);
+	if (!group->parts && !session_begin(group->object.session)) {
+		parts = take_parts(&group->object);
+		session_end(group->object.session);
+		/* Another thread may have been faster */
+		if (group->parts)
+			Py_XDECREF(parts);
+		else
+			group->parts = parts;
+	}
 	return Py_XNewRef(group->parts);
 }
 

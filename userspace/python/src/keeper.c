@@ -12,8 +12,12 @@
 
 #define STACK (PTHREAD_STACK_MIN + (16 << 10))
 
+/* The kernel follows no more than ROBUST_LIST_LIMIT, 2048, when a thread ends. */
+#define MAX_NODES 2000
+
 static struct robust_list_head head = { .list.next = &head.list };
 static uint32_t number;		/* of the thread; 0: there is none */
+static size_t nr_nodes;		/* in the list */
 static sem_t started;
 
 static struct keeper_node *node_of(struct robust_list *list)
@@ -51,6 +55,7 @@ static void forget(void)
 	head.list.next = &head.list;
 	head.list_op_pending = NULL;
 	number = 0;
+	nr_nodes = 0;
 }
 
 static int create_thread(void)
@@ -74,13 +79,18 @@ static int create_thread(void)
 /**
  * keeper_start() - start the keeper, if there is none
  *
- * Return: its number, which stands in what it owns; 0 with an exception.
+ * Return: its number, which stands in what it owns; 0 with an exception, which is a
+ * RuntimeError if it owns as much as it can.
  */
 uint32_t keeper_start(void)
 {
 	static bool prepared;
 	int ret = 0;
 
+	if (nr_nodes >= MAX_NODES) {
+		PyErr_SetString(PyExc_RuntimeError, "too many locks are locked");
+		return 0;
+	}
 	if (number)
 		return number;
 	if (!prepared)
@@ -110,6 +120,7 @@ void keeper_add(struct keeper_node *node)
 {
 	struct robust_list *next = head.list.next;
 
+	nr_nodes++;
 	node->previous = &head.list;
 	node->list.next = next;
 	if (next != &head.list)
@@ -121,6 +132,7 @@ void keeper_remove(struct keeper_node *node)
 {
 	struct robust_list *next = node->list.next;
 
+	nr_nodes--;
 	__atomic_store_n(&node->previous->next, next, __ATOMIC_RELEASE);
 	if (next != &head.list)
 		node_of(next)->previous = node->previous;

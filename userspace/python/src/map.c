@@ -227,6 +227,7 @@ static int run(struct map *map, struct operation *operation)
 
 	if (object_check(&map->object))
 		return -1;
+	session_begin(map->object.session);
 	operation->map = map;
 	do {
 		Py_CLEAR(operation->result);
@@ -239,9 +240,8 @@ static int run(struct map *map, struct operation *operation)
 		if (!ret)
 			map_remember(&view, map);
 		view_close(&view);
-		if (ret == VIEW_LATE && PyErr_CheckSignals())
-			ret = -1;
-	} while (ret == VIEW_LATE);
+	} while (view_again(&ret));
+	session_end(map->object.session);
 	return ret;
 }
 
@@ -451,7 +451,7 @@ static void find_last_entry(struct path *path)
 static int pop_last(struct view *view, PyObject **item)
 {
 	struct path path;
-	struct splice splice = { .path = &path, .remove = 1, .publish = true };
+	struct splice splice = { .path = &path, .remove = 1 };
 	PyObject *key = NULL, *value = NULL;
 	int ret = view_find_last(view, &path);
 
@@ -700,44 +700,43 @@ static PyObject *map_discard(PyObject *self, PyObject *key)
 	return found < 0 ? NULL : PyBool_FromLong(found);
 }
 
+/* That it is the last one depends on all that there is. */
+static int popitem(struct map_views *views, PyObject **item)
+{
+	struct view *last = find_last(views);
+	int ret;
+
+	if (!last) {
+		PyErr_SetString(PyExc_KeyError, "the dict is empty");
+		return -1;
+	}
+	ret = pop_last(last, item);
+	return ret ? ret : map_views_publish(views, map_views_all);
+}
+
 /* popitem(): of what came last. */
 static PyObject *map_popitem(PyObject *self, PyObject *unused)
 {
-	struct map_views views;
 	PyObject *item = NULL;
-	struct view *last;
-	int ret;
 
 	(void)unused;
-	do {
-		if (map_views_open(&views, (struct map *)self, false))
-			return NULL;
-		last = find_last(&views);
-		ret = last ? pop_last(last, &item) : -1;
-		map_views_close(&views);
-		if (ret == VIEW_LATE && PyErr_CheckSignals())
-			ret = -1;
-	} while (ret == VIEW_LATE);
-	if (!last && !PyErr_Occurred())
-		PyErr_SetString(PyExc_KeyError, "the dict is empty");
-	return item;
+	if (!map_views_run((struct map *)self, popitem, &item))
+		return item;
+	Py_XDECREF(item);
+	return NULL;
+}
+
+static int clear(struct map_views *views, PyObject **unused)
+{
+	(void)unused;
+	return map_views_clear(views);
 }
 
 static PyObject *map_clear(PyObject *self, PyObject *unused)
 {
-	struct map_views views;
-	int ret;
-
 	(void)unused;
-	do {
-		if (map_views_open(&views, (struct map *)self, false))
-			return NULL;
-		ret = map_views_clear(&views);
-		map_views_close(&views);
-		if (ret == VIEW_LATE && PyErr_CheckSignals())
-			ret = -1;
-	} while (ret == VIEW_LATE);
-	return ret ? NULL : Py_NewRef(Py_None);
+	return map_views_run((struct map *)self, clear, NULL) ?
+	       NULL : Py_NewRef(Py_None);
 }
 
 /* update_key(key, function[, default]) */

@@ -61,6 +61,8 @@ struct map_views {
 	uint64_t pin;
 };
 
+extern const bool map_views_all[MAP_BUCKETS];
+
 int map_key_init(struct map *map, struct map_key *key, PyObject *value);
 void map_key_free(struct map_key *key);
 
@@ -70,7 +72,10 @@ void map_remember(const struct view *view, const struct map *map);
 int map_views_open(struct map_views *views, struct map *map, bool pin);
 struct view *map_views_find(struct map_views *views, uint64_t hash);
 uint64_t map_views_total(const struct map_views *views);
-int map_views_publish(struct map_views *views);
+int map_views_run(struct map *map,
+		  int (*run)(struct map_views *views, PyObject **result),
+		  PyObject **result);
+int map_views_publish(struct map_views *views, const bool *touched);
 int map_views_clear(struct map_views *views);
 void map_views_close(struct map_views *views);
 bool map_can_widen(struct map *map);

@@ -102,6 +102,7 @@ PyObject *map_iter_new(struct map *map, int what)
 {
 	allocfunc alloc = (allocfunc)PyType_GetSlot(map_iter_type, Py_tp_alloc);
 	struct map_iter *iter;
+	int ret;
 
 	if (object_check(&map->object))
 		return NULL;
@@ -110,7 +111,10 @@ PyObject *map_iter_new(struct map *map, int what)
 		return NULL;
 	iter->map = (struct map *)Py_NewRef((PyObject *)map);
 	iter->what = what;
-	if (!map_views_open(&iter->views, map, true) && !find_spots(iter))
+	session_begin(map->object.session);
+	ret = map_views_open(&iter->views, map, true) || find_spots(iter);
+	session_end(map->object.session);
+	if (!ret)
 		return (PyObject *)iter;
 	Py_DECREF((PyObject *)iter);
 	if (!PyErr_Occurred())
@@ -183,14 +187,10 @@ static PyObject *item_at(struct map_iter *iter, const struct spot *spot)
 	return item;
 }
 
-static PyObject *iter_next(PyObject *self)
+static PyObject *take_next(struct map_iter *iter)
 {
-	struct map_iter *iter = (struct map_iter *)self;
-	const struct spot *spot = iter->spots + iter->at;
+	const struct spot *spot = iter->spots + iter->at++;
 
-	if (iter->at == iter->nr || object_check(&iter->map->object))
-		return NULL;
-	iter->at++;
 	switch (iter->what) {
 	case ITER_KEYS:
 		return map_take_key(spot->leaf, spot->entry);
@@ -199,6 +199,19 @@ static PyObject *iter_next(PyObject *self)
 	default:
 		return item_at(iter, spot);
 	}
+}
+
+static PyObject *iter_next(PyObject *self)
+{
+	struct map_iter *iter = (struct map_iter *)self;
+	struct session *session = iter->map->object.session;
+	PyObject *value;
+
+	if (iter->at == iter->nr || session_begin(session))
+		return NULL;
+	value = take_next(iter);
+	session_end(session);
+	return value;
 }
 
 static PyObject *iter_length_hint(PyObject *self, PyObject *unused)

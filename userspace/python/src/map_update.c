@@ -236,6 +236,7 @@ static int make_wide(struct map *map, struct map_views *views, size_t nr)
 
 static int update_once(struct map *map, const struct pairs *pairs)
 {
+	static const bool none[MAP_BUCKETS];
 	struct map_views views;
 	int ret;
 
@@ -246,7 +247,7 @@ static int update_once(struct map *map, const struct pairs *pairs)
 		ret = (map_views_total(&views) ? put_each : put_all)(&views,
 								     pairs);
 	if (!ret)
-		ret = map_views_publish(&views);
+		ret = map_views_publish(&views, none);
 	map_views_close(&views);
 	return ret;
 }
@@ -261,15 +262,14 @@ PyObject *map_update(PyObject *self, PyObject *list)
 	struct pairs pairs;
 	int ret;
 
-	if (object_check(&map->object))
+	if (object_check(&map->object) || session_begin(map->object.session))
 		return NULL;
 	ret = pairs_init(&pairs, map, list);
-	while (!ret && pairs.nr) {
-		ret = update_once(map, &pairs);
-		if (ret != VIEW_LATE)
-			break;
-		ret = PyErr_CheckSignals() ? -1 : 0;
-	}
+	if (!ret && pairs.nr)
+		do {
+			ret = update_once(map, &pairs);
+		} while (view_again(&ret));
 	pairs_free(&pairs);
+	session_end(map->object.session);
 	return ret ? NULL : Py_NewRef(Py_None);
 }

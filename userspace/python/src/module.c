@@ -41,8 +41,16 @@ static int add_constants(PyObject *module)
 	return 0;
 }
 
+/* Types are there once: for one interpreter, and for as long as the process lives. */
 static int init(PyObject *module)
 {
+	static bool begun;
+
+	if (begun) {
+		PyErr_SetString(PyExc_ImportError, "refstore is imported once in a process");
+		return -1;
+	}
+	begun = true;
 	if (error_init(module) || session_init(module) || object_init(module) ||
 	    map_init(module) || map_iter_init(module) || set_init(module) ||
 	    seq_init(module) || seq_iter_init(module) || large_init(module) ||

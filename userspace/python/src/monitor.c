@@ -67,7 +67,9 @@ _Static_assert(sizeof(struct keeper_node) <= sizeof(struct waiter),
  * struct monitor - refstore._store.Monitor
  * @object: a large value of one page
  * @page: where it is mapped, or NULL; the nodes are a page before
- * @kept: the lock's node is in the list, so this is kept
+ * @kept: the lock's node is in the list, so this is kept, and is in the list of those
+ * @next: the next one of these
+ * @link: what refers to this one there
  * @thread: which one of this process has locked it
  * @depth: how often, where that one may do it again
  */
@@ -75,11 +77,18 @@ struct monitor {
 	struct object object;
 	struct page *page;
 	bool kept;
+	struct monitor *next;
+	struct monitor **link;
 	unsigned long thread;
 	Py_ssize_t depth;
 };
 
 static PyTypeObject *monitor_type;
+
+/* Those that are kept, and how many there may be before we look whether they must. */
+static struct monitor *kept;
+static size_t nr_kept;
+static size_t enough = 64;
 
 /* --- Futexes -------------------------------------------------------------- */
 
@@ -244,21 +253,51 @@ static void unmap(struct monitor *monitor)
 
 /* --- The lock ------------------------------------------------------------- */
 
-/* What is locked must stay mapped, so that the kernel finds it. */
-static void keep(struct monitor *monitor)
-{
-	if (monitor->kept)
-		return;
-	monitor->kept = true;
-	Py_INCREF((PyObject *)monitor);
-}
-
 static void unkeep(struct monitor *monitor)
 {
 	if (!monitor->kept)
 		return;
 	monitor->kept = false;
+	nr_kept--;
+	*monitor->link = monitor->next;
+	if (monitor->next)
+		monitor->next->link = monitor->link;
 	Py_DECREF((PyObject *)monitor);
+}
+
+/* Those that were locked here and given back by somebody else. */
+static void unkeep_others(void)
+{
+	struct monitor *monitor = kept, *next;
+
+	for (; monitor; monitor = next) {
+		uint32_t *word = &monitor->page->word;
+
+		next = monitor->next;
+		if (word_ours(load(word)))
+			continue;
+		if (keeper_has(node_of(word)))
+			keeper_remove(node_of(word));
+		unkeep(monitor);
+	}
+	enough = 2 * nr_kept + 64;
+}
+
+/* What is locked must stay mapped, so that the kernel finds it. */
+static void keep(struct monitor *monitor)
+{
+	if (monitor->kept)
+		return;
+	if (nr_kept >= enough)
+		unkeep_others();
+	monitor->kept = true;
+	monitor->next = kept;
+	monitor->link = &kept;
+	if (kept)
+		kept->link = &monitor->next;
+	kept = monitor;
+	nr_kept++;
+	Py_INCREF((PyObject *)monitor);
 }
 
 /* Waits for the lock, once; 0, -ETIMEDOUT or -EINTR. */
@@ -284,9 +323,16 @@ static int fail(int error)
 	return -1;
 }
 
+/* What is done while somebody else has a lock. */
+enum wait {
+	WAIT_NOT,
+	WAIT,		/* signals' handlers may put an end to it */
+	WAIT_ANYHOW,	/* they run afterwards */
+};
+
 /* 1: it is ours; 0: it was not to be had in time; -1 with an exception. */
 static int lock(struct monitor *monitor, const struct timespec *deadline,
-		bool wait)
+		int wait)
 {
 	uint32_t *word = &monitor->page->word, waiters = 0;
 	uint32_t owner = keeper_start();
@@ -298,7 +344,7 @@ static int lock(struct monitor *monitor, const struct timespec *deadline,
 		if (!wait || ret == -ETIMEDOUT)
 			return 0;
 		ret = wait_for_lock(word, deadline);
-		if (ret == -EINTR ? PyErr_CheckSignals() :
+		if (ret == -EINTR ? wait == WAIT && PyErr_CheckSignals() :
 				    ret && ret != -ETIMEDOUT)
 			return fail(ret);
 		waiters = FUTEX_WAITERS;
@@ -324,7 +370,7 @@ static int get_deadline(PyObject *timeout, struct timespec *deadline)
 	return 0;
 }
 
-/* _lock(wait, timeout): whether it has the lock now. */
+/* _lock(wait, timeout): whether it has the lock now; @wait is of enum wait. */
 static PyObject *monitor_lock(PyObject *self, PyObject *args)
 {
 	struct monitor *monitor = (struct monitor *)self;
@@ -332,7 +378,7 @@ static PyObject *monitor_lock(PyObject *self, PyObject *args)
 	PyObject *timeout;
 	int wait, none, ret;
 
-	if (!PyArg_ParseTuple(args, "pO:_lock", &wait, &timeout))
+	if (!PyArg_ParseTuple(args, "iO:_lock", &wait, &timeout))
 		return NULL;
 	none = get_deadline(timeout, &deadline);
 	if (none < 0 || map(monitor))
@@ -374,7 +420,7 @@ static PyObject *monitor_lock_again(PyObject *self, PyObject *args)
 	Py_ssize_t depth;
 	int wait, none, ret = 1;
 
-	if (!PyArg_ParseTuple(args, "pOn:_lock_again", &wait, &timeout, &depth))
+	if (!PyArg_ParseTuple(args, "iOn:_lock_again", &wait, &timeout, &depth))
 		return NULL;
 	none = get_deadline(timeout, &deadline);
 	if (none < 0 || map(monitor))
@@ -470,17 +516,26 @@ static bool waiter_free(struct waiter *waiter)
 	return state == WAITER_TOLD;
 }
 
-/* 0, or -1 with an exception. */
+/*
+ * 0, or -1 with an exception. Who told it something may have been killed before it could
+ * wake us, so this looks, too.
+ */
 static int waiter_sleep(struct waiter *waiter, const struct timespec *deadline)
 {
+	struct timespec soon;
+	bool last = false;
 	int ret = 0;
 
-	while (!ret && load(&waiter->state) == WAITER_WAITS) {
-		ret = futex_wait(&waiter->state, WAITER_WAITS, deadline);
-		if (ret == -EINTR)
-			ret = PyErr_CheckSignals();
+	while (!last && load(&waiter->state) == WAITER_WAITS) {
+		soon = after(LOOK_AGAIN);
+		last = deadline && earlier(deadline, &soon);
+		ret = futex_wait(&waiter->state, WAITER_WAITS,
+				 last ? deadline : &soon);
+		last &= ret == -ETIMEDOUT;
+		if (ret == -EINTR && PyErr_CheckSignals())
+			return -1;
 	}
-	return ret == -1 ? -1 : 0;
+	return 0;
 }
 
 /* Calls a method of the lock, whatever exception there is; that one stays. */
@@ -564,17 +619,19 @@ static PyObject *monitor_tell(PyObject *self, PyObject *number)
 	struct monitor *monitor = (struct monitor *)self;
 	Py_ssize_t n = PyNumber_AsSsize_t(number, NULL);
 	struct waiter *waiter;
+	int tries;
 
 	if ((n == -1 && PyErr_Occurred()) || map(monitor))
 		return NULL;
-	if (n > NR_WAITERS)
-		n = NR_WAITERS;
-	for (; n > 0; n--) {
+	/* Who has just had enough of waiting is none of those that are told */
+	for (tries = 0; n > 0 && tries < 2 * NR_WAITERS; tries++) {
 		waiter = first_waiter(monitor->page);
 		if (!waiter)
 			break;
-		if (change(&waiter->state, WAITER_WAITS, WAITER_TOLD))
-			futex_wake(&waiter->state);
+		if (!change(&waiter->state, WAITER_WAITS, WAITER_TOLD))
+			continue;
+		futex_wake(&waiter->state);
+		n--;
 	}
 	Py_RETURN_NONE;
 }

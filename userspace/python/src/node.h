@@ -38,6 +38,7 @@
 
 #define NODE_FORMAT	1
 #define NODE_HEADER	8
+#define NODE_BYTES	65536	/* that objects can have */
 #define NODE_LEVELS	12	/* with two children each, more than can be */
 
 /**

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "notice.h"
+#include "transaction.h"
 
 #define MAX_EVENTS 16	/* that are read at once */
 
@@ -98,6 +99,7 @@ static PyObject *forked(PyObject *module, PyObject *value)
 		return NULL;
 	}
 	((struct session *)value)->calls = 0;
+	transaction_forked((struct session *)value);
 	Py_RETURN_NONE;
 }
 

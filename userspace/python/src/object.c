@@ -142,7 +142,7 @@ static PyObject *read_data(struct object *object, size_t length)
 	Py_BEGIN_ALLOW_THREADS
 	n = refstore_read(store, handle, 0, data, length);
 	Py_END_ALLOW_THREADS
-	object->session->calls--;
+	session_end(object->session);
 	if (n == (ssize_t)length)
 		return bytes;
 	Py_DECREF(bytes);
@@ -168,17 +168,34 @@ static PyObject *object_read(PyObject *self, PyObject *unused)
 	return read_data(object, (size_t)stat.data_len);
 }
 
+/* Whether a handle is of a value that is itself unpacked, without end perhaps. */
+static bool is_value(struct session *session, uint64_t handle)
+{
+	struct refstore_stat stat;
+	uint32_t type;
+
+	return session_kind(session, KIND_VALUE, &type) ||
+	       refstore_stat(session->store, handle, &stat) ||
+	       stat.type == type;
+}
+
 static PyObject *resolve_slot(void *context, uint32_t slot)
 {
 	struct object *object = context;
+	struct session *session = object->session;
 	uint64_t handle;
-	int ret = refstore_get_slot(object->session->store, object->handle,
-				    slot, &handle);
+	int ret = object_check(object);
 
 	if (ret)
+		return NULL;
+	ret = refstore_get_slot(session->store, object->handle, slot, &handle);
+	if (ret)
 		return error_set(ret);
-	return handle ? session_adopt(object->session, handle) :
-			error_set_corrupt("an object lacks what it refers to");
+	if (handle && !is_value(session, handle))
+		return session_adopt(session, handle);
+	if (handle)
+		refstore_release(session->store, handle);
+	return error_set_corrupt("an object lacks what it refers to");
 }
 
 /* unpack(): the value in the data, as Session.value() has put it there. */

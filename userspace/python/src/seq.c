@@ -3,11 +3,13 @@
 #include "seq.h"
 #include "take.h"
 
+#define MANY	100000	/* entries, of which is looked whether there can be so many */
+
 static PyTypeObject *seq_type;
 
 /* --- Reading ------------------------------------------------------------- */
 
-static uint64_t length_of(const struct view *view)
+uint64_t seq_length_of(const struct view *view)
 {
 	return view->top ? node_total(view->top) : 0;
 }
@@ -35,8 +37,24 @@ int seq_open_pinned(struct view *view, struct object *seq)
 		ret = view_pin(view);
 		if (ret)
 			view_close(view);
-	} while (ret == VIEW_LATE);
+	} while (view_again(&ret));
 	return ret;
+}
+
+/* Whether a path is to an entry: behind the last one there is none. */
+bool seq_path_ends(const struct path *path)
+{
+	const struct node *leaf = path->nodes[path->length - 1];
+
+	return path->index[path->length - 1] >= leaf->nr;
+}
+
+static int check_entry(const struct path *path)
+{
+	if (path->length && !seq_path_ends(path))
+		return 0;
+	error_set_corrupt("a container has fewer entries than it says");
+	return -1;
 }
 
 static int take_at(struct view *view, uint64_t place, PyObject **value)
@@ -44,6 +62,8 @@ static int take_at(struct view *view, uint64_t place, PyObject **value)
 	struct path path;
 	int ret = view_find_place(view, &path, place);
 
+	if (!ret)
+		ret = check_entry(&path);
 	if (!ret) {
 		*value = seq_take_value(view, &path);
 		ret = *value ? 0 : PyErr_Occurred() ? -1 : VIEW_LATE;
@@ -52,16 +72,39 @@ static int take_at(struct view *view, uint64_t place, PyObject **value)
 	return ret;
 }
 
+/*
+ * Looks whether there can be as many entries. Nodes that are there several times, which
+ * ours never are, may say that there are more than any memory holds; of others, each
+ * entry has bytes that the heap is charged for.
+ */
+int seq_check_count(const struct view *view, uint64_t count)
+{
+	struct refstore_limit limit = {
+		.size = sizeof(limit), .limit = REFSTORE_LIMIT_HEAP_BYTES,
+	};
+
+	if (count < MANY)
+		return 0;
+	if (!refstore_limit(view->session->store, &limit) &&
+	    count <= limit.used)
+		return 0;
+	error_set_corrupt("a container has more entries than can be");
+	return -1;
+}
+
 /* Adds the values from a place on to a list, as many as are asked for. */
 static int take_range(struct view *view, uint64_t place, uint64_t count,
 		      PyObject *list)
 {
 	struct path path;
 	PyObject *value;
-	int ret = count ? view_find_place(view, &path, place) : 0;
+	int ret;
 
 	if (!count)
 		return 0;
+	if (seq_check_count(view, count))
+		return -1;
+	ret = view_find_place(view, &path, place);
 	while (!ret && count && path.length) {
 		struct node *leaf = path.nodes[path.length - 1];
 		uint32_t *entry = &path.index[path.length - 1];
@@ -86,7 +129,7 @@ static PyObject *take_all(struct view *view)
 {
 	PyObject *list = PyList_New(0);
 
-	if (list && take_range(view, 0, length_of(view), list))
+	if (list && take_range(view, 0, seq_length_of(view), list))
 		Py_CLEAR(list);
 	return list;
 }
@@ -173,6 +216,8 @@ static int splice_at(struct view *view, uint64_t place, uint64_t *remove,
 	uint32_t there;
 	int ret = view_find_place(view, &path, place);
 
+	if (!ret && *remove)
+		ret = check_entry(&path);
 	if (!ret) {
 		there = path.length ? path.nodes[path.length - 1]->nr -
 				      path.index[path.length - 1] : 0;
@@ -253,6 +298,7 @@ static int run(struct object *seq, struct change *change)
 
 	if (object_check(seq))
 		return -1;
+	session_begin(seq->session);
 	do {
 		Py_CLEAR(change->result);
 		ret = view_open(&view, seq, 0, false);
@@ -260,9 +306,8 @@ static int run(struct object *seq, struct change *change)
 			continue;
 		ret = change->run(&view, change);
 		view_close(&view);
-		if (ret == VIEW_LATE && PyErr_CheckSignals())
-			ret = -1;
-	} while (ret == VIEW_LATE);
+	} while (view_again(&ret));
+	session_end(seq->session);
 	return ret;
 }
 
@@ -270,7 +315,7 @@ static int run(struct object *seq, struct change *change)
 static int find_index(const struct view *view, Py_ssize_t index,
 		      uint64_t *place)
 {
-	Py_ssize_t length = (Py_ssize_t)length_of(view);
+	Py_ssize_t length = (Py_ssize_t)seq_length_of(view);
 
 	if (index < 0)
 		index += length;
@@ -303,7 +348,7 @@ static int run_pop(struct view *view, struct change *change)
 	uint64_t place;
 	int ret;
 
-	if (!length_of(view)) {
+	if (!seq_length_of(view)) {
 		PyErr_SetString(PyExc_IndexError, "pop from empty list");
 		return -1;
 	}
@@ -316,7 +361,7 @@ static int run_pop(struct view *view, struct change *change)
 /* Where insert() puts something, whatever the number. */
 static int run_insert(struct view *view, struct change *change)
 {
-	Py_ssize_t length = (Py_ssize_t)length_of(view), index = change->index;
+	Py_ssize_t length = (Py_ssize_t)seq_length_of(view), index = change->index;
 
 	if (index < 0)
 		index += length;
@@ -334,7 +379,7 @@ static int find_slice(const struct view *view, PyObject *slice,
 
 	if (PySlice_Unpack(slice, start, &stop, step))
 		return -1;
-	*count = PySlice_AdjustIndices((Py_ssize_t)length_of(view), start,
+	*count = PySlice_AdjustIndices((Py_ssize_t)seq_length_of(view), start,
 				       &stop, *step);
 	return 0;
 }
@@ -380,37 +425,66 @@ static Py_ssize_t seq_length(PyObject *self)
 		return -1;
 	do {
 		ret = view_open(&view, seq, 0, false);
-	} while (ret == VIEW_LATE);
+	} while (view_again(&ret));
 	if (ret)
 		return -1;
-	length = (Py_ssize_t)length_of(&view);
+	length = (Py_ssize_t)seq_length_of(&view);
 	view_close(&view);
 	return length;
 }
 
+/* As take_range(), of places that are not beside each other. */
+static int take_steps(struct view *view, Py_ssize_t start, Py_ssize_t step,
+		      Py_ssize_t count, PyObject *list)
+{
+	PyObject *value;
+	int ret = seq_check_count(view, (uint64_t)count);
+
+	for (; !ret && count--; start += step) {
+		value = NULL;
+		ret = take_at(view, (uint64_t)start, &value);
+		if (!ret && (PyList_Append(list, value) || PyErr_CheckSignals()))
+			ret = -1;
+		Py_XDECREF(value);
+	}
+	if (ret && !PyErr_Occurred())
+		error_set_corrupt("a version that is kept is gone");
+	return ret ? -1 : 0;
+}
+
+static PyObject *slice_of(struct view *view, PyObject *slice)
+{
+	Py_ssize_t start, step, count;
+	PyObject *list;
+	int ret;
+
+	if (find_slice(view, slice, &start, &step, &count))
+		return NULL;
+	list = PyList_New(0);
+	if (!list)
+		return NULL;
+	if (step == 1)
+		ret = take_range(view, (uint64_t)start, (uint64_t)count, list);
+	else
+		ret = take_steps(view, start, step, count, list);
+	if (ret)
+		Py_CLEAR(list);
+	return list;
+}
+
 static PyObject *get_slice(PyObject *self, PyObject *slice)
 {
-	Py_ssize_t start, step, count, i;
-	PyObject *list = NULL, *value;
+	struct object *seq = (struct object *)self;
+	PyObject *list = NULL;
 	struct view view;
 
-	if (seq_open_pinned(&view, (struct object *)self))
+	if (object_check(seq) || session_begin(seq->session))
 		return NULL;
-	if (!find_slice(&view, slice, &start, &step, &count))
-		list = PyList_New(0);
-	if (list && step == 1) {
-		if (take_range(&view, (uint64_t)start, (uint64_t)count, list))
-			Py_CLEAR(list);
-	} else {
-		for (i = 0; list && i < count; i++, start += step) {
-			value = NULL;
-			if (take_at(&view, (uint64_t)start, &value) ||
-			    PyList_Append(list, value))
-				Py_CLEAR(list);
-			Py_XDECREF(value);
-		}
+	if (!seq_open_pinned(&view, seq)) {
+		list = slice_of(&view, slice);
+		view_close(&view);
 	}
-	view_close(&view);
+	session_end(seq->session);
 	return list;
 }
 
@@ -559,13 +633,17 @@ static int edit_all(struct object *seq, const struct edit *edit)
 	struct view view;
 	int ret;
 
+	if (object_check(seq))
+		return -1;
+	session_begin(seq->session);
 	do {
 		ret = seq_open_pinned(&view, seq);
 		if (ret)
-			return ret;
+			continue;
 		ret = edit_once(&view, seq, edit);
 		view_close(&view);
-	} while (ret == VIEW_LATE);
+	} while (view_again(&ret));
+	session_end(seq->session);
 	return ret;
 }
 

@@ -9,15 +9,16 @@
  * struct seq_iter - an iterator
  * @seq: over what; a reference
  * @view: its version, pinned
- * @path: to the next entry
- * @begun: @path is of meaning
+ * @place: of the next entry
+ * @path: to that one, or empty; whoever takes a value, which may let other threads run,
+ *        has taken it away
  */
 struct seq_iter {
 	PyObject_HEAD
 	struct object *seq;
 	struct view view;
+	uint64_t place;
 	struct path path;
-	bool begun;
 };
 
 static PyTypeObject *seq_iter_type;
@@ -31,7 +32,8 @@ PyObject *seq_iter_new(struct object *seq)
 		return NULL;
 	if (!seq_open_pinned(&iter->view, seq)) {
 		iter->seq = (struct object *)Py_NewRef((PyObject *)seq);
-		return (PyObject *)iter;
+		if (!seq_check_count(&iter->view, seq_length_of(&iter->view)))
+			return (PyObject *)iter;
 	}
 	Py_DECREF((PyObject *)iter);
 	return NULL;
@@ -63,40 +65,60 @@ static int iter_traverse(PyObject *self, visitproc visit, void *arg)
 	return 0;
 }
 
-/* Goes on to where the next entry is; the path is empty if there is none. */
-static int advance(struct seq_iter *iter)
+/* Lets a path be to the entry at a place; 0, or -1 with an exception. */
+static int go_to(struct seq_iter *iter, struct path *path, uint64_t place)
 {
-	struct path *path = &iter->path;
+	int ret = 0;
 
-	if (!iter->begun) {
-		iter->begun = true;
-		return view_find_place(&iter->view, path, 0);
-	}
-	if (!path->length ||
-	    path->index[path->length - 1] < path->nodes[path->length - 1]->nr)
+	if (path->length && seq_path_ends(path))
+		ret = view_next_leaf(&iter->view, path);
+	else if (!path->length)
+		ret = view_find_place(&iter->view, path, place);
+	if (!ret && path->length && !seq_path_ends(path))
 		return 0;
-	return view_next_leaf(&iter->view, path);
+	if (!PyErr_Occurred())
+		error_set_corrupt(ret ? "a version that is kept is gone" :
+				  "a container has fewer entries than it says");
+	return -1;
+}
+
+/* Nobody has gone on meanwhile, so the path is to the next entry. */
+static bool is_next(const struct seq_iter *iter, uint64_t place)
+{
+	return !iter->path.length && iter->place == place + 1;
+}
+
+static PyObject *take(struct seq_iter *iter, uint64_t place)
+{
+	struct path path = iter->path;
+	PyObject *value = NULL;
+
+	iter->path.length = 0;
+	if (!go_to(iter, &path, place)) {
+		value = seq_take_value(&iter->view, &path);
+		if (!value && !PyErr_Occurred())
+			error_set_corrupt("a version that is kept is gone");
+	}
+	if (!value || !is_next(iter, place)) {
+		path_clear(&path);
+		return value;
+	}
+	path.index[path.length - 1]++;
+	iter->path = path;
+	return value;
 }
 
 static PyObject *iter_next(PyObject *self)
 {
 	struct seq_iter *iter = (struct seq_iter *)self;
-	struct path *path = &iter->path;
+	struct session *session = iter->seq->session;
 	PyObject *value;
 
-	if (object_check(iter->seq))
+	if (iter->place >= seq_length_of(&iter->view) || session_begin(session))
 		return NULL;
-	if (!advance(iter)) {
-		if (!path->length)
-			return NULL;
-		value = seq_take_value(&iter->view, path);
-		if (value)
-			path->index[path->length - 1]++;
-		if (value || PyErr_Occurred())
-			return value;
-	}
-	return PyErr_Occurred() ? NULL :
-	       error_set_corrupt("a version that is kept is gone");
+	value = take(iter, iter->place++);
+	session_end(session);
+	return value;
 }
 
 static PyType_Slot slots[] = {

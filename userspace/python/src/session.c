@@ -35,6 +35,22 @@ int session_check(struct session *session)
 	return -1;
 }
 
+/* Nobody closes the session until session_end(); 0, or -1 with a ValueError. */
+int session_begin(struct session *session)
+{
+	if (session_check(session))
+		return -1;
+	session->calls++;
+	return 0;
+}
+
+/* A child that was forked meanwhile has none under way. */
+void session_end(struct session *session)
+{
+	if (session->calls)
+		session->calls--;
+}
+
 /* Where it stands what a slot of a container referred to; or something else does. */
 struct recent *session_recent(struct session *session, uint64_t container,
 			      uint32_t slot)
@@ -42,19 +58,17 @@ struct recent *session_recent(struct session *session, uint64_t container,
 	return &session->recent[(container * 67 + slot) % NR_RECENT];
 }
 
-/* The number of a name; of who may not register types, if somebody else has. */
-static int find_kind(struct session *session, const char *name, uint32_t *type)
+/* Types that were registered since we looked: those among them that are ours. */
+static void find_kinds(struct session *session)
 {
 	char found[REFSTORE_TYPE_NAME_MAX];
-	uint32_t i;
+	int i;
 
-	for (i = REFSTORE_TYPE_USER;
-	     !refstore_type_name(session->store, i, found); i++)
-		if (!strcmp(found, name)) {
-			*type = i;
-			return 0;
-		}
-	return -EACCES;
+	for (; !refstore_type_name(session->store, session->next_type, found);
+	     session->next_type++)
+		for (i = 0; i < NR_KINDS; i++)
+			if (!strcmp(found, names[i]))
+				session->types[i] = session->next_type;
 }
 
 /**
@@ -75,13 +89,15 @@ int session_kind(struct session *session, enum object_kind kind,
 	if (*known == UINT32_MAX) {
 		ret = refstore_type_register(session->store, names[kind],
 					     known);
-		if (ret == -EACCES)
-			ret = find_kind(session, names[kind], known);
-		if (ret == -ENOENT)
-			ret = 0;
+		if (ret)
+			*known = UINT32_MAX;
+	}
+	/* Who may not register types finds those of others */
+	if (ret == -EACCES) {
+		find_kinds(session);
+		ret = 0;
 	}
 	if (ret) {
-		*known = UINT32_MAX;
 		error_set(ret);
 		return -1;
 	}
@@ -118,7 +134,7 @@ void session_give_builder(struct session *session,
 
 /*
  * refstore_builder_submit(), while other threads of the interpreter run; unless it is
- * short, and over before they would have begun.
+ * short, and over before they would have begun, as nobody else has the session now.
  */
 ssize_t session_submit(struct session *session,
 		       struct refstore_builder *builder, unsigned int flags)
@@ -126,13 +142,14 @@ ssize_t session_submit(struct session *session,
 	struct refstore *store = session->store;
 	ssize_t ret;
 
-	if (refstore_builder_count(builder) <= FEW_OPERATIONS)
+	if (refstore_builder_count(builder) <= FEW_OPERATIONS &&
+	    session->calls <= 1)
 		return refstore_builder_submit(builder, store, flags);
 	session->calls++;
 	Py_BEGIN_ALLOW_THREADS
 	ret = refstore_builder_submit(builder, store, flags);
 	Py_END_ALLOW_THREADS
-	session->calls--;
+	session_end(session);
 	return ret;
 }
 
@@ -185,14 +202,8 @@ static PyObject *class_of(struct session *session, uint32_t type)
 	return PyObject_CallFunction(session->wrap, "s", name);
 }
 
-/**
- * session_adopt() - the value that a handle stands for
- * @session: an open one
- * @handle: a handle, which is not the caller's any more
- *
- * Return: a proxy, or what else the class of the object's type makes of it.
- */
-PyObject *session_adopt(struct session *session, uint64_t handle)
+/* The proxy of an object, which may be a new one; the handle is not the caller's. */
+static PyObject *proxy_of(struct session *session, uint64_t handle)
 {
 	struct refstore_stat stat;
 	int ret = refstore_stat(session->store, handle, &stat);
@@ -204,18 +215,39 @@ PyObject *session_adopt(struct session *session, uint64_t handle)
 		object = session_known(session, stat.id);
 	if (!ret && !object && !PyErr_Occurred())
 		class = class_of(session, stat.type);
-	if (!class) {
+	/* That was Python: another thread may have made it meanwhile */
+	if (class)
+		object = session_known(session, stat.id);
+	if (class && !object && !PyErr_Occurred())
+		object = object_new(session, (PyTypeObject *)class, handle,
+				    stat.id);
+	else
 		refstore_release(session->store, handle);
-		return object;
-	}
-	object = object_new(session, (PyTypeObject *)class, handle, stat.id);
-	Py_DECREF(class);
+	Py_XDECREF(class);
+	return object;
+}
+
+/**
+ * session_adopt() - the value that a handle stands for
+ * @session: an open one
+ * @handle: a handle, which is not the caller's any more
+ *
+ * Return: a proxy, or what else the class of the object's type makes of it.
+ */
+PyObject *session_adopt(struct session *session, uint64_t handle)
+{
+	PyObject *object, *value;
+
+	if (session_begin(session))
+		return NULL;
+	object = proxy_of(session, handle);
+	session_end(session);
 	if (!object || !PyObject_HasAttrString((PyObject *)Py_TYPE(object),
 					       "_value"))
 		return object;
-	class = PyObject_CallMethod(object, "_value", NULL);
+	value = PyObject_CallMethod(object, "_value", NULL);
 	Py_DECREF(object);
-	return class;
+	return value;
 }
 
 /* --- The type ------------------------------------------------------------ */
@@ -232,6 +264,7 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwds)
 		return NULL;
 	for (i = 0; i < NR_KINDS; i++)
 		session->types[i] = UINT32_MAX;
+	session->next_type = REFSTORE_TYPE_USER;
 	session->cache.limit = CACHE_LIMIT;
 	session->proxies = PyDict_New();
 	if (session->proxies)
@@ -350,7 +383,7 @@ static PyObject *session_close(PyObject *self, PyObject *unused)
 	(void)unused;
 	if (((struct session *)self)->calls) {
 		PyErr_SetString(PyExc_RuntimeError,
-				"another thread is using the heap");
+				"the heap is in use");
 		return NULL;
 	}
 	close_store((struct session *)self);
@@ -540,7 +573,8 @@ static PyObject *session_value(PyObject *self, PyObject *args)
 	if (!PyArg_ParseTuple(args, "O!O:value", &PyType_Type, &class, &value) ||
 	    session_check(session))
 		return NULL;
-	if (!packer_add(&packer, value))
+	/* What adapts values may have closed the session */
+	if (!packer_add(&packer, value) && !session_check(session))
 		object = create_value(session, class, &packer);
 	packer_free(&packer);
 	return object;

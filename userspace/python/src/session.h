@@ -45,6 +45,7 @@ struct recent {
  * @store: the library's; NULL once it is closed
  * @cache: what was read
  * @types: numbers of our types in the heap; UINT32_MAX: not known yet
+ * @next_type: the first number of a type whose name was not looked at
  * @adapt: called with what is not plain, returns an Object
  * @wrap: called with the name of a type, returns the class of its proxies
  * @proxies: objects that there are, by id, weakly: a dict of weak references
@@ -54,7 +55,8 @@ struct recent {
  * @serial: the last serial number that was given to an entry
  * @recent: for who only has to guess right most of the time
  * @builder: an empty one, or NULL while somebody uses it
- * @calls: threads that use @store without the interpreter's lock
+ * @calls: operations that are under way, which use @store while other threads, or
+ *         other functions of Python, may run: until they end, it stays open
  * @transactions: that have begun, of one thread each; see transaction.h
  * @last_transaction: the serial number of the last one
  */
@@ -63,6 +65,7 @@ struct session {
 	struct refstore *store;
 	struct cache cache;
 	uint32_t types[NR_KINDS];
+	uint32_t next_type;
 	PyObject *adapt;
 	PyObject *wrap;
 	PyObject *proxies;
@@ -109,6 +112,8 @@ int session_kind(struct session *session, enum object_kind kind,
 struct refstore_builder *session_take_builder(struct session *session);
 void session_give_builder(struct session *session,
 			  struct refstore_builder *builder);
+int session_begin(struct session *session);
+void session_end(struct session *session);
 ssize_t session_submit(struct session *session,
 		       struct refstore_builder *builder, unsigned int flags);
 

@@ -131,55 +131,6 @@ static int run_filter(struct change *change)
 	return ret;
 }
 
-static bool is_changed(const struct view *view)
-{
-	return view->seen != (view->top ? view->top->id : 0);
-}
-
-/* What was looked at, but stays, is set to what it is: if it is that still. */
-static int list_views(struct change *change,
-		      struct refstore_cas_entry *entries, size_t *nr)
-{
-	struct view *view;
-	uint32_t i;
-	int ret = 0;
-
-	for (i = 0; i < change->views.nr && !ret; i++) {
-		view = &change->views.view[i];
-		if (!change->touched[i])
-			continue;
-		if (!is_changed(view))
-			ret = view_pin(view);
-		entries[(*nr)++] = (struct refstore_cas_entry){
-			.object = view->holder, .value = view->work,
-			.expected = view->seen, .index = view->slot,
-		};
-	}
-	return ret;
-}
-
-static int publish(struct change *change)
-{
-	struct refstore_cas_entry entries[MAP_BUCKETS];
-	bool changed = false;
-	size_t nr = 0;
-	uint32_t i;
-	int ret;
-
-	for (i = 0; i < change->views.nr; i++)
-		changed |= is_changed(&change->views.view[i]);
-	if (!changed)
-		return 0;
-	ret = list_views(change, entries, &nr);
-	if (ret)
-		return ret;
-	ret = refstore_cas_many(change->map->object.session->store, entries, nr);
-	if (!ret || ret == -EAGAIN)
-		return ret ? VIEW_LATE : 0;
-	error_set(ret);
-	return -1;
-}
-
 static int change_once(struct change *change)
 {
 	int ret;
@@ -189,7 +140,7 @@ static int change_once(struct change *change)
 		return -1;
 	ret = change->run(change);
 	if (!ret)
-		ret = publish(change);
+		ret = map_views_publish(&change->views, change->touched);
 	map_views_close(&change->views);
 	return ret;
 }
@@ -197,13 +148,15 @@ static int change_once(struct change *change)
 /* Until nobody else is faster. */
 static PyObject *change_all(struct change *change)
 {
+	struct object *object = &change->map->object;
 	int ret;
 
+	if (object_check(object) || session_begin(object->session))
+		return NULL;
 	do {
 		ret = change_once(change);
-		if (ret == VIEW_LATE && PyErr_CheckSignals())
-			ret = -1;
-	} while (ret == VIEW_LATE);
+	} while (view_again(&ret));
+	session_end(object->session);
 	return ret ? NULL : Py_NewRef(Py_None);
 }
 
@@ -272,27 +225,26 @@ static int pop_first(struct view *view, PyObject **key)
 	return ret;
 }
 
+static int pop(struct map_views *views, PyObject **key)
+{
+	struct view *view = find_any(views);
+
+	if (view)
+		return pop_first(view, key);
+	PyErr_SetString(PyExc_KeyError, "pop from an empty set");
+	return -1;
+}
+
 /* The key that is the easiest. */
 static PyObject *set_pop(PyObject *map, PyObject *unused)
 {
-	struct map_views views;
-	struct view *view;
 	PyObject *key = NULL;
-	int ret;
 
 	(void)unused;
-	do {
-		if (map_views_open(&views, (struct map *)map, false))
-			return NULL;
-		view = find_any(&views);
-		ret = view ? pop_first(view, &key) : -1;
-		map_views_close(&views);
-		if (ret == VIEW_LATE && PyErr_CheckSignals())
-			ret = -1;
-	} while (ret == VIEW_LATE);
-	if (!view && !PyErr_Occurred())
-		PyErr_SetString(PyExc_KeyError, "pop from an empty set");
-	return key;
+	if (!map_views_run((struct map *)map, pop, &key))
+		return key;
+	Py_XDECREF(key);
+	return NULL;
 }
 
 static PyMethodDef methods[] = {

@@ -18,6 +18,7 @@
 #define LEAF_PLACES	128
 #define CHILDREN	64
 #define FEW		4	/* what is less than this part of a node's is too short */
+#define RELEASED	64	/* handles at once */
 
 /**
  * struct slot - what a slot of a new node shall refer to
@@ -431,7 +432,11 @@ static int make_node(struct work *work, struct level *made, size_t first,
 	size_t length = node_bytes(items, nr, level, keyed);
 	struct node *node;
 
-	if (nr_slots > UINT16_MAX || length > UINT16_MAX + 1U) {
+	if (level >= NODE_LEVELS) {
+		error_set_corrupt("a container has more levels than can be");
+		return -1;
+	}
+	if (nr_slots > UINT16_MAX || length > NODE_BYTES) {
 		PyErr_SetString(PyExc_ValueError,
 				"a key or a tuple is too large for a heap");
 		return -1;
@@ -473,6 +478,24 @@ static size_t count_parts(const struct work *work, unsigned int level,
 	return parts > list->nr ? list->nr : parts;
 }
 
+/* As much of a part as a node takes; the first item in any case. */
+static size_t fit_part(const struct work *work, unsigned int level,
+		       size_t first, size_t end)
+{
+	const struct item *items = work->level.items;
+	size_t bytes = NODE_HEADER, slots = 0, i;
+
+	if (level)
+		return end;
+	for (i = first; i < end; i++) {
+		bytes += NODE_ENTRY(work->view->keyed) + items[i].length;
+		slots += items[i].nr_slots;
+		if (i > first && (bytes > NODE_BYTES || slots > UINT16_MAX))
+			break;
+	}
+	return i;
+}
+
 /* Entries of one hash stay together. */
 static size_t extend_part(const struct work *work, unsigned int level,
 			  size_t end)
@@ -503,7 +526,8 @@ static int make_nodes(struct work *work, struct level *made, unsigned int level,
 		end = first + (nr - first + parts - 1) / parts;
 		if (at_end)
 			end = first + most < nr ? first + most : nr;
-		end = extend_part(work, level, end);
+		end = extend_part(work, level,
+				  fit_part(work, level, first, end));
 		if (make_node(work, made, first, end - first, level))
 			return -1;
 		first = end;
@@ -737,11 +761,12 @@ static void add_release(struct work *work, uint64_t keep)
 	for (i = 0; i < work->nr_results; i++)
 		if (work->results[i] != keep)
 			work->results[n++] = work->results[i];
-	/* For one, that which takes many costs more */
+	/* For one, that which takes many costs more; a signal does not cut few short */
+	for (i = 0; n > 1 && i < n; i += RELEASED)
+		refstore_builder_release_many(work->builder, work->results + i,
+					      n - i < RELEASED ? n - i : RELEASED);
 	if (n == 1)
 		refstore_builder_release(work->builder, work->results[0]);
-	else
-		refstore_builder_release_many(work->builder, work->results, n);
 	if (work->view->work)
 		refstore_builder_release(work->builder, work->view->work);
 }

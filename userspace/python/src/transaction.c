@@ -101,25 +101,53 @@ static int shadow_fill(struct shadow *shadow)
 	return ret;
 }
 
-static int shadow_make(struct shadow *shadow)
+/* How many of a container's slots a shadow has; 0, or a negative errno. */
+static int count_slots(const struct object *container, uint32_t *nr)
+{
+	struct refstore_stat stat;
+	int ret = refstore_stat(container->session->store, container->handle,
+				&stat);
+
+	*nr = ret ? 0 : stat.nr_slots;
+	if (*nr > SHADOW_SLOTS)
+		*nr = SHADOW_SLOTS;
+	return ret;
+}
+
+/* A map that becomes wide meanwhile has more slots then than the shadow. */
+static int shadow_try(struct shadow *shadow, struct refstore_spec *spec)
 {
 	struct object *container = shadow->container;
 	struct refstore *store = container->session->store;
-	struct refstore_spec spec = {};
-	struct refstore_stat stat;
+	uint32_t nr;
 	int ret;
 
-	if (session_kind(container->session, KIND_NODE, &spec.type))
-		return -1;
-	ret = refstore_stat(store, container->handle, &stat);
-	if (!ret) {
-		shadow->nr = stat.nr_slots < SHADOW_SLOTS ? stat.nr_slots :
-							    SHADOW_SLOTS;
-		spec.nr_slots = shadow->nr;
-		ret = refstore_create(store, &spec, &shadow->handle, NULL);
-	}
+	if (shadow->handle)
+		refstore_release(store, shadow->handle);
+	shadow->handle = 0;
+	ret = count_slots(container, &shadow->nr);
+	spec->nr_slots = shadow->nr;
+	if (!ret)
+		ret = refstore_create(store, spec, &shadow->handle, NULL);
 	if (!ret)
 		ret = shadow_fill(shadow);
+	if (!ret)
+		ret = count_slots(container, &nr);
+	return ret ? ret : nr == shadow->nr ? 0 : -EAGAIN;
+}
+
+/* That happens once to a map; to other objects, whatever somebody wants. */
+#define SHADOW_TRIES	4
+
+static int shadow_make(struct shadow *shadow)
+{
+	struct refstore_spec spec = {};
+	int ret = -EAGAIN, tries = SHADOW_TRIES;
+
+	if (session_kind(shadow->container->session, KIND_NODE, &spec.type))
+		return -1;
+	while (ret == -EAGAIN && tries--)
+		ret = shadow_try(shadow, &spec);
 	if (!ret)
 		return 0;
 	error_set(ret);
@@ -207,8 +235,9 @@ static int shadow_validate(const struct shadow *shadow)
 }
 
 /*
- * Versions do not come again. So if each slot is as it was when it was read, there was
- * a moment, before the first of these looks, when all were.
+ * Versions do not come again, but that a slot is empty does. So if each slot is as it was
+ * when it was read, and none was empty, there was a moment, before the first of these
+ * looks, when all were.
  */
 static int validate(const struct transaction *transaction)
 {
@@ -225,11 +254,13 @@ static int validate(const struct transaction *transaction)
  * @entries: the slots
  * @nr: how many; if it is REFSTORE_MAX_CAS + 1, there are more
  * @changed: one of them is to refer to something else than before
+ * @empty: one of them is empty
  */
 struct changes {
 	struct refstore_cas_entry entries[REFSTORE_MAX_CAS + 1];
 	size_t nr;
 	bool changed;
+	bool empty;
 };
 
 /* Adds slots that were looked at; those of @handles are the changes' then. */
@@ -239,9 +270,12 @@ static void add_slots(struct changes *changes, const struct shadow *shadow,
 	uint32_t i;
 
 	for (i = 0; i < shadow->nr; i++) {
-		if (!shadow->touched[i] || changes->nr > REFSTORE_MAX_CAS)
+		if (!shadow->touched[i])
 			continue;
 		changes->changed |= ids[i] != shadow->seen[i];
+		changes->empty |= !shadow->seen[i];
+		if (changes->nr > REFSTORE_MAX_CAS)
+			continue;
 		changes->entries[changes->nr++] = (struct refstore_cas_entry){
 			.object = shadow->container->handle,
 			.value = handles[i],
@@ -268,13 +302,23 @@ static int add_shadow(struct changes *changes, const struct shadow *shadow)
 	return refstore_release_many(store, handles, shadow->nr);
 }
 
-static int set_changes(struct session *session, const struct changes *changes)
+/*
+ * All at one moment; also if nothing is to change, where that alone says that there was
+ * such a moment, and we may, and it is not too much.
+ */
+static int set_changes(const struct transaction *transaction,
+		       const struct changes *changes)
 {
-	int ret = refstore_cas_many(session->store, changes->entries,
-				    changes->nr);
+	int ret;
 
+	if (!changes->changed && (changes->nr < 2 || !changes->empty))
+		return validate(transaction);
+	ret = refstore_cas_many(transaction->session->store, changes->entries,
+				changes->nr);
 	if (!ret || ret == -EAGAIN)
 		return ret ? VIEW_LATE : 0;
+	if (!changes->changed && (ret == -EACCES || ret == -E2BIG))
+		return validate(transaction);
 	error_set(ret);
 	return -1;
 }
@@ -291,8 +335,7 @@ static int finish(const struct transaction *transaction,
 		error_set(ret);
 		return -1;
 	}
-	return changes->changed ? set_changes(transaction->session, changes) :
-				  validate(transaction);
+	return set_changes(transaction, changes);
 }
 
 /* Lets containers have what their shadows do: 0, VIEW_LATE, or -1. */
@@ -327,6 +370,19 @@ static void end(struct transaction *transaction)
 		shadow_free(transaction->shadows[--transaction->nr]);
 	transaction->session = NULL;
 	Py_DECREF((PyObject *)session);
+}
+
+/* In a child, threads of its parent are no more that were in one. */
+void transaction_forked(struct session *session)
+{
+	struct transaction *transaction = session->transactions, *next;
+	unsigned long thread = PyThread_get_thread_ident();
+
+	for (; transaction; transaction = next) {
+		next = transaction->next;
+		if (transaction->thread != thread)
+			end(transaction);
+	}
 }
 
 /* --- The type ------------------------------------------------------------ */

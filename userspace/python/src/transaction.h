@@ -43,6 +43,7 @@ int transaction_holder(struct object *container, uint32_t first, uint32_t nr,
 		       uint64_t *holder);
 struct shadow *transaction_shadow(const struct object *container);
 uint64_t transaction_serial(const struct session *session);
+void transaction_forked(struct session *session);
 
 int transaction_init(PyObject *module);
 

@@ -4,10 +4,14 @@
 
 /* --- To an object -------------------------------------------------------- */
 
-/* Calls a method that takes signed=True beside what is in @args, which it frees. */
-static PyObject *call_signed(PyObject *object, const char *name, PyObject *args)
+/*
+ * Calls a method of int that takes signed=True beside what is in @args, which it frees:
+ * not that of a class derived from it, which may do anything.
+ */
+static PyObject *call_signed(const char *name, PyObject *args)
 {
-	PyObject *method = PyObject_GetAttrString(object, name), *value = NULL;
+	PyObject *method = PyObject_GetAttrString((PyObject *)&PyLong_Type, name);
+	PyObject *value = NULL;
 	PyObject *kwargs = Py_BuildValue("{sO}", "signed", Py_True);
 
 	if (method && kwargs && args)
@@ -20,16 +24,19 @@ static PyObject *call_signed(PyObject *object, const char *name, PyObject *args)
 
 static int add_long(struct packer *packer, PyObject *value)
 {
-	PyObject *bits = PyObject_CallMethod(value, "bit_length", NULL), *bytes;
+	PyObject *bits, *bytes;
 	size_t length;
 	int ret = -1;
 
+	bits = PyObject_CallMethod((PyObject *)&PyLong_Type, "bit_length", "O",
+				   value);
 	if (!bits)
 		return -1;
 	length = PyLong_AsSize_t(bits) / 8 + 1;
 	Py_DECREF(bits);
-	bytes = call_signed(value, "to_bytes",
-			    Py_BuildValue("ns", (Py_ssize_t)length, "little"));
+	bytes = call_signed("to_bytes", Py_BuildValue("Ons", value,
+						      (Py_ssize_t)length,
+						      "little"));
 	if (!bytes)
 		return -1;
 	if (!buffer_add_byte(&packer->bytes, VALUE_LONG) &&
@@ -277,7 +284,7 @@ static PyObject *take_long(struct reader *reader)
 
 	if (take_bytes(reader, &data, &length))
 		return corrupt();
-	return call_signed((PyObject *)&PyLong_Type, "from_bytes",
+	return call_signed("from_bytes",
 			   Py_BuildValue("y#s", data, length, "little"));
 }
 

@@ -19,6 +19,23 @@ static void path_push(struct path *path, struct node *node)
 	path->index[path->length++] = 0;
 }
 
+/**
+ * view_again() - whether to begin anew
+ * @ret: in: what was returned; out: -1, if a signal's handler raised an exception
+ *
+ * Return: whether it was VIEW_LATE; then other threads have had their turn.
+ */
+bool view_again(int *ret)
+{
+	if (*ret != VIEW_LATE)
+		return false;
+	Py_BEGIN_ALLOW_THREADS
+	Py_END_ALLOW_THREADS
+	if (PyErr_CheckSignals())
+		*ret = -1;
+	return *ret == VIEW_LATE;
+}
+
 /* --- Getting at nodes ---------------------------------------------------- */
 
 /**
@@ -146,7 +163,7 @@ static struct node *make_node(struct session *session, uint64_t handle,
 		return NULL;
 	if (stat->type != type || !is_sealed(stat) ||
 	    stat->nr_slots > UINT16_MAX || stat->data_len < had ||
-	    stat->data_len > UINT16_MAX + 1U) {
+	    stat->data_len > NODE_BYTES) {
 		error_set_corrupt("a container refers to what is no node");
 		return NULL;
 	}
@@ -321,6 +338,14 @@ void view_close(struct view *view)
 	view->top = NULL;
 }
 
+/* Whether a child is what its parent says of it. */
+static bool is_child(const struct node *node, uint32_t index,
+		     const struct node *child)
+{
+	return child->level + 1 == node->level && child->keyed == node->keyed &&
+	       node_total(child) == node_count(node, index);
+}
+
 /* Goes on from the last node of a path to one of its children. */
 int view_step(struct view *view, struct path *path, uint32_t index)
 {
@@ -331,7 +356,7 @@ int view_step(struct view *view, struct path *path, uint32_t index)
 	ret = load(view, path, node->ids[index], &child);
 	if (ret)
 		return ret;
-	if (child->level + 1 == node->level && child->keyed == node->keyed) {
+	if (is_child(node, index, child)) {
 		path_push(path, child);
 	} else {
 		error_set_corrupt("the nodes of a container are in disorder");
@@ -472,6 +497,24 @@ int view_find_last(struct view *view, struct path *path)
 	return ret;
 }
 
+/*
+ * Whether a leaf with keys comes after another one. Nodes that are there several times
+ * would be walked over without end, as good as; those without keys, see seq.c.
+ */
+static bool is_after(const struct node *leaf, uint64_t hash)
+{
+	return !leaf->keyed || node_hash(leaf, 0) > hash;
+}
+
+static int step_to_leaf(struct view *view, struct path *path)
+{
+	int ret = view_step(view, path, path->index[path->length - 1] + 1);
+
+	while (!ret && path->nodes[path->length - 1]->level)
+		ret = view_step(view, path, 0);
+	return ret;
+}
+
 /**
  * view_next_leaf() - go on to the leaf after that of a path
  * @view: the view
@@ -481,8 +524,9 @@ int view_find_last(struct view *view, struct path *path)
  */
 int view_next_leaf(struct view *view, struct path *path)
 {
-	struct node *node;
-	int ret = 0;
+	struct node *node = path->nodes[path->length - 1];
+	uint64_t hash = node->keyed ? node_hash(node, node->nr - 1U) : 0;
+	int ret;
 
 	do {
 		node_put(path->nodes[--path->length]);
@@ -490,10 +534,11 @@ int view_next_leaf(struct view *view, struct path *path)
 			return 0;
 		node = path->nodes[path->length - 1];
 	} while (path->index[path->length - 1] + 1U >= node->nr);
-	ret = view_step(view, path, path->index[path->length - 1] + 1);
-	while (!ret && path->nodes[path->length - 1]->level)
-		ret = view_step(view, path, 0);
-	return ret;
+	ret = step_to_leaf(view, path);
+	if (ret || is_after(path->nodes[path->length - 1], hash))
+		return ret;
+	error_set_corrupt("the keys of a container are in disorder");
+	return -1;
 }
 
 /**

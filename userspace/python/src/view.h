@@ -85,6 +85,7 @@ struct splice {
 
 #define SPLICE_MAX 256	/* entries that come at once */
 
+bool view_again(int *ret);
 int view_run(struct session *session, struct refstore_builder *builder);
 int view_open(struct view *view, struct object *container, uint32_t slot,
 	      bool keyed);

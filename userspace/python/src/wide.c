@@ -219,9 +219,7 @@ int map_views_open(struct map_views *views, struct map *map, bool pin)
 		ret = open_all(views, pin);
 		if (ret)
 			map_views_close(views);
-		if (ret == VIEW_LATE && PyErr_CheckSignals())
-			ret = -1;
-	} while (ret == VIEW_LATE);
+	} while (view_again(&ret));
 	return ret;
 }
 
@@ -268,46 +266,124 @@ static int cas_buckets(struct session *session,
 	return -1;
 }
 
-/**
- * map_views_publish() - let a map have what its views have made
- * @views: not pinned; those that have changed are not what the map has any more
- *
- * Return: 0, VIEW_LATE, or -1 with an exception.
+static bool is_changed(const struct view *view)
+{
+	return view->seen != (view->top ? view->top->id : 0);
+}
+
+/*
+ * What a slot is to have: what was made; or what it had, for which there is a handle in
+ * @there, if it is that still, and if not, the outcome is VIEW_LATE.
  */
-int map_views_publish(struct map_views *views)
+static uint64_t value_of(const struct view *view, uint64_t there)
+{
+	if (is_changed(view))
+		return view->work;
+	return view->seen ? there : 0;
+}
+
+static int publish_with(struct map_views *views, const bool *touched,
+			const uint64_t *there)
 {
 	struct refstore_cas_entry entries[MAP_BUCKETS];
+	const struct view *view = views->view;
 	size_t nr = 0;
 	uint32_t i;
 
-	if (views->nr == 1)
-		return view_publish(&views->view[0]);
-	for (i = 0; i < views->nr; i++)
-		if (views->view[i].work)
+	for (i = 0; i < views->nr; i++, view++)
+		if (touched[i] || is_changed(view))
 			entries[nr++] = (struct refstore_cas_entry){
-				.object = views->view[i].holder,
-				.value = views->view[i].work,
-				.expected = views->view[i].seen,
-				.index = views->view[i].slot,
+				.object = view->holder,
+				.value = value_of(view, there[i]),
+				.expected = view->seen,
+				.index = view->slot,
 			};
 	return cas_buckets(views->map->object.session, entries, nr);
 }
 
-/* Lets a map have no entries. */
+/* Everything that a map's outcome can depend on. */
+const bool map_views_all[MAP_BUCKETS] = { [0 ... MAP_BUCKETS - 1] = true };
+
+/**
+ * map_views_publish() - let a map have what its views have made
+ * @views: not pinned
+ * @touched: for each, whether it must be what the map has still, although it has not
+ *           changed; those that have changed must be
+ *
+ * Return: 0, VIEW_LATE, or -1 with an exception.
+ */
+int map_views_publish(struct map_views *views, const bool *touched)
+{
+	struct refstore *store = views->map->object.session->store;
+	const struct view *first = views->view;
+	uint64_t there[MAP_BUCKETS] = {};
+	bool changed = false, asked = false;
+	uint32_t i;
+	int ret = 0;
+
+	for (i = 0; i < views->nr; i++) {
+		changed |= is_changed(&views->view[i]);
+		asked |= touched[i] && !is_changed(&views->view[i]);
+	}
+	if (!changed)
+		return 0;
+	if (asked)
+		ret = refstore_read_slots(store, first->holder, first->slot,
+					  there, views->nr);
+	if (ret) {
+		error_set(ret);
+		return -1;
+	}
+	ret = publish_with(views, touched, there);
+	if (asked)
+		refstore_release_many(store, there, views->nr);
+	return ret;
+}
+
+/* Lets a map have no entries, none of those either that came meanwhile. */
 int map_views_clear(struct map_views *views)
 {
 	struct refstore_cas_entry entries[MAP_BUCKETS];
-	size_t nr = 0;
 	uint32_t i;
 
 	for (i = 0; i < views->nr; i++)
-		if (views->view[i].seen)
-			entries[nr++] = (struct refstore_cas_entry){
-				.object = views->view[i].holder,
-				.expected = views->view[i].seen,
-				.index = views->view[i].slot,
-			};
-	return cas_buckets(views->map->object.session, entries, nr);
+		entries[i] = (struct refstore_cas_entry){
+			.object = views->view[i].holder,
+			.expected = views->view[i].seen,
+			.index = views->view[i].slot,
+		};
+	return cas_buckets(views->map->object.session, entries, views->nr);
+}
+
+/**
+ * map_views_run() - do something with all of a map, until nobody else is faster
+ * @map: the map
+ * @run: does it; 0, VIEW_LATE, or -1 with an exception
+ * @result: for @run; a reference there goes before it is called again
+ *
+ * Return: 0, or -1 with an exception.
+ */
+int map_views_run(struct map *map,
+		  int (*run)(struct map_views *views, PyObject **result),
+		  PyObject **result)
+{
+	struct map_views views;
+	int ret;
+
+	if (object_check(&map->object))
+		return -1;
+	session_begin(map->object.session);
+	do {
+		if (result)
+			Py_CLEAR(*result);
+		ret = map_views_open(&views, map, false);
+		if (ret)
+			break;
+		ret = run(&views, result);
+		map_views_close(&views);
+	} while (view_again(&ret));
+	session_end(map->object.session);
+	return ret;
 }
 
 /* --- Becoming wide ------------------------------------------------------- */
@@ -447,8 +523,26 @@ static int gather(struct gathered *gathered, struct view *view)
 		for (i = 0; i < leaf->nr && !ret && gathered->nr < total; i++)
 			ret = gather_entry(gathered, view, &path, i);
 		if (!ret)
-			ret = view_next_leaf(view, &path);
+			ret = PyErr_CheckSignals() ? -1 :
+			      view_next_leaf(view, &path);
 	}
+	path_clear(&path);
+	return ret;
+}
+
+/* Adds entries, whose hashes are not below those that are there. */
+static int fill_bucket(struct view *bucket, const struct entry *entries,
+		       size_t nr)
+{
+	struct path path;
+	const struct splice splice = {
+		.path = &path, .entries = entries, .nr_entries = (uint32_t)nr,
+	};
+	int ret = view_find_place(bucket, &path, bucket->top ?
+				  node_total(bucket->top) : 0);
+
+	if (!ret)
+		ret = view_splice(bucket, &splice);
 	path_clear(&path);
 	return ret;
 }
@@ -456,8 +550,6 @@ static int gather(struct gathered *gathered, struct view *view)
 /* Lets each bucket's view have its part of the entries. */
 static int fill_buckets(struct view *buckets, const struct gathered *gathered)
 {
-	struct path nowhere = {};
-	struct splice splice = { .path = &nowhere };
 	const struct entry *entries = gathered->entries;
 	size_t first = 0, end;
 	int ret = 0;
@@ -468,10 +560,10 @@ static int fill_buckets(struct view *buckets, const struct gathered *gathered)
 		       entries[end].hash >> MAP_SHIFT ==
 		       entries[first].hash >> MAP_SHIFT)
 			end++;
-		splice.entries = entries + first;
-		splice.nr_entries = (uint32_t)(end - first);
-		ret = view_splice(&buckets[entries[first].hash >> MAP_SHIFT],
-				  &splice);
+		ret = fill_bucket(&buckets[entries[first].hash >> MAP_SHIFT],
+				  entries + first, end - first);
+		if (!ret && PyErr_CheckSignals())
+			ret = -1;
 	}
 	return ret;
 }
@@ -503,7 +595,7 @@ bool map_can_widen(struct map *map)
 /**
  * map_widen() - let a narrow map become wide
  * @map: which one
- * @view: of its only top; of SPLICE_MAX entries at most in each bucket
+ * @view: of its only top
  *
  * Return: 0, VIEW_LATE, or -1 with an exception.
  */

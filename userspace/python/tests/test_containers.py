@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Dict, List and Set behave as Python's own do."""
 
+import concurrent.futures
 import copy
 import os
 import random
+import threading
 import unittest
 
 import refstore
@@ -334,6 +336,97 @@ class Sets(TestCase):
         with self.assertRaises(KeyError):
             values.remove("a")
         self.assertEqual(set(values), {1, None, 2})
+
+
+class Strange(TestCase):
+    """Values and functions that do what nobody expects."""
+
+    def test_closed_inside(self):
+        """A heap stays open as long as something is done with it."""
+        values = self.list([2, 1])
+        with self.assertRaises(RuntimeError):
+            values.sort(key=lambda value: self.heap.close() or 0)
+        keys = self.dict(a=1)
+        with self.assertRaises(RuntimeError):
+            keys.update_key("a", lambda value: self.heap.close() or value)
+        self.assertEqual(keys, {"a": 1})
+        self.heap.close()
+        with self.assertRaises(ValueError):
+            keys["a"]
+
+    def test_closed_by_what_is_copied(self):
+        closing = self.heap
+
+        class Closing(dict):
+            def items(self):
+                closing.close()
+                return super().items()
+
+        values = self.list([])
+        with self.assertRaises(ValueError):
+            values.append((1, Closing(a=1), 2))
+
+    def test_integers(self):
+        """Of a class derived from int, the number counts."""
+        class Odd(int):
+            def bit_length(self):
+                return 1 << 20
+
+            def to_bytes(self, *args, **kwargs):
+                return None
+
+        values = self.list([Odd(2**70), Odd(5)])
+        self.assertEqual(values[:], [2**70, 5])
+
+    def test_large_neighbours(self):
+        """What is small enough alone is so beside others."""
+        large = tuple("x" * 250 for _ in range(130))
+        values = self.list([1] * 40)
+        values[20:20] = [large, large]
+        self.assertEqual(values[:], [1] * 20 + [large] * 2 + [1] * 20)
+
+    def test_shared_iterator(self):
+        """Threads that share an iterator get each value once."""
+        values = self.list(["x" * 300 + str(i) for i in range(400)])
+        iterator, got = iter(values), []
+
+        def take():
+            got.extend(iterator)
+
+        threads = [threading.Thread(target=take) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(got), sorted(values[:]))
+
+    def test_copied_by_threads(self):
+        """Each thread's value is copied by itself, whatever others copy."""
+        keys = self.dict()
+        shared = [[i, ["x" * 300]] for i in range(30)]
+        failed = []
+
+        def copy_in(number):
+            try:
+                keys[number] = shared
+                assert keys[number] == shared
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=copy_in, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failed, [])
+
+    def test_one_proxy(self):
+        """Threads that meet an object for the first time meet the same."""
+        for _ in range(20):
+            self.heap.root = [[1]]
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                found = list(pool.map(lambda _: self.heap.root[0], range(8)))
+            self.assertEqual(len(set(map(id, found))), 1)
 
 
 class Nested(TestCase):

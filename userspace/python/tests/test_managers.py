@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Locks and the like, and managers, of processes that end in whatever way."""
 
+import gc
 import multiprocessing
 import os
 import queue
 import signal
 import tempfile
 import threading
+import time
 import unittest
 
 import refstore
@@ -256,6 +258,55 @@ class Locks(TestCase):
         self.assertFalse(lock.acquire(True, 0.3))
         self.assertEqual(heard, [1])
 
+    def test_interrupted_when_told(self):
+        """Who is interrupted has the lock again, and gives back none but that."""
+        class Alarm(Exception):
+            pass
+
+        def alarm(*args):
+            raise Alarm
+
+        condition = sync.Condition(self.heap, sync.Lock(self.heap))
+        self.addCleanup(signal.signal, signal.SIGALRM,
+                        signal.signal(signal.SIGALRM, alarm))
+        locked = self.pipe()
+
+        def hold():
+            with condition:
+                locked.tell()
+                time.sleep(1)
+
+        with self.assertRaises(Alarm):
+            with condition:
+                pid = fork(hold)
+                signal.setitimer(signal.ITIMER_REAL, 0.5)
+                condition.wait()
+        self.assertEqual(wait(pid), 0)
+        self.assertFalse(condition._mutex.locked())
+
+    def test_given_back_by_others(self):
+        """Locks that others give back are not kept for ever."""
+        self.heap.root = []
+        locks = self.heap.root
+
+        def give_back():
+            for lock in locks:
+                lock.release()
+
+        def use():
+            for _ in range(200):
+                locks.append(sync.Lock(self.heap))
+                locks[-1].acquire()
+            assert wait(fork(give_back)) == 0
+            locks.clear()
+            for _ in range(300):
+                sync.Lock(self.heap).acquire()
+            gc.collect()
+            kept = [o for o in gc.get_objects() if isinstance(o, sync.Lock)]
+            assert len(kept) < 400, len(kept)
+
+        self.assertEqual(wait(fork(use)), 0)
+
     def test_other_threads_run(self):
         """Who waits for a lock keeps no other thread from giving it back."""
         lock = sync.Lock(self.heap)
@@ -351,6 +402,17 @@ class Conditions(TestCase):
         with condition:
             condition.notify()
         self.assertEqual(wait(second), 0)
+
+    def test_who_tells_is_killed(self):
+        """Before it has told anybody; what it did is seen all the same."""
+        event, semaphore = sync.Event(self.heap), sync.Semaphore(self.heap, 0)
+        pids = [fork(event.wait), fork(semaphore.acquire)]
+        for pid in pids:
+            sleeping(pid)
+        event[0] = 1
+        with sync._Waiters(semaphore):
+            semaphore[0] += 1
+        self.assertEqual([wait(pid) for pid in pids], [0, 0])
 
     def test_given_back_wholly(self):
         """An RLock that was locked several times is free for others meanwhile."""

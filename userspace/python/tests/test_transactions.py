@@ -2,6 +2,7 @@
 """Several changes that are seen at one moment, or not at all."""
 
 import random
+import sys
 import threading
 import unittest
 
@@ -146,6 +147,81 @@ class Alone(unittest.TestCase):
                 self.assertEqual(self.elsewhere(len, self.a), 1)
         self.a["last"] = 1
         self.assertEqual(list(self.a), ["n", *range(600), "last"])
+
+    def test_very_many_keys(self):
+        """All of them are there when the dict becomes wide, afterwards."""
+        for attempt in self.heap.transaction():
+            with attempt:
+                self.a.update({i: i for i in range(20000)})
+        self.a["last"] = 1
+        self.assertEqual(len(self.a), 20002)
+        self.assertTrue(all(self.a[i] == i for i in range(0, 20000, 7)))
+        self.assertEqual(len(list(self.a)), 20002)
+
+    def test_too_much_was_looked_at(self):
+        """It is refused, and not half forgotten."""
+        self.list.clear()
+        self.list.extend([{i: i for i in range(300)} for _ in range(6)])
+        wide = list(self.list)
+        with self.assertRaises(refstore.Error):
+            for attempt in self.heap.transaction():
+                with attempt:
+                    for keys in wide:
+                        len(keys)
+                    self.a["n"] = 5
+        self.assertEqual(self.a["n"], 1)
+
+    def test_becomes_wide_meanwhile(self):
+        interfere = self.change_in(1, lambda: self.a.update(
+            {i: i for i in range(500)}))
+        for attempt in self.heap.transaction():
+            with attempt:
+                self.a["n"] += 1
+                interfere()
+                self.a["more"] = 1
+        self.assertEqual((len(self.a), self.a["n"], self.a["more"]), (502, 2, 1))
+
+    def test_left_before_it_was_done(self):
+        """Who leaves by break or return is told that nothing was done."""
+        interfere = self.change_in(1, lambda: self.a.update({"n": 7}))
+        told = []
+        self.addCleanup(setattr, sys, "unraisablehook", sys.unraisablehook)
+        sys.unraisablehook = lambda what: told.append(what.exc_type)
+        for attempt in self.heap.transaction():
+            with attempt:
+                self.a["n"] += 1
+                interfere()
+                break
+        del attempt
+        self.assertEqual((told, self.a["n"]), ([RuntimeError], 7))
+
+    def test_forked(self):
+        """A child has no part in a transaction of another thread."""
+        begun, end = threading.Event(), threading.Event()
+
+        def begin():
+            for attempt in self.heap.transaction():
+                with attempt:
+                    self.a["n"] += 1
+                    begun.set()
+                    end.wait()
+
+        def use():
+            threads = [threading.Thread(target=self.b.update, args=({i: i},))
+                       for i in range(20)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        thread = threading.Thread(target=begin)
+        thread.start()
+        begun.wait()
+        pid = fork(use)
+        self.assertEqual(wait(pid), 0)
+        end.set()
+        thread.join()
+        self.assertEqual((self.a["n"], len(self.b)), (2, 21))
 
     def test_iterators(self):
         """Walk on when the transaction has ended."""
