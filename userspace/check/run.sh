@@ -850,6 +850,10 @@ printf 'refstore-types 1\n# a b c\n1 2\n' |
 	"$build/check/table" refstore-types >"$work/out"
 [ $? -eq 1 ]
 ok $? 'a short row is refused'
+printf 'refstore-types 1\n# a b\n1 2\n# a b c\n3 4 5\n' |
+	"$build/check/table" refstore-types >"$work/out"
+[ $? -eq 1 ]
+ok $? 'other columns behind a row are refused'
 
 # --- Arguments --------------------------------------------------------------
 

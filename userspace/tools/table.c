@@ -64,14 +64,22 @@ static int add_row(struct table *table, char *line)
 	return 0;
 }
 
+/* Before any row, and once: all have as many cells as there are names. */
+static int read_names(struct table *table, char *line)
+{
+	if (table->nr_columns)
+		return -1;
+	table->nr_columns = cut(line, table->names);
+	return table->nr_columns ? 0 : -1;
+}
+
 static int read_rows(struct table *table, char *rest)
 {
 	char *line;
 
 	while ((line = strsep(&rest, "\n"))) {
-		if (*line == '#')
-			table->nr_columns = cut(line + 1, table->names);
-		else if (*line && add_row(table, line))
+		if (*line == '#' ? read_names(table, line + 1) :
+				   *line && add_row(table, line))
 			return -1;
 	}
 	return 0;
