@@ -24,8 +24,8 @@ script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 .PHONY: all module userspace install uninstall modules_install \
 	modules_uninstall python python-install python-uninstall \
 	dkms-source dkms-install dkms-uninstall deb check test \
-	test-all test-install torture fuzz-parsers demo pictures model bench bench-report \
-	kunit clean help
+	test-all test-install torture soak fuzz-parsers demo pictures model bench \
+	bench-report kunit clean help
 
 ## all              the module, the library, the command (the default)
 all: module userspace
@@ -124,6 +124,10 @@ test-install:
 ## torture          torture for MINUTES (15), in virtual machines
 torture:
 	@$(script) tests/torture/run.sh $(MINUTES)
+
+## soak             torture by several users, beside much else, for MINUTES (15)
+soak:
+	@$(script) tests/torture/run.sh --soak $(MINUTES)
 
 ## fuzz-parsers     fuzz what the command reads, for SECONDS (60) each
 fuzz-parsers:

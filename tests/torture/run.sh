@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Tortures the module in virtual machines: on the checking kernel with two and
 # with four processors, and on the kernel that looks for data races, each for a
-# share of the time. The last line is "N passed, N failed, N skipped".
+# share of the time. With --soak, several users do, beside much that disturbs them, on
+# a stock kernel and the checking one. The last line is "N passed, N failed, N skipped".
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=../vm/lib.sh
@@ -10,6 +11,7 @@ set -euo pipefail
 
 # The kernel and the number of processors of each run.
 RUNS=(check:2 check:4 race:2)
+SOAKS=(stock-6.12:4 check:2)
 
 # Seconds that a guest gets beyond its share: to boot, to let the oracle finish,
 # to look for leaks.
@@ -17,10 +19,11 @@ MARGIN=420
 
 usage() {
 	cat <<-EOF
-	usage: $PROGRAM [MINUTES] [KERNEL:PROCESSORS...]
+	usage: $PROGRAM [--soak] [MINUTES] [KERNEL:PROCESSORS...]
 
 	MINUTES               altogether (15)
-	KERNEL:PROCESSORS     the runs (${RUNS[*]})
+	KERNEL:PROCESSORS     the runs (${RUNS[*]};
+	                      of --soak: ${SOAKS[*]})
 
 	REFSTORE_SEED=N repeats a run's choices; REFSTORE_OBJECTS=N bounds how
 	many objects there are at a time (8000); now and then it is a part of
@@ -36,7 +39,7 @@ sums=(0 0 0 0 0)
 
 add_sums() {
 	local log=$1 numbers i
-	read -ra numbers < <(sed -n 's/^torture: //p' "$log" |
+	read -ra numbers < <(sed -n "s/^$what: //p" "$log" |
 		tail -n 1 | tr -dc '0-9 \n')
 	for i in "${!sums[@]}"; do
 		sums[i]=$((sums[i] + ${numbers[i]:-0}))
@@ -49,14 +52,14 @@ torture() {
 	module=$("$VM_DIR/module.sh" "$kernel") || return
 	"$VM_DIR/run.sh" --smp "$processors" --mem 4G \
 		--time $((seconds + MARGIN)) --append preempt=full "$kernel" \
-		-- env "${settings[@]}" tests/torture/guest.sh "$module" \
+		-- env "${settings[@]}" "tests/torture/$script" "$module" \
 		"$seconds"
 }
 
 run() {
 	local kernel=${1%:*} processors=${1#*:} name log start=$SECONDS
-	name="torture, $kernel, $processors processors"
-	log=$PROJECT/build/logs/torture-$kernel-$processors.log
+	name="$what, $kernel, $processors processors"
+	log=$PROJECT/build/logs/$what-$kernel-$processors.log
 	echo "== $name: $seconds s"
 	if torture "$kernel" "$processors" 2>&1 </dev/null | tee "$log"; then
 		passed=$((passed + 1))
@@ -69,7 +72,13 @@ run() {
 }
 
 main() {
-	local minutes=15 seconds settings=() name one
+	local minutes=15 seconds settings=() name one what=torture script=guest.sh
+	if [[ ${1-} == --soak ]]; then
+		what=soak
+		script=soak.sh
+		RUNS=("${SOAKS[@]}")
+		shift
+	fi
 	[[ ${1-} != -* ]] || {
 		usage
 		exit
@@ -91,7 +100,7 @@ main() {
 	for one in "${RUNS[@]}"; do
 		run "$one"
 	done
-	echo "torture: ${sums[0]} operations, ${sums[1]} kills," \
+	echo "$what: ${sums[0]} operations, ${sums[1]} kills," \
 		"${sums[2]} scans, ${sums[3]} aborted, ${sums[4]} reclaimed"
 	echo "$passed passed, $failed failed, 0 skipped"
 	((!failed && passed))

@@ -4,7 +4,8 @@
  * look now and then, and says how it went.
  *
  * REFSTORE_SEED: of the choices; printed. What comes of them differs from run to
- * run all the same.
+ * run all the same. REFSTORE_HEAP: the file that is to be the heap, beside which there
+ * may be others.
  */
 #include <sys/sysinfo.h>
 
@@ -382,6 +383,8 @@ static bool nothing_left(void)
 	};
 	__u32 i;
 
+	if (getenv("REFSTORE_HEAP"))
+		return rs_heap_gone(control.heap);
 	for (i = 0; i < ARRAY_SIZE(what); i++)
 		if (rs_stats_value(what[i]))
 			return false;
@@ -414,6 +417,8 @@ static void finish(void)
 	if (!torture->errors)
 		consult();
 	sharing_drain();
+	if (getenv("REFSTORE_HEAP"))
+		unlink(getenv("REFSTORE_HEAP"));
 	close(control.museum.fd);
 	if (!rs_wait_until(nothing_left(), PATIENCE))
 		complain("%llu objects, %llu bytes, %llu sessions are left",
