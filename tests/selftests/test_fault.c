@@ -13,6 +13,7 @@
  * ones are tried more thinly, but with REFSTORE_LONG=1.
  */
 #include <dirent.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
@@ -31,6 +32,8 @@
 /* Where heaps with names are. */
 #define PLACE "/tmp/refstore-fault"
 #define NAMED PLACE "/heap"
+#define RENAMED PLACE "/renamed"
+#define FOLDER PLACE "/folder"
 
 /* A user who has nothing else of refstore. */
 #define ANOTHER 12347
@@ -68,10 +71,11 @@ static const char *set_up_faults(void)
 	write_file("fail_page_alloc", "ignore-gfp-wait", "N");
 	write_file("fail_page_alloc", "ignore-gfp-highmem", "N");
 	write_file("fail_page_alloc", "min-order", "0");
-	/* The log is for what goes wrong. */
+	/* The log is for what goes wrong, but if somebody asks what failed. */
 	while ((entry = readdir(debugfs)))
 		if (!strncmp(entry->d_name, "fail", 4))
-			write_file(entry->d_name, "verbose", "0");
+			write_file(entry->d_name, "verbose",
+				   rs_env("REFSTORE_STACKS", 0) ? "2" : "0");
 	closedir(debugfs);
 	return NULL;
 }
@@ -672,6 +676,125 @@ CALL(mount)
 	return umount(PLACE) ? -errno : 0;
 }
 
+/* Whatever the last try left there. */
+CALL(prepare_names)
+{
+	int ret = call_prepare_named(self);
+
+	unlink(NAMED);
+	unlink(RENAMED);
+	rmdir(FOLDER);
+	return ret ? ret : call_create_named(self);
+}
+
+CALL(rename)
+{
+	(void)self;
+	return rename(NAMED, RENAMED) ? -errno : 0;
+}
+
+CALL(link)
+{
+	(void)self;
+	return link(NAMED, RENAMED) ? -errno : 0;
+}
+
+CALL(unlink)
+{
+	(void)self;
+	return unlink(NAMED) ? -errno : 0;
+}
+
+CALL(mkdir)
+{
+	(void)self;
+	return mkdir(FOLDER, 0700) ? -errno : 0;
+}
+
+CALL(list)
+{
+	DIR *directory = opendir(PLACE);
+	int ret;
+
+	(void)self;
+	if (!directory)
+		return -errno;
+	do {
+		errno = 0;
+	} while (readdir(directory));
+	ret = -errno;
+	closedir(directory);
+	return ret;
+}
+
+/* A folder of its own, as an unmounted file system is gone. */
+CALL(prepare_unmount)
+{
+	int ret = call_prepare_names(self);
+
+	if (ret || (mkdir(FOLDER, 0700) && errno != EEXIST))
+		return ret ? ret : -errno;
+	umount(FOLDER);
+	return mount("none", FOLDER, "refstore", 0, NULL) ? -errno : 0;
+}
+
+CALL(unmount)
+{
+	(void)self;
+	return umount(FOLDER) ? -errno : 0;
+}
+
+static int read_whole(const char *name)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC), ret = 0;
+	char buffer[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, buffer, sizeof(buffer));
+		ret = n < 0 ? -errno : 0;
+	} while (n > 0);
+	close(fd);
+	return ret;
+}
+
+CALL(read_proc)
+{
+	static const char *const files[] = {
+		RS_PROC "stats", RS_PROC "heaps", RS_PROC "types",
+		RS_PROC "scans", RS_PROC "users",
+	};
+	int ret = 0;
+	size_t i;
+
+	(void)self;
+	for (i = 0; i < ARRAY_SIZE(files) && !ret; i++)
+		ret = read_whole(files[i]);
+	return ret;
+}
+
+/* Somebody waits to hear of a death, and reads of it. */
+CALL(prepare_read_event)
+{
+	__u64 leaf, weak;
+
+	return rs_leaf(self->fd, "x", 1, &leaf) ?:
+	       rs_weak(self->fd, leaf, REFSTORE_WEAK_NOTIFY, 1, &weak) ?:
+	       rs_release(self->fd, leaf);
+}
+
+CALL(read_event)
+{
+	struct refstore_event event;
+	struct pollfd wait = { .fd = self->fd, .events = POLLIN };
+
+	if (poll(&wait, 1, -1) < 0)
+		return -errno;
+	return read(self->fd, &event, sizeof(event)) < 0 ? -errno : 0;
+}
+
 #define VARIANT(name, ...)						\
 	FIXTURE_VARIANT_ADD(fault, name) { .call = call_##name, __VA_ARGS__ }
 VARIANT(open);
@@ -741,6 +864,14 @@ VARIANT(label);
 VARIANT(intern);
 VARIANT(immortal);
 VARIANT(mount, .prepare = call_prepare_named);
+VARIANT(rename, .prepare = call_prepare_names);
+VARIANT(link, .prepare = call_prepare_names);
+VARIANT(unlink, .prepare = call_prepare_names);
+VARIANT(mkdir, .prepare = call_prepare_names);
+VARIANT(list, .prepare = call_prepare_names);
+VARIANT(unmount, .prepare = call_prepare_unmount);
+VARIANT(read_proc);
+VARIANT(read_event, .prepare = call_prepare_read_event);
 
 FIXTURE_SETUP(fault)
 {
@@ -845,7 +976,10 @@ static void end_heap(struct __test_metadata *_metadata,
 		EXPECT_EQ(0, close(self->memfd));
 	if (self->mapped >= 0)
 		EXPECT_EQ(0, close(self->mapped));
+	umount(FOLDER);
+	rmdir(FOLDER);
 	unlink(NAMED);
+	unlink(RENAMED);
 	EXPECT_TRUE(rs_wait_until(rs_heap_gone(self->heap), RS_SOON));
 }
 
