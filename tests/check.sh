@@ -65,6 +65,51 @@ mapping() {
 	return "$status"
 }
 
+# Cases, suites and targets that stand in backquotes in the tables of that section.
+guarantees() {
+	local name names status=0
+	# shellcheck disable=SC2016 # these backquotes are the README's
+	mapfile -t names < <(sed -n '/^## Guarantees/,/^## Trouble/p' \
+		"$PROJECT/README.md" | grep '^|' | grep -oE '`[^`]+`' |
+		tr -d '`' | sort -u)
+	((${#names[@]})) || return 1
+	for name in "${names[@]}"; do
+		shown_by "$name" && continue
+		echo "README's guarantees name $name, which there is not"
+		status=1
+	done
+	return "$status"
+}
+
+shown_by() {
+	local tests=$PROJECT/tests
+	case $1 in
+	make\ *) grep -q "^## ${1#make } " "$PROJECT/Makefile" ;;
+	*_test.c) [[ -e $tests/kunit/$1 ]] ;;
+	*.*) grep -qE "^TEST_F(_TIMEOUT)?\(${1%.*}, ${1#*.}\b" \
+		"$tests"/selftests/test_*.c ;;
+	memory_cgroup*|busy_component) grep -qE "^TEST\($1\)" \
+		"$tests"/selftests/test_*.c ;;
+	esac
+}
+
+# Every command and struct of the interface is described for fuzzers.
+syzlang() {
+	local name names status=0 described=$PROJECT/tests/fuzz/refstore.txt
+	mapfile -t names < <(grep -oE '^#define REFSTORE_\w+ *\\?$|^#define REFSTORE_\w+ _IO' \
+		"$PROJECT/uapi/linux/refstore.h" | grep -oE 'REFSTORE_\w+';
+		sed -nE 's/^struct (refstore_\w+) \{/\1/p' \
+			"$PROJECT/uapi/linux/refstore.h" | grep -v refstore_walk_)
+	((${#names[@]} > 60)) || return 1
+	for name in "${names[@]}"; do
+		grep -qE "^(ioctl\\$)?$name\b" "$described" && continue
+		[[ $name == REFSTORE_RIGHTS_READ ]] && continue
+		echo "$described has no $name"
+		status=1
+	done
+	return "$status"
+}
+
 checkpatch() {
 	local source ignored=$1 files
 	shift
@@ -113,6 +158,8 @@ main() {
 	check 'every file names its licence' licences
 	check 'shellcheck' shell
 	check 'what the model names is in the module' mapping
+	check 'the interface is described for fuzzers' syzlang
+	check 'what is said to show guarantees exists' guarantees
 	check 'checkpatch of the module' checkpatch "$IGNORED" \
 		'module/*.[ch]' 'uapi/*.h' ':!module/trace.h'
 	check 'checkpatch of the tracepoints' checkpatch "$IGNORED_TRACE" \
