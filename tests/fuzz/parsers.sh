@@ -63,7 +63,7 @@ main() {
 		check "the parser of a $parser is built" build "$parser"
 		check "the parser of a $parser, for $seconds s" fuzz "$parser"
 	done
-	plan || true
+	echo "1..$count"
 	echo "$((count - failed)) passed, $failed failed, 0 skipped"
 	((!failed))
 }

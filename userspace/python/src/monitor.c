@@ -532,8 +532,9 @@ static int waiter_sleep(struct waiter *waiter, const struct timespec *deadline)
 		ret = futex_wait(&waiter->state, WAITER_WAITS,
 				 last ? deadline : &soon);
 		last &= ret == -ETIMEDOUT;
-		if (ret == -EINTR && PyErr_CheckSignals())
-			return -1;
+		if (ret == -EINTR ? PyErr_CheckSignals() :
+				    ret && ret != -ETIMEDOUT)
+			return fail(ret);
 	}
 	return 0;
 }
