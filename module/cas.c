@@ -25,6 +25,8 @@
 #define RS_CAS_PUTS	32	/* references that are put at a time */
 
 static_assert(RS_SLOT_LOCKS <= 64);
+static_assert(RS_CAS_OWNERS <= RS_SLOT_CHUNK);
+static_assert(RS_CAS_PUTS <= RS_SLOT_CHUNK);
 
 /**
  * struct rs_cas - a slot that is to be compared and set
@@ -46,7 +48,7 @@ struct rs_cas {
  * @entries: @nr of them
  * @nr: how many have been found
  * @counted: of how many the value is counted; the first ones
- * @owners: @nr_owners objects that have the slots
+ * @owners: @nr_owners objects that have the slots; RS_CAS_OWNERS at most
  * @nr_owners: how many
  * @locks: bits of the slot locks of all owners
  */
@@ -55,7 +57,7 @@ struct rs_cas_list {
 	struct rs_cas *entries;
 	u32 nr;
 	u32 counted;
-	struct rs_object *owners[RS_CAS_OWNERS];
+	struct rs_object **owners;
 	u32 nr_owners;
 	u64 locks;
 };
@@ -146,10 +148,13 @@ static int rs_cas_run(struct rs_cas_list *list, struct rs_session *session)
 	return err;
 }
 
-/* Puts what slots referred to, or, if nothing was done, what they were to. */
+/*
+ * Puts what slots referred to, or, if nothing was done, what they were to. The owners
+ * do not matter any more: their room is for what is put together.
+ */
 static void rs_cas_finish(struct rs_cas_list *list, bool done)
 {
-	struct rs_object *objs[RS_CAS_PUTS] __uninitialized;
+	struct rs_object **objs = list->owners;
 	struct rs_cas *entry;
 	u32 i, n = 0;
 
@@ -253,7 +258,11 @@ int rs_cas_many(struct rs_call *call, void *body)
 {
 	struct refstore_cas_many *cas = body;
 	struct rs_cas few[RS_CAS_FEW] __uninitialized;
-	struct rs_cas_list list = { .heap = call->heap, .entries = few };
+	struct rs_cas_list list = {
+		.heap = call->heap,
+		.entries = few,
+		.owners = call->session->scratch.objs,
+	};
 	int err;
 
 	if (!cas->count)

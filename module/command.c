@@ -44,7 +44,7 @@ static int rs_cmd_query(struct rs_call *call, void *body)
 static int rs_create_fill(struct rs_call *call, struct rs_object *obj,
 			  const u64 __user *handles, u32 first, u32 count)
 {
-	u64 chunk[RS_SLOT_CHUNK];
+	u64 *chunk = call->session->scratch.handles;
 	struct rs_object *value;
 	int err = 0;
 	u32 i;
@@ -306,7 +306,8 @@ static int rs_cmd_copy_slots(struct rs_call *call, void *body)
 	if (copy->count > REFSTORE_MAX_COPY)
 		return -E2BIG;
 	return rs_slots_transfer(call->heap, obj, copy->first, source,
-				 copy->source_first, copy->count);
+				 copy->source_first, copy->count,
+				 call->session->scratch.objs);
 }
 
 static int rs_cmd_resize_slots(struct rs_call *call, void *body)

@@ -19,40 +19,55 @@
 
 #define RS_MANY_BYTES	(256U << 10)	/* memory of a chunk of objects */
 
-static void rs_slots_unread(struct rs_call *call, const u64 *handles,
-			    struct rs_object **values, u32 reserved, u32 count)
+static void rs_slots_unread(struct rs_call *call, u32 reserved, u32 count)
 {
+	const struct rs_scratch *scratch = &call->session->scratch;
 	u32 i;
 
 	for (i = 0; i < reserved; i++)
-		if (handles[i])
-			rs_handle_cancel(&call->session->handles, handles[i]);
+		if (scratch->handles[i])
+			rs_handle_cancel(&call->session->handles,
+					 scratch->handles[i]);
 	for (i = 0; i < count; i++)
-		if (values[i])
-			rs_put(call->heap, values[i]);
+		if (scratch->objs[i])
+			rs_put(call->heap, scratch->objs[i]);
 }
 
-/* Reserves a handle for each value, and copies them out. */
-static int rs_slots_copy_out(struct rs_call *call, u64 __user *to,
-			     struct rs_object **values, u32 count)
+/* Reserves a handle for each of @count values that were read; 0 for none. */
+static int rs_slots_reserve(struct rs_call *call, u32 count, u32 *reserved)
 {
-	struct rs_handles *table = &call->session->handles;
-	u64 handles[RS_SLOT_CHUNK] = {};
+	struct rs_scratch *scratch = &call->session->scratch;
 	int err = 0;
 	u32 i;
 
-	for (i = 0; i < count && !err; i++)
-		if (values[i])
-			err = rs_handle_reserve(table, &handles[i]);
-	if (!err && copy_to_user(to, handles, count * sizeof(u64)))
+	for (i = 0; i < count && !err; i++) {
+		scratch->handles[i] = 0;
+		if (scratch->objs[i])
+			err = rs_handle_reserve(&call->session->handles,
+						&scratch->handles[i]);
+	}
+	*reserved = i;
+	return err;
+}
+
+/* Hands @count values that were read to the user. */
+static int rs_slots_copy_out(struct rs_call *call, u64 __user *to, u32 count)
+{
+	const struct rs_scratch *scratch = &call->session->scratch;
+	u32 i, reserved;
+	int err = rs_slots_reserve(call, count, &reserved);
+
+	if (!err && copy_to_user(to, scratch->handles, count * sizeof(u64)))
 		err = -EFAULT;
 	if (err) {
-		rs_slots_unread(call, handles, values, i, count);
+		rs_slots_unread(call, reserved, count);
 		return err;
 	}
 	for (i = 0; i < count; i++)
-		if (values[i])
-			rs_handle_install(table, handles[i], values[i]);
+		if (scratch->objs[i])
+			rs_handle_install(&call->session->handles,
+					  scratch->handles[i],
+					  scratch->objs[i]);
 	return 0;
 }
 
@@ -60,15 +75,14 @@ static int rs_slots_read_chunk(struct rs_call *call, struct rs_object *obj,
 			       const struct refstore_slots *slots)
 {
 	u64 __user *to = u64_to_user_ptr(slots->handles);
-	struct rs_object *values[RS_SLOT_CHUNK] __uninitialized;
 	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
 	int n, err;
 
 	n = rs_slots_read(call->heap, obj, slots->first + slots->done, count,
-			  values);
+			  call->session->scratch.objs);
 	if (n < 0)
 		return n;
-	err = rs_slots_copy_out(call, to + slots->done, values, n);
+	err = rs_slots_copy_out(call, to + slots->done, n);
 	return err ? err : n;
 }
 
@@ -78,7 +92,7 @@ static int rs_slots_peek_chunk(struct rs_call *call, struct rs_object *obj,
 {
 	u64 __user *to = u64_to_user_ptr(slots->handles);
 	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
-	u64 ids[RS_SLOT_CHUNK] __uninitialized;
+	u64 *ids = call->session->scratch.handles;
 	int err;
 
 	err = rs_slots_ids(call->heap, obj, slots->first + slots->done, count,
@@ -93,7 +107,7 @@ static int rs_slots_write_chunk(struct rs_call *call, struct rs_object *obj,
 {
 	const u64 __user *from = u64_to_user_ptr(slots->handles);
 	u32 count = min_t(u32, slots->count - slots->done, RS_SLOT_CHUNK);
-	u64 handles[RS_SLOT_CHUNK] __uninitialized;
+	u64 *handles = call->session->scratch.handles;
 	struct rs_object *value;
 	int err = 0;
 	u32 i;
@@ -166,39 +180,41 @@ static int rs_many_reserve(struct rs_handles *table, u64 *handles, u32 nr)
 }
 
 /* Lets the handles of what was published name it, and takes back the others. */
-static void rs_many_install(struct rs_call *call, struct rs_object **objs,
-			    const u64 *handles, u32 made, u32 reserved)
+static void rs_many_install(struct rs_call *call, u32 made, u32 reserved)
 {
+	const struct rs_scratch *scratch = &call->session->scratch;
 	struct rs_handles *table = &call->session->handles;
 	u32 i;
 
 	for (i = 0; i < made; i++) {
-		trace_refstore_create(call->heap, objs[i]);
-		rs_handle_install(table, handles[i], objs[i]);
+		trace_refstore_create(call->heap, scratch->objs[i]);
+		rs_handle_install(table, scratch->handles[i],
+				  scratch->objs[i]);
 	}
 	for (; i < reserved; i++)
-		rs_handle_cancel(table, handles[i]);
+		rs_handle_cancel(table, scratch->handles[i]);
 }
 
 /*
- * Publishes objects under handles that go to @to before; returns how many, the
+ * Publishes @nr objects under handles that go to @to before; returns how many, the
  * first ones, or an error if none.
  */
-static int rs_many_publish(struct rs_call *call, struct rs_object **objs,
-			   u64 __user *to, u32 nr)
+static int rs_many_publish(struct rs_call *call, u64 __user *to, u32 nr)
 {
-	u64 handles[RS_SLOT_CHUNK];
+	struct rs_scratch *scratch = &call->session->scratch;
 	int err, reserved;
 	u32 made = 0;
 
-	reserved = rs_many_reserve(&call->session->handles, handles, nr);
+	reserved = rs_many_reserve(&call->session->handles, scratch->handles,
+				   nr);
 	if (reserved < 0)
 		return reserved;
-	err = copy_to_user(to, handles, reserved * sizeof(u64)) ? -EFAULT : 0;
+	err = copy_to_user(to, scratch->handles, reserved * sizeof(u64)) ?
+	      -EFAULT : 0;
 	if (!err)
-		err = rs_heap_insert_many(call->heap, objs, reserved,
+		err = rs_heap_insert_many(call->heap, scratch->objs, reserved,
 					  &made);
-	rs_many_install(call, objs, handles, made, reserved);
+	rs_many_install(call, made, reserved);
 	return made ? made : err;
 }
 
@@ -219,7 +235,7 @@ static int rs_many_create(struct rs_call *call, const struct rs_spec *spec,
 	const void __user *data = u64_to_user_ptr(many->data);
 	u64 __user *to = u64_to_user_ptr(many->handles);
 	u32 nr = rs_many_chunk(spec, many->count - many->done);
-	struct rs_object *objs[RS_SLOT_CHUNK] __uninitialized;
+	struct rs_object **objs = call->session->scratch.objs;
 	int made, err;
 
 	if (data)
@@ -227,7 +243,7 @@ static int rs_many_create(struct rs_call *call, const struct rs_spec *spec,
 	err = rs_objects_create(spec, data, objs, nr);
 	if (err)
 		return err;
-	made = rs_many_publish(call, objs, to + many->done, nr);
+	made = rs_many_publish(call, to + many->done, nr);
 	err = made;
 	made = max(made, 0);
 	rs_objects_free(objs + made, nr - made);
@@ -273,7 +289,7 @@ int rs_create_many(struct rs_call *call, void *body)
 /* Releases some handles; returns how many, or an error if none. */
 static int rs_many_drop(struct rs_call *call, const u64 *handles, u32 nr)
 {
-	struct rs_object *objs[RS_SLOT_CHUNK] __uninitialized;
+	struct rs_object **objs = call->session->scratch.objs;
 	struct rs_object *ref;
 	u32 i, counted = 0;
 
@@ -301,7 +317,7 @@ static int rs_many_release(struct rs_call *call,
 {
 	const u64 __user *from = u64_to_user_ptr(many->handles);
 	u32 nr = min_t(u32, many->count - many->done, RS_SLOT_CHUNK);
-	u64 handles[RS_SLOT_CHUNK] __uninitialized;
+	u64 *handles = call->session->scratch.handles;
 
 	if (copy_from_user(handles, from + many->done, nr * sizeof(u64)))
 		return -EFAULT;

@@ -12,15 +12,29 @@
 #include "event.h"
 #include "handle.h"
 #include "heap.h"
+#include "slot.h"
 
 struct rs_reap;
+
+/**
+ * struct rs_scratch - what a call that works in chunks keeps of one
+ * @handles: from or for the user
+ * @objs: what they name, or shall name
+ *
+ * As much would take a good part of a kernel stack.
+ */
+struct rs_scratch {
+	u64 handles[RS_SLOT_CHUNK];
+	struct rs_object *objs[RS_SLOT_CHUNK];
+};
 
 /**
  * struct rs_session - a session
  * @heap: its heap, on which it holds a reference
  * @payer: who pays for what is only its own
- * @lock: protects @handles; held over a chunk of a batch
+ * @lock: protects @handles, @scratch; held over a chunk of a batch
  * @handles: its handles
+ * @scratch: of the call that runs; means nothing to the next
  * @events: what it is told; its own lock
  * @refused_by: REFSTORE_LIMIT_*: the last one that refused something; or 0
  * @number: in heap->sessions; reused after 2^32 sessions
@@ -37,8 +51,9 @@ struct rs_reap;
 struct rs_session {
 	struct rs_heap *heap;
 	struct rs_payer payer;
-	struct mutex lock;	/* @handles */
+	struct mutex lock;	/* @handles, @scratch */
 	struct rs_handles handles;
+	struct rs_scratch scratch;
 	struct rs_events events;
 	u32 refused_by;
 	u32 number;

@@ -282,13 +282,14 @@ static int rs_slots_swap_values(struct rs_heap *heap, struct rs_object *obj,
  * @source: the owner of the latter, likewise
  * @source_first: the first of them
  * @count: how many, at most RS_SLOT_CHUNK
+ * @values: room for as many
  *
  * Return: 0, -EOPNOTSUPP, -ERANGE, -EPERM or -EOVERFLOW; then nothing was changed.
  */
 int rs_slots_transfer(struct rs_heap *heap, struct rs_object *obj, u32 first,
-		      struct rs_object *source, u32 source_first, u32 count)
+		      struct rs_object *source, u32 source_first, u32 count,
+		      struct rs_object **values)
 {
-	struct rs_object *values[RS_SLOT_CHUNK] __uninitialized;
 	int n, err, i, nr = 0;
 
 	n = rs_slots_read(heap, source, source_first, count, values);

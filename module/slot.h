@@ -36,7 +36,8 @@ int rs_slots_read(struct rs_heap *heap, struct rs_object *obj, u32 first,
 int rs_slot_read_id(struct rs_heap *heap, struct rs_object *obj, u32 index,
 		    u64 id, struct rs_object **value);
 int rs_slots_transfer(struct rs_heap *heap, struct rs_object *obj, u32 first,
-		      struct rs_object *source, u32 source_first, u32 count);
+		      struct rs_object *source, u32 source_first, u32 count,
+		      struct rs_object **values);
 int rs_slots_ids(struct rs_heap *heap, struct rs_object *obj, u32 first,
 		 u32 count, u64 *ids);
 int rs_slots_resize(struct rs_heap *heap, struct rs_object *obj, u32 nr);

@@ -13,7 +13,7 @@
 #include "slot.h"
 #include "trigger.h"
 
-#define RS_PUT_CHUNK	64	/* objects put at a time */
+#define RS_PUT_CHUNK	32	/* objects put at a time */
 
 /* All but events are the heap's, and everybody's. */
 static int rs_tune_check(const struct rs_session *session,

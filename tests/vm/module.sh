@@ -32,7 +32,7 @@ build() {
 }
 
 main() {
-	local name kernel folder kunit=() log
+	local name kernel folder kunit=() frames=() log
 	[[ $# -ge 1 && $1 != -* ]] || {
 		usage >&2
 		exit 2
@@ -45,6 +45,10 @@ main() {
 		folder+=-kunit
 		shift
 	fi
+	# A kernel's stack is small. Where much is checked, frames are larger.
+	case $name in
+	stock-* | llvm-*) frames=(KCFLAGS=-Wframe-larger-than=512) ;;
+	esac
 	kernel=$("$VM_DIR/kernel.sh" "$name")
 	mkdir -p "$folder"
 	exec {lock}>"$folder.lock"
@@ -52,7 +56,7 @@ main() {
 	forget_other_kernel "$folder" "$kernel"
 	sync_sources "$folder"
 	log=$folder.log
-	if ! build "$kernel" "$folder" "${kunit[@]}" "$@" >"$log" 2>&1; then
+	if ! build "$kernel" "$folder" "${kunit[@]}" "${frames[@]}" "$@" >"$log" 2>&1; then
 		cat "$log" >&2
 		die "$name: the build failed"
 	fi
