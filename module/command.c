@@ -6,6 +6,7 @@
  * in kernel memory; its size, flags and reserved field were checked. What a
  * user gets to see of it is what a command writes to it.
  */
+#include <linux/bits.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -20,13 +21,15 @@
 #include "slot.h"
 #include "trace.h"
 
+static_assert(RS_NR_COMMANDS <= 64);	/* bits of features */
+
 static int rs_cmd_query(struct rs_call *call, void *body)
 {
 	struct refstore_query *query = body;
 
 	query->version = REFSTORE_VERSION;
 	query->max_types = RS_MAX_TYPES;
-	query->features = 0;
+	query->features = GENMASK_ULL(RS_NR_COMMANDS - 1, 0);
 	query->max_data = RS_MAX_DATA;
 	query->max_slots = RS_MAX_SLOTS;
 	query->max_batch = RS_MAX_BATCH;

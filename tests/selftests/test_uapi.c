@@ -1469,6 +1469,25 @@ TEST_F(pointers, batched)
 
 /* --- What the kernel says it can do ----------------------------------- */
 
+/* A command that has its bit is there, and no other. */
+TEST(features)
+{
+	struct refstore_query query;
+	int fd = rs_open(), ret;
+	unsigned int bit;
+	__u32 none = 0;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, rs_query(fd, &query));
+	EXPECT_EQ(1, REFSTORE_FEATURE(REFSTORE_CMD_QUERY));
+	for (bit = 0; bit < 64; bit++) {
+		ret = rs_call(fd, _IO(MAGIC, FIRST + bit), &none);
+		EXPECT_EQ(query.features & (1ULL << bit) ? -EINVAL : -ENOTTY,
+			  ret) TH_LOG("command %u", FIRST + bit);
+	}
+	EXPECT_EQ(0, close(fd));
+}
+
 TEST(limits)
 {
 	struct refstore_query query, again;
@@ -1477,7 +1496,6 @@ TEST(limits)
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, rs_query(fd, &query));
 	EXPECT_EQ(REFSTORE_VERSION, query.version);
-	EXPECT_EQ(0, query.features);
 	EXPECT_LT(REFSTORE_TYPE_USER, query.max_types);
 	EXPECT_LE(1 << 16, query.max_data);
 	EXPECT_LE(1000000, query.max_slots);

@@ -115,6 +115,9 @@
 /* The version of this interface; REFSTORE_QUERY tells the kernel's. */
 #define REFSTORE_VERSION 1
 
+/* The bit in &refstore_query.features of a command, REFSTORE_CMD_*. */
+#define REFSTORE_FEATURE(command) (1ULL << ((command) - REFSTORE_CMD_QUERY))
+
 #define REFSTORE_IOC_MAGIC 0xBC
 
 enum {
@@ -220,7 +223,9 @@ enum {
  * @flags: must be 0
  * @version: out: the kernel's REFSTORE_VERSION
  * @max_types: out: types of a heap, built-in ones included
- * @features: out: a bit for each optional feature (none in version 1)
+ * @features: out: REFSTORE_FEATURE() of each command that the kernel has, so that a
+ *            program on an older module learns what that lacks without trying;
+ *            0 from modules before this was told
  * @max_data: out: bytes of data of an object
  * @max_slots: out: slots of an object
  * @max_batch: out: operations of a batch; objects of REFSTORE_CREATE_MANY and
