@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Checks the sources without running them. Prints TAP; the logs of what failed
 # are shown.
+# What is checked is called by name.
+# shellcheck disable=SC2317
 set -euo pipefail
 
 # shellcheck source=tests/bench/lib.sh
@@ -13,6 +15,11 @@ set -euo pipefail
 #   MACRO_ARG_REUSE: the argument is the name of a struct
 #   LINUX_VERSION_CODE, CONSTANT_COMPARISON: compat.h is there for it
 IGNORED=MACRO_ARG_REUSE,LINUX_VERSION_CODE,CONSTANT_COMPARISON
+# Of clang-tidy: its checks for bugs and waste in C, but those that are taste. (Its
+# analyzer does not see what a function of another file writes through a pointer.)
+TIDY='-*,bugprone-*,performance-*,-bugprone-easily-swappable-parameters'
+TIDY+=,-bugprone-reserved-identifier,-bugprone-sizeof-expression
+TIDY+=,-bugprone-suspicious-string-compare,-performance-no-int-to-ptr
 # Tracepoints are declared by a macro language with a layout of its own.
 IGNORED_TRACE=$IGNORED,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,TRAILING_STATEMENTS
 IGNORED_TRACE+=,MULTISTATEMENT_MACRO_USE_DO_WHILE,COMPLEX_MACRO,SPACING
@@ -122,6 +129,55 @@ module() {
 	"$VM_DIR/module.sh" "$@"
 }
 
+# The kernel's own semantic patches; what they find is a file, a line and a word.
+coccinelle() {
+	local source found
+	source=$("$VM_DIR/kernel.sh" source-6.12)
+	found=$(cd "$source" && find scripts/coccinelle -name '*.cocci' -print0 |
+		xargs -0 -P "$(nproc)" -I{} spatch -D report --no-show-diff \
+			--very-quiet --no-includes --include-headers \
+			--timeout 60 --cocci-file {} \
+			--macro-file-builtins scripts/coccinelle/macros.h \
+			--dir "$PROJECT/module" 2>/dev/null)
+	echo "$found"
+	[[ ! $found ]]
+}
+
+# Of the user's side.
+cppcheck_userspace() {
+	cd "$PROJECT/userspace" &&
+		cppcheck -q --enable=warning,performance,portability --std=c11 \
+			--error-exitcode=1 -j "$(nproc)" -D_GNU_SOURCE \
+			-I../uapi -Ilib -Itools lib tools
+}
+
+tidy_userspace() {
+	# shellcheck disable=SC2016 # for the shell that xargs starts
+	cd "$PROJECT/userspace" && printf '%s\0' lib/*.c tools/*.c |
+		xargs -0 -P "$(nproc)" -n 12 sh -c 'checks=$1 && shift &&
+			clang-tidy --quiet --warnings-as-errors="*" \
+			--checks="$checks" "$@" -- -std=gnu11 -D_GNU_SOURCE \
+			-DVERSION="\"0\"" -I../uapi -Ilib -Itools \
+			$(pkg-config --cflags json-c ncursesw)' sh "$TIDY"
+}
+
+userspace() {
+	cd "$PROJECT/userspace" &&
+		cppcheck -q --enable=warning,performance,portability \
+			--std=c11 --error-exitcode=1 -j "$(nproc)" -D_GNU_SOURCE \
+			-I../uapi -Ilib -Itools lib tools
+}
+
+tidy() {
+	local flags
+	read -ra flags < <(pkg-config --cflags json-c ncursesw)
+	cd "$PROJECT/userspace" && printf '%s\n' lib/*.c tools/*.c |
+		xargs -P "$(nproc)" -n 8 clang-tidy --quiet \
+			--warnings-as-errors='*' --checks="$TIDY" -- \
+			{} -std=gnu11 -D_GNU_SOURCE -I../uapi -Ilib -Itools \
+			-DVERSION='"0"' "${flags[@]}"
+}
+
 userspace() {
 	make -C "$PROJECT/userspace" check
 }
@@ -166,6 +222,9 @@ main() {
 	check 'gcc W=1 and sparse on 6.12' module stock-6.12 C=2
 	check 'gcc W=1 on 6.1' module stock-6.1
 	check 'clang W=1 on 6.12' module llvm-6.12
+	check 'semantic patches of the kernel' coccinelle
+	check 'cppcheck of the library and the command' cppcheck_userspace
+	check 'clang-tidy of the library and the command' tidy_userspace
 	check 'the library and the command' userspace
 	check 'the Python package has the types that it says' stubs
 	check 'the demonstration, torture, and the benchmarks' other_programs

@@ -325,7 +325,7 @@ static int look(struct refstore *store, struct refstore_walk *walk, uint64_t id,
 static int take(struct refstore *store, struct refstore_walk *walk, uint64_t id,
 		uint64_t *handle)
 {
-	struct refstore_walk_object object;
+	struct refstore_walk_object object = { 0 };
 	int ret = 0;
 
 	*handle = 0;

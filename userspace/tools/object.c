@@ -47,7 +47,7 @@ void object_print_states(uint32_t state)
 
 int object_print_label(struct refstore *store, uint64_t id)
 {
-	struct refstore_walk_label label;
+	struct refstore_walk_label label = { 0 };
 	struct refstore_iter *iter;
 	int ret = refstore_iter_labels(store, &iter);
 

@@ -476,7 +476,7 @@ static int find_keeper(struct search *search, uint64_t id)
 /* What was not found in a heap in use may have been overlooked. */
 static int find_again(struct search *search, uint64_t id)
 {
-	uint64_t before, after;
+	uint64_t before, after = 0;
 	int ret = sum_heap(search->store, &before);
 
 	if (!ret)
