@@ -24,8 +24,8 @@ script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 .PHONY: all module userspace install uninstall modules_install \
 	modules_uninstall python python-install python-uninstall \
 	dkms-source dkms-install dkms-uninstall deb check test \
-	test-all test-install torture soak fuzz-parsers demo pictures model bench \
-	bench-report kunit clean help
+	test-all test-install torture soak fuzz fuzz-parsers figures \
+	demo pictures model bench bench-report kunit clean help
 
 ## all              the module, the library, the command (the default)
 all: module userspace
@@ -129,9 +129,17 @@ torture:
 soak:
 	@$(script) tests/torture/run.sh --soak $(MINUTES)
 
+## fuzz             fuzz the module, for MINUTES (15), in a virtual machine
+fuzz:
+	@$(script) tests/fuzz/run.sh $(MINUTES)
+
 ## fuzz-parsers     fuzz what the command reads, for SECONDS (60) each
 fuzz-parsers:
 	@$(script) tests/fuzz/parsers.sh $(SECONDS)
+
+## figures          put what long tests have come to into the README
+figures:
+	@tests/figures.py table
 
 ## demo             a demonstration, from nothing, in minutes
 demo:

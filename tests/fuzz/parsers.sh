@@ -49,7 +49,14 @@ fuzz() {
 		-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20 \
 		-max_len=4096 -print_final_stats=1 \
 		-artifact_prefix="$OUT/finding-$parser-" \
-		"$OUT/corpus-$parser" "$OUT/seeds/$parser"
+		"$OUT/corpus-$parser" "$OUT/seeds/$parser" 2>&1 |
+		tee "$OUT/log-$parser"
+}
+
+# How many inputs all parsers were given.
+inputs() {
+	sed -n 's/^stat::number_of_executed_units: *//p' \
+		"${PARSERS[@]/#/$OUT/log-}" | awk '{ n += $1 } END { print n + 0 }'
 }
 
 main() {
@@ -65,7 +72,9 @@ main() {
 	done
 	echo "1..$count"
 	echo "$((count - failed)) passed, $failed failed, 0 skipped"
-	((!failed))
+	((!failed)) || return
+	"$PROJECT/tests/figures.py" note parsers "inputs=$(inputs)" \
+		"parsers=${#PARSERS[@]}"
 }
 
 main "$@"

@@ -8,13 +8,16 @@ set -euo pipefail
 
 usage() {
 	cat <<-EOF
-	usage: $PROGRAM KERNEL [kunit] [VAR=VALUE...]
+	usage: $PROGRAM KERNEL [FLAVOUR] [VAR=VALUE...]
 
-	KERNEL       stock-6.12, stock-6.1, check or llvm-6.12
-	kunit        with the tests of tests/kunit/ in the module
+	KERNEL       stock-6.12, stock-6.1, check, check-6.1, cover, race, rt or
+	             llvm-6.12
+	FLAVOUR      kunit: with the tests of tests/kunit/ in the module
+	             kcov: a module that tells where it was, for fuzzing
+	             gcov, kunit-gcov: one that counts what is run
 	VAR=VALUE    for make: C=2 and so on
 
-	The module is built in build/module/KERNEL[-kunit]/ of the checkout.
+	The module is built in build/module/KERNEL[-FLAVOUR]/ of the checkout.
 	EOF
 }
 
@@ -32,7 +35,7 @@ build() {
 }
 
 main() {
-	local name kernel folder kunit=() frames=() log
+	local name kernel folder flavour=() frames=() log
 	[[ $# -ge 1 && $1 != -* ]] || {
 		usage >&2
 		exit 2
@@ -40,9 +43,14 @@ main() {
 	name=$1
 	folder=$PROJECT/build/module/$name
 	shift
-	if [[ ${1-} == kunit ]]; then
-		kunit=(REFSTORE_KUNIT=y)
-		folder+=-kunit
+	case ${1-} in
+	kunit) flavour=(REFSTORE_KUNIT=y) ;;
+	kcov) flavour=(KCOV_INSTRUMENT=y) ;;
+	gcov) flavour=(GCOV_PROFILE=y) ;;
+	kunit-gcov) flavour=(REFSTORE_KUNIT=y GCOV_PROFILE=y) ;;
+	esac
+	if ((${#flavour[@]})); then
+		folder+=-$1
 		shift
 	fi
 	# A kernel's stack is small. Where much is checked, frames are larger.
@@ -56,7 +64,7 @@ main() {
 	forget_other_kernel "$folder" "$kernel"
 	sync_sources "$folder"
 	log=$folder.log
-	if ! build "$kernel" "$folder" "${kunit[@]}" "${frames[@]}" "$@" >"$log" 2>&1; then
+	if ! build "$kernel" "$folder" "${flavour[@]}" "${frames[@]}" "$@" >"$log" 2>&1; then
 		cat "$log" >&2
 		die "$name: the build failed"
 	fi
