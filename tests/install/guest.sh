@@ -147,7 +147,7 @@ heap_alone_is_left() {
 
 no_trace() {
 	find /sys/module /dev /proc -maxdepth 1 -name refstore | nothing
-	fails findmnt -t refstore
+	awk '$3 == "refstore"' /proc/self/mounts | nothing
 	no_files / /run
 }
 
