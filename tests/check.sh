@@ -184,12 +184,13 @@ userspace() {
 
 # What no other part of "make test" compiles.
 other_programs() {
-	local source
+	local source folder
 	source=$("$VM_DIR/kernel.sh" source-6.12)
-	make -C "$PROJECT/tests/demo" &&
-		make -C "$PROJECT/tests/torture" \
-			KSELFTEST="$source/tools/testing/selftests" &&
-		benchmarks
+	for folder in demo torture fuzz; do
+		make -C "$PROJECT/tests/$folder" \
+			KSELFTEST="$source/tools/testing/selftests" || return
+	done
+	benchmarks
 }
 
 # No module is needed, and here they take seconds.
@@ -227,7 +228,7 @@ main() {
 	check 'clang-tidy of the library and the command' tidy_userspace
 	check 'the library and the command' userspace
 	check 'the Python package has the types that it says' stubs
-	check 'the demonstration, torture, and the benchmarks' other_programs
+	check 'the demonstration, torture, fuzzing, and the benchmarks' other_programs
 	plan
 }
 

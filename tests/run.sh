@@ -90,7 +90,7 @@ sizes() {
 # what does not touch anything in which that differs from 6.12.
 programs() {
 	case "$longer $1" in
-	' check') echo 'test_[!tu]*' test_trace ;;
+	' check') echo 'test_[!tu]*' test_threat test_trace ;;
 	' stock-6.1') echo test_{account,kill,label,large,limit,named,proc,trace} ;;
 	*) echo 'test_*' ;;
 	esac
