@@ -48,7 +48,7 @@ struct rs_cas {
  * @entries: @nr of them
  * @nr: how many have been found
  * @counted: of how many the value is counted; the first ones
- * @owners: @nr_owners objects that have the slots; RS_CAS_OWNERS at most
+ * @owners: @nr_owners objects that have the slots, in the session's scratch
  * @nr_owners: how many
  * @locks: bits of the slot locks of all owners
  */

@@ -64,41 +64,13 @@ static void dup_file(struct process *process, const struct call *call)
 
 static void send_file(struct process *process, const struct call *call)
 {
-	int fd = file_of(process, call);
-	char control[CMSG_SPACE(sizeof(fd))] = {};
-	struct iovec byte = { .iov_base = control, .iov_len = 1 };
-	struct msghdr message = {
-		.msg_iov = &byte, .msg_iovlen = 1, .msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	sendmsg(post[call->arg[0] % PROCESSES][1], &message, MSG_DONTWAIT);
+	rs_send_fd(post[call->arg[0] % PROCESSES][1], file_of(process, call));
 }
 
 static void receive_file(struct process *process, const struct call *call)
 {
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec room = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr message = {
-		.msg_iov = &room, .msg_iovlen = 1, .msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header;
-	int fd;
-
 	(void)call;
-	if (recvmsg(process->post, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
-		return;
-	header = CMSG_FIRSTHDR(&message);
-	if (!header || header->cmsg_len != CMSG_LEN(sizeof(fd)))
-		return;
-	memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	process_keep_file(process, fd);
+	process_keep_file(process, rs_receive_fd(process->post));
 }
 
 /* Sessions have events to be read; nothing else is waited for. */

@@ -5,7 +5,6 @@
  *
  * usage: fuzz SECONDS [CORPUS]; REFSTORE_SEED=N repeats its choices.
  */
-#include <dirent.h>
 #include <linux/futex.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -146,21 +145,12 @@ static bool run(const struct program *program)
 
 static void drain_post(void)
 {
-	char control_data[256], byte;
-	struct iovec room = { .iov_base = &byte, .iov_len = 1 };
 	unsigned int i;
+	int fd;
 
-	for (i = 0; i < PROCESSES; i++) {
-		struct msghdr message = {
-			.msg_iov = &room, .msg_iovlen = 1,
-			.msg_control = control_data,
-			.msg_controllen = sizeof(control_data),
-		};
-
-		/* What does not fit is closed, and so is what does, later. */
-		while (recvmsg(post[i][0], &message, MSG_DONTWAIT) > 0)
-			close_range(3 + 2 * PROCESSES, ~0U, 0);
-	}
+	for (i = 0; i < PROCESSES; i++)
+		while ((fd = rs_receive_fd(post[i][0])) >= 0)
+			close(fd);
 }
 
 static const char *const left_over[] = {

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Fuzzes the module in a virtual machine, on a checking kernel that tells where it was,
-# beginning with the programs that are kept in the tree. Those that were worth keeping this time are in
-# build/fuzz/corpus afterwards. The last line is "N passed, N failed, N skipped".
+# beginning with the programs that are kept in the tree. Those that were worth keeping
+# this time are in build/fuzz/corpus afterwards. The last line is "N passed, N failed,
+# N skipped".
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=../vm/lib.sh

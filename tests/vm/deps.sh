@@ -13,14 +13,11 @@ usage() {
 
 	build    compilers and tools for modules, kernels and programs
 	vm       the virtual machine
-	kernels  the source of the kernels that are built
-	source-N the source of another one: source-6.1
+	kernels  the kernels' sources
 	check    g++, sparse, clang and clang-tidy, coccinelle, cppcheck,
-	         shellcheck, abidiff, mandoc, graphviz,
-	         32-bit libraries
+	         shellcheck, abidiff, mandoc, graphviz, 32-bit libraries
 	python   python3, and what builds, checks and measures its package
 	cpython  CPython's own tests
-	coverage  lcov
 	trace    bpftrace
 	pictures graphviz
 	model    spin
@@ -38,7 +35,6 @@ group_packages() {
 		;;
 	vm) echo qemu-system-x86 busybox-static kmod cpio ;;
 	kernels) echo linux-source-6.12 ;;
-	source-*) echo "linux-$1" ;;
 	check)
 		echo g++ sparse clang clang-tidy coccinelle cppcheck lld llvm \
 			gcc-multilib shellcheck \
@@ -49,7 +45,6 @@ group_packages() {
 			redis-server
 		;;
 	cpython) echo libpython3.11-testsuite ;;
-	coverage) echo lcov ;;
 	trace) echo bpftrace ;;
 	pictures) echo graphviz ;;
 	model) echo gcc libc6-dev spin ;;

@@ -17,16 +17,12 @@ usage() {
 	stock-6.12  Debian's newest packaged kernel of the series, and its headers
 	stock-6.1   the same
 	check       6.12 with KUnit, KASAN, lockdep, kmemleak and their like, SMP
-	check-6.1   the same of 6.1
-	cover       check with KCOV and gcov
+	cover       the same with KCOV and gcov
 	race        6.12 with KCSAN, SMP
-	rt          6.12 with PREEMPT_RT and lockdep, SMP
 	uml-kasan   6.12 as a program (User Mode Linux) with KUnit, KASAN, lockdep
-	uml-cover   the same with gcov
 	uml-bench   6.12 as a program, without checkers, with real lock prefixes
 	llvm-6.12   the packaged 6.12 prepared for modules built by clang
-	source-6.12 the source of 6.12 that those are built from
-	source-6.1  the same of 6.1
+	source-6.12 the source that the last six are built from
 
 	The folder holds, as the case may be: vmlinuz, lib/modules/, kdir (for
 	make -C), linux (User Mode Linux), make-args (for make, one to a line).
@@ -183,7 +179,7 @@ build_source() {
 # Sets source.
 source_tree() {
 	local series=$1 archive=/usr/src/linux-source-$1.tar.xz version name
-	[[ -e $archive ]] || "$VM_DIR/deps.sh" "source-$series" >&2
+	[[ -e $archive ]] || "$VM_DIR/deps.sh" kernels >&2
 	version=$(dpkg-query -W -f '${Version}' "linux-source-$series")
 	name=source-$series-$(recipe "$version" "" add_graft_line add_lock_prefix build_source)
 	cache_entry "$name" build_source "$archive"
@@ -227,44 +223,47 @@ build_kernel() {
 	fi
 }
 
-# Of lines for the same option, the last one counts.
-fragments() {
-	grep -h '^CONFIG_' "$@" | tac | awk -F= '!seen[$1]++' | tac
-}
-
-# own_kernel SERIES FRAGMENTS... -- TARGETS...; make_args set before.
+# own_kernel FRAGMENTS... -- TARGETS...; make_args set before.
 own_kernel() {
-	local series=$1 fragments=() fragment name
-	shift
+	local fragments=() fragment name
 	while [[ $1 != -- ]]; do
 		fragments+=("$VM_DIR/config/$1.config")
 		shift
 	done
 	shift
 	"$VM_DIR/deps.sh" build
-	source_tree "$series"
+	source_tree 6.12
 	# Comments do not count here either.
-	fragment=$(fragments "${fragments[@]}")
+	fragment=$(cat "${fragments[@]}" | grep '^CONFIG_')
 	name=$NAME-$(recipe "${source#"$CACHE"/source-}" \
 		"$fragment ${make_args[*]} $* $(gcc -dumpfullversion)" build_kernel)
 	cache_entry "$name" build_kernel "$fragment" "$@"
 	entry=$CACHE/$name
 }
 
-# guest_kernel SERIES FRAGMENTS...
-guest_kernel() {
+check_kernel() {
 	make_args=()
-	own_kernel "$1" common guest "${@:2}" -- bzImage modules
+	own_kernel common guest check -- bzImage modules
+}
+
+cover_kernel() {
+	make_args=()
+	own_kernel common guest check cover -- bzImage modules
+}
+
+race_kernel() {
+	make_args=()
+	own_kernel common guest race -- bzImage modules
 }
 
 uml_kasan() {
 	make_args=(ARCH=um)
-	own_kernel 6.12 common uml uml-kasan "$@" -- linux
+	own_kernel common uml uml-kasan -- linux
 }
 
 uml_bench() {
 	make_args=(ARCH=um KCFLAGS=-DUML_REAL_LOCKS)
-	own_kernel 6.12 common uml uml-bench -- linux
+	own_kernel common uml uml-bench -- linux
 }
 
 # --- For clang --------------------------------------------------------------
@@ -315,16 +314,13 @@ main() {
 	NAME=$1
 	case $NAME in
 	stock-6.12 | stock-6.1) stock "${NAME#stock-}" ;;
-	check) guest_kernel 6.12 check ;;
-	check-6.1) guest_kernel 6.1 check check-6.1 ;;
-	cover) guest_kernel 6.12 check cover ;;
-	race) guest_kernel 6.12 race ;;
-	rt) guest_kernel 6.12 rt ;;
+	check) check_kernel ;;
+	cover) cover_kernel ;;
+	race) race_kernel ;;
 	uml-kasan) uml_kasan ;;
-	uml-cover) uml_kasan uml-cover ;;
 	uml-bench) uml_bench ;;
 	llvm-6.12) llvm ;;
-	source-6.12 | source-6.1) source_tree "${NAME#source-}"; entry=$source ;;
+	source-6.12) source_tree 6.12; entry=$source ;;
 	prune) prune; exit ;;
 	*)
 		say "$NAME: no such kernel"

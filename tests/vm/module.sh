@@ -10,11 +10,9 @@ usage() {
 	cat <<-EOF
 	usage: $PROGRAM KERNEL [FLAVOUR] [VAR=VALUE...]
 
-	KERNEL       stock-6.12, stock-6.1, check, check-6.1, cover, race, rt or
-	             llvm-6.12
+	KERNEL       stock-6.12, stock-6.1, check, cover, race or llvm-6.12
 	FLAVOUR      kunit: with the tests of tests/kunit/ in the module
 	             kcov: a module that tells where it was, for fuzzing
-	             gcov, kunit-gcov: one that counts what is run
 	VAR=VALUE    for make: C=2 and so on
 
 	The module is built in build/module/KERNEL[-FLAVOUR]/ of the checkout.
@@ -46,8 +44,6 @@ main() {
 	case ${1-} in
 	kunit) flavour=(REFSTORE_KUNIT=y) ;;
 	kcov) flavour=(KCOV_INSTRUMENT=y) ;;
-	gcov) flavour=(GCOV_PROFILE=y) ;;
-	kunit-gcov) flavour=(REFSTORE_KUNIT=y GCOV_PROFILE=y) ;;
 	esac
 	if ((${#flavour[@]})); then
 		folder+=-$1
@@ -64,7 +60,8 @@ main() {
 	forget_other_kernel "$folder" "$kernel"
 	sync_sources "$folder"
 	log=$folder.log
-	if ! build "$kernel" "$folder" "${flavour[@]}" "${frames[@]}" "$@" >"$log" 2>&1; then
+	if ! build "$kernel" "$folder" "${flavour[@]}" "${frames[@]}" "$@" \
+		>"$log" 2>&1; then
 		cat "$log" >&2
 		die "$name: the build failed"
 	fi
