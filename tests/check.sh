@@ -161,25 +161,13 @@ tidy_userspace() {
 			$(pkg-config --cflags json-c ncursesw)' sh "$TIDY"
 }
 
-userspace() {
-	cd "$PROJECT/userspace" &&
-		cppcheck -q --enable=warning,performance,portability \
-			--std=c11 --error-exitcode=1 -j "$(nproc)" -D_GNU_SOURCE \
-			-I../uapi -Ilib -Itools lib tools
-}
-
-tidy() {
-	local flags
-	read -ra flags < <(pkg-config --cflags json-c ncursesw)
-	cd "$PROJECT/userspace" && printf '%s\n' lib/*.c tools/*.c |
-		xargs -P "$(nproc)" -n 8 clang-tidy --quiet \
-			--warnings-as-errors='*' --checks="$TIDY" -- \
-			{} -std=gnu11 -D_GNU_SOURCE -I../uapi -Ilib -Itools \
-			-DVERSION='"0"' "${flags[@]}"
-}
-
+# One of these looks for races, in a build of its own.
 userspace() {
 	make -C "$PROJECT/userspace" check
+}
+
+sanitized() {
+	"$PROJECT/tests/sanitized.sh" check
 }
 
 # What no other part of "make test" compiles.
@@ -210,7 +198,7 @@ benchmarks() {
 
 main() {
 	make_work
-	"$VM_DIR/deps.sh" build kernels check python
+	"$VM_DIR/deps.sh" build source-6.12 check python
 	check 'every file names its licence' licences
 	check 'shellcheck' shell
 	check 'what the model names is in the module' mapping
@@ -227,6 +215,7 @@ main() {
 	check 'cppcheck of the library and the command' cppcheck_userspace
 	check 'clang-tidy of the library and the command' tidy_userspace
 	check 'the library and the command' userspace
+	check 'the library and the command, with ASan and UBSan' sanitized
 	check 'the Python package has the types that it says' stubs
 	check 'the demonstration, torture, fuzzing, and the benchmarks' other_programs
 	plan

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # What can be checked without the kernel module: run.sh BUILD-DIRECTORY
-# $CC, $CXX and $UAPI say with what. The output is TAP.
+# $CC, $CXX, $CFLAGS and $UAPI say with what. The output is TAP.
 set -u
 
 build=$1
@@ -268,7 +268,9 @@ fi
 # Run without the module, each must say so; module.sh runs them with it.
 for source in "$examples"/*.c; do
 	program=${source%.c}
-	check "the example ${source##*/} compiles" "$CC" -Wall -Wextra -Werror \
+	# shellcheck disable=SC2086 # these are words
+	check "the example ${source##*/} compiles" "$CC" $CFLAGS \
+		-Wall -Wextra -Werror \
 		-I"$UAPI" -I"$here/../lib" "$source" -L"$build/lib" -lrefstore \
 		-o "$program"
 	if [ ! -e "$program.out" ] || [ -e /dev/refstore ]; then
