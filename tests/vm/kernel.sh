@@ -16,13 +16,13 @@ usage() {
 	NAME        what it is
 	stock-6.12  Debian's newest packaged kernel of the series, and its headers
 	stock-6.1   the same
-	check       6.12 with KUnit, KASAN, lockdep, kmemleak and their like, SMP
-	cover       the same with KCOV and gcov
+	check       6.12 with KUnit, KASAN, lockdep, kmemleak and their like, KCOV,
+	            gcov, SMP
 	race        6.12 with KCSAN, SMP
 	uml-kasan   6.12 as a program (User Mode Linux) with KUnit, KASAN, lockdep
 	uml-bench   6.12 as a program, without checkers, with real lock prefixes
 	llvm-6.12   the packaged 6.12 prepared for modules built by clang
-	source-6.12 the source that the last six are built from
+	source-6.12 the source that the last five are built from
 
 	The folder holds, as the case may be: vmlinuz, lib/modules/, kdir (for
 	make -C), linux (User Mode Linux), make-args (for make, one to a line).
@@ -179,7 +179,7 @@ build_source() {
 # Sets source.
 source_tree() {
 	local series=$1 archive=/usr/src/linux-source-$1.tar.xz version name
-	[[ -e $archive ]] || "$VM_DIR/deps.sh" kernels >&2
+	[[ -e $archive ]] || "$VM_DIR/deps.sh" "source-$series" >&2
 	version=$(dpkg-query -W -f '${Version}' "linux-source-$series")
 	name=source-$series-$(recipe "$version" "" add_graft_line add_lock_prefix build_source)
 	cache_entry "$name" build_source "$archive"
@@ -241,19 +241,10 @@ own_kernel() {
 	entry=$CACHE/$name
 }
 
-check_kernel() {
+# guest_kernel FRAGMENTS...
+guest_kernel() {
 	make_args=()
-	own_kernel common guest check -- bzImage modules
-}
-
-cover_kernel() {
-	make_args=()
-	own_kernel common guest check cover -- bzImage modules
-}
-
-race_kernel() {
-	make_args=()
-	own_kernel common guest race -- bzImage modules
+	own_kernel common guest "$@" -- bzImage modules
 }
 
 uml_kasan() {
@@ -314,9 +305,8 @@ main() {
 	NAME=$1
 	case $NAME in
 	stock-6.12 | stock-6.1) stock "${NAME#stock-}" ;;
-	check) check_kernel ;;
-	cover) cover_kernel ;;
-	race) race_kernel ;;
+	check) guest_kernel check ;;
+	race) guest_kernel race ;;
 	uml-kasan) uml_kasan ;;
 	uml-bench) uml_bench ;;
 	llvm-6.12) llvm ;;
