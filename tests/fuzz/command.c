@@ -129,11 +129,6 @@ static const struct command commands[] = {
 	C(BATCH, batch, 1, F(batch, nr_ops, NUMBER, 8)),
 };
 
-unsigned int command_count(void)
-{
-	return ARRAY_SIZE(commands);
-}
-
 /* --- What goes in ------------------------------------------------------- */
 
 /* Where in the arena things are. */

@@ -74,7 +74,7 @@ void coverage_end(struct process *process)
 		before = point;
 	}
 	if (news)
-		add(fuzz->news, news);
+		add(fuzz->news[process->program], news);
 }
 
 __u64 coverage_points(void)

@@ -12,7 +12,7 @@
 #include "fuzz.h"
 
 enum {
-	PROGRAMS = 4000,	/* between two times when nothing may be left */
+	PROGRAMS = 20000,	/* between two times when nothing may be left */
 	REPORT = 30,		/* seconds between two lines */
 };
 
@@ -119,13 +119,23 @@ static void wait_for_end(__u32 seen)
 	syscall(SYS_futex, &fuzz->ended, FUTEX_WAIT, seen, &soon, NULL, 0);
 }
 
-/* False if it has stalled. */
-static bool run(const struct program *program)
+static void keep_new(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < fuzz->nr; i++)
+		if (load(fuzz->news[i]))
+			corpus_add(&fuzz->programs[i]);
+}
+
+/* Runs what is in fuzz->programs. False if it has stalled. */
+static bool run(unsigned int nr)
 {
 	time_t end = now() + PATIENCE;
 	__u32 seen;
 
-	fuzz->program = *program;
+	fuzz->nr = nr;
+	memset(fuzz->news, 0, sizeof(fuzz->news));
 	add(fuzz->turn, 1);
 	syscall(SYS_futex, &fuzz->turn, FUTEX_WAKE, PROCESSES, NULL, NULL, 0);
 	for (;;) {
@@ -134,10 +144,13 @@ static bool run(const struct program *program)
 			break;
 		wait_for_end(seen);
 		replace_dead();
-		if (now() > end)
+		if (now() > end) {
+			found("a program has stalled");
 			return false;
+		}
 	}
-	control.programs++;
+	control.programs += nr;
+	keep_new();
 	return true;
 }
 
@@ -212,23 +225,13 @@ static void report(void)
 	fflush(stdout);
 }
 
-static bool is_new(const struct program *program, bool *going)
-{
-	__u64 news = load(fuzz->news);
-
-	*going = run(program);
-	if (!*going)
-		found("a program has stalled");
-	return load(fuzz->news) != news;
-}
-
 /* --- The run ----------------------------------------------------------- */
 
 /* Those of a file that reach nothing which the ones before do not are left out. */
 static bool run_corpus(const char *name)
 {
 	struct program *all;
-	size_t n, i;
+	size_t n, i, nr;
 	bool going = true;
 	int ret = corpus_load(name);
 
@@ -243,9 +246,11 @@ static bool run_corpus(const char *name)
 	for (i = 0; i < n; i++)
 		all[i] = *corpus_get(i);
 	corpus_clear();
-	for (i = 0; i < n && going; i++)
-		if (is_new(&all[i], &going))
-			corpus_add(&all[i]);
+	for (i = 0; i < n && going; i += nr) {
+		nr = n - i < TURN ? n - i : TURN;
+		memcpy(fuzz->programs, &all[i], nr * sizeof(*all));
+		going = run((unsigned int)nr);
+	}
 	free(all);
 	return going;
 }
@@ -253,15 +258,18 @@ static bool run_corpus(const char *name)
 static void fuzz_for(time_t seconds)
 {
 	time_t end = now() + seconds, next = now();
-	struct program program;
+	__u64 settle_at = PROGRAMS;
 	bool going = true;
+	unsigned int i;
 
 	while (going && now() < end) {
-		corpus_make(&program, &control.seed);
-		if (is_new(&program, &going))
-			corpus_add(&program);
-		if (control.programs % PROGRAMS == 0)
+		for (i = 0; i < TURN; i++)
+			corpus_make(&fuzz->programs[i], &control.seed);
+		going = run(TURN);
+		if (control.programs >= settle_at) {
 			going = going && settle();
+			settle_at += PROGRAMS;
+		}
 		if (now() >= next) {
 			report();
 			next = now() + REPORT;

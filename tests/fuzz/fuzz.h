@@ -18,14 +18,17 @@
 
 enum {
 	PROCESSES = 3,		/* the last one is nobody's */
+	TURN = 16,		/* programs that are run at a time, at most */
 	CALLS = 48,		/* of a program, at most */
+	COMMANDS = 6,		/* of so many calls, all but one are ioctls */
 	ARGS = 8,		/* of a call */
 	FILES = 16,		/* a process has, besides its own */
 	HANDLES = 64,		/* it remembers */
 	ARENA = 1 << 17,	/* bytes that pointers point to */
 	POINTS = 1 << 20,	/* bytes of the module's text, at most */
 	EDGES = 1 << 18,	/* pairs of points, hashed */
-	LASTS = 16,		/* programs with the same files and handles */
+	LASTS = 4,		/* turns with the same files and handles */
+	ENDS = 32,		/* turns, in one of which processes may end */
 	PATIENCE = 180,		/* seconds without progress */
 };
 
@@ -49,7 +52,7 @@ enum twist {
 
 /**
  * struct call - a call
- * @what: which one, see call_run()
+ * @what: which one, see run_call()
  * @place: whose, and which of its files
  * @twist: see enum twist
  * @seed: what arrays are filled with
@@ -75,11 +78,12 @@ struct program {
 
 /**
  * struct fuzz - what all processes share
- * @turn: number of the program that is to be run; a futex
- * @ended: parts of programs that have ended; a futex
- * @finished: the last program whose part each process has ended
- * @program: the program
- * @news: pairs of points that were new
+ * @turn: number of the turn; a futex
+ * @ended: processes that have ended a turn; a futex
+ * @finished: the last turn that each process has ended
+ * @nr: how many programs the turn has
+ * @programs: them
+ * @news: pairs of points that were new, by program
  * @calls: that were made
  * @base: where the module's text is
  * @points: bits: which were reached
@@ -89,8 +93,9 @@ struct fuzz {
 	__u32 turn;
 	__u32 ended;
 	__u32 finished[PROCESSES];
-	struct program program;
-	__u64 news;
+	__u32 nr;
+	struct program programs[TURN];
+	__u64 news[TURN];
 	__u64 calls;
 	__u64 base;
 	__u64 points[POINTS / 64];
@@ -106,6 +111,7 @@ extern struct fuzz *fuzz;
 /**
  * struct process - a process that runs its parts of programs
  * @number: which one
+ * @program: which of the turn's it is at
  * @files: descriptors, some of which are sessions; -1: none
  * @next_file: the place that the next one gets
  * @handles: that calls have returned
@@ -117,6 +123,7 @@ extern struct fuzz *fuzz;
  */
 struct process {
 	unsigned int number;
+	unsigned int program;
 	int files[FILES];
 	unsigned int next_file;
 	__u64 handles[HANDLES];
@@ -142,10 +149,8 @@ __u64 process_handle(const struct process *process, __u16 arg, bool foreign);
 void process_keep_handle(struct process *process, __u64 handle);
 void process_run(unsigned int number);
 
-unsigned int command_count(void);
 unsigned int command_run(struct process *process, const struct program *program,
 			 unsigned int at);
-unsigned int action_count(void);
 void action_run(struct process *process, const struct call *call);
 
 __u64 coverage_base(void);

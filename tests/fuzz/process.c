@@ -109,10 +109,10 @@ static void set_alarm(suseconds_t microseconds)
 
 /* --- Programs ---------------------------------------------------------- */
 
-/* Whether it is an ioctl: two of three are. */
+/* Whether it is an ioctl: most are. */
 static bool is_command(const struct call *call)
 {
-	return call->what % 3 != 0;
+	return call->what % COMMANDS != 0;
 }
 
 static unsigned int run_call(struct process *process,
@@ -134,7 +134,7 @@ static unsigned int run_call(struct process *process,
 	return nr;
 }
 
-/* To begin anew takes as long as some programs: what there is lasts for a few. */
+/* To begin anew takes long: what there is lasts for some turns. */
 static void begin_now_and_then(struct process *process, __u32 turn)
 {
 	if (turn % LASTS && process->files[0] >= 0)
@@ -143,8 +143,9 @@ static void begin_now_and_then(struct process *process, __u32 turn)
 	begin(process);
 }
 
-static void run_program(struct process *process, const struct program *program)
+static void run_program(struct process *process)
 {
+	const struct program *program = &fuzz->programs[process->program];
 	unsigned int at = 0, nr, made = 0;
 
 	while (at < program->nr) {
@@ -156,6 +157,13 @@ static void run_program(struct process *process, const struct program *program)
 		at += nr;
 	}
 	add(fuzz->calls, made);
+}
+
+static void run_turn(struct process *process)
+{
+	for (process->program = 0; process->program < fuzz->nr;
+	     process->program++)
+		run_program(process);
 }
 
 /* --- The process ------------------------------------------------------- */
@@ -216,7 +224,7 @@ void process_run(unsigned int number)
 			futex(&fuzz->turn, FUTEX_WAIT, turn);
 		turn = load(fuzz->turn);
 		begin_now_and_then(&process, turn);
-		run_program(&process, &fuzz->program);
+		run_turn(&process);
 		store(fuzz->finished[number], turn);
 		add(fuzz->ended, 1);
 		futex(&fuzz->ended, FUTEX_WAKE, 1);

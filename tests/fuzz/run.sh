@@ -33,7 +33,7 @@ points() {
 }
 
 fuzz() {
-	"$VM_DIR/run.sh" --mem 4G --time $((seconds + MARGIN)) cover -- \
+	"$VM_DIR/run.sh" --mem 4G --time $((seconds + MARGIN)) check -- \
 		env "${settings[@]}" tests/fuzz/guest.sh "$module" "$seconds" \
 		tests/fuzz/corpus
 }
@@ -68,18 +68,18 @@ main() {
 	[[ -z ${REFSTORE_SEED-} ]] || settings+=("REFSTORE_SEED=$REFSTORE_SEED")
 	seconds=$((minutes * 60))
 	mkdir -p "$PROJECT/build/logs"
-	"$VM_DIR/deps.sh" build vm kernels check
+	"$VM_DIR/deps.sh" build vm source-6.12 check
 	make -s -C "$PROJECT/tests/fuzz" \
 		KSELFTEST="$("$VM_DIR/kernel.sh" source-6.12)/tools/testing/selftests"
-	module=$("$VM_DIR/module.sh" cover kcov)
+	module=$("$VM_DIR/module.sh" check kcov)
 	fuzz 2>&1 </dev/null | tee "$LOG" | sed -u '/^program /d' || status=$?
 	keep_programs
 	if report "$(points "$module")" && ((!status)); then
 		"$PROJECT/tests/figures.py" note fuzz "${figures[@]}"
-		echo 'ok - fuzz'
+		echo 'ok 1 - fuzz'
 		echo '1 passed, 0 failed, 0 skipped'
 	else
-		echo "not ok - fuzz ended with status $status"
+		echo "not ok 1 - fuzz ended with status $status"
 		echo '0 passed, 1 failed, 0 skipped'
 		return 1
 	fi
