@@ -4,9 +4,10 @@
  *
  * Such a call goes in chunks, under the session's lock as other operations do,
  * and ends early, with what it has done, for an error or a signal. Each slot and
- * each object is as atomic as one by itself, the chunk is not. Of objects that
- * are made or released together, memory comes and goes in bulk, and the table's
- * lock is taken for all of a chunk.
+ * each object is as atomic as one by itself, the chunk is not, but that of slots
+ * which are read: userspace relies on it. Of objects that are made or released
+ * together, memory comes and goes in bulk, and the table's lock is taken for all
+ * of a chunk.
  */
 #include <linux/uaccess.h>
 

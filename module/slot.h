@@ -14,6 +14,7 @@
 
 #define RS_PEEK		16	/* slots of a tail that the scanner reads at a time */
 #define RS_SLOT_CHUNK	64	/* slots that a call handles at a time */
+/* Slots of a chunk are read, and copied, at one moment: as many as uapi says */
 static_assert(REFSTORE_MAX_COPY <= RS_SLOT_CHUNK);
 
 struct rs_slots *rs_slots_alloc(u32 nr);

@@ -524,10 +524,12 @@ struct refstore_cas_slot {
  * @done: out: number of slots that were read or written
  * @reserved: must be 0
  *
- * Each slot is read or written atomically, all of them together are not. When
- * something goes wrong, or a signal comes, after the first slots, the call
- * succeeds and @done says how far it came; 1 to @count. An error before that
- * changed nothing, and what it left in @handles are no handles.
+ * Up to REFSTORE_MAX_COPY slots are read at one moment: of what REFSTORE_CAS_MANY or
+ * REFSTORE_COPY_SLOTS sets in them, all is seen or nothing. Else each slot is read or
+ * written atomically, all of them together are not. When something goes wrong, or a
+ * signal comes, after the first slots, the call succeeds and @done says how far it
+ * came; 1 to @count. An error before that changed nothing, and what it left in
+ * @handles are no handles.
  * EINVAL (@count), EBADF, EOPNOTSUPP, ERANGE (not all of the slots exist), EPERM
  * (writing), EDQUOT, EOVERFLOW, EFAULT, ENOMEM.
  */
@@ -545,7 +547,7 @@ struct refstore_slots {
 #define REFSTORE_READ_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_READ_SLOTS)
 #define REFSTORE_WRITE_SLOTS _IO(REFSTORE_IOC_MAGIC, REFSTORE_CMD_WRITE_SLOTS)
 
-/* Slots that REFSTORE_COPY_SLOTS copies at a time. */
+/* Slots that REFSTORE_COPY_SLOTS copies, and REFSTORE_READ_SLOTS reads, at one moment. */
 #define REFSTORE_MAX_COPY 64
 
 /**

@@ -650,8 +650,8 @@ int refstore_cas_many(struct refstore *store,
  * @count: number of slots; 0 does nothing
  *
  * All of them or an error, and then the caller got no handle at all, and what
- * @handles contains is of no meaning. Each slot is read atomically, all
- * together are not.
+ * @handles contains is of no meaning. Up to REFSTORE_MAX_COPY slots are read at one
+ * moment; of more, each is read atomically, all together are not.
  * Errors: as for refstore_get_slot().
  */
 int refstore_read_slots(struct refstore *store, uint64_t object, size_t first,
@@ -665,7 +665,7 @@ int refstore_read_slots(struct refstore *store, uint64_t object, size_t first,
  * @ids: out: @count ids; 0 for an empty slot. After an error they are of no meaning
  * @count: number of slots; 0 does nothing
  *
- * As refstore_peek_slot(); each slot is read atomically, all together are not.
+ * As refstore_peek_slot(), and at one moment as far as refstore_read_slots().
  * Errors: -EOPNOTSUPP, -ERANGE.
  */
 int refstore_peek_slots(struct refstore *store, uint64_t object, size_t first,

@@ -152,6 +152,11 @@ class Heap:
         before it, and must not have effects that cannot be had twice. It costs a few
         calls of the kernel for each container. The root of a heap is no part of it.
 
+        One that changes something may look at up to 256 places. A container is one; a
+        Dict or Set that has had 256 keys at once is 65. Of these, a key takes two, but
+        len(), iteration, update(), popitem() and whatever else concerns the whole take
+        all. So it can do that with three of them; with a fourth, it ends with an Error.
+
         The block below with must come to its end: who leaves it by return, break or
         continue of an outer loop leaves the tries, too, done or not. A function that
         returns something is for atomically().

@@ -28,7 +28,8 @@ class Attempt:
             self.conflict = not self.done
             return False
         # What was raised may come from reading while others wrote: then try again.
-        return not self._transaction.abort() and isinstance(exception, Exception)
+        self.conflict = not self._transaction.abort() and isinstance(exception, Exception)
+        return self.conflict
 
 
 def attempts(session):

@@ -8,6 +8,7 @@ from ._store import Session
 
 class Attempt:
     done: bool
+    conflict: bool
     def __init__(self, session: Session) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -41,10 +41,11 @@ heap's: what one process sets, all have.
 
 What looks at the whole heap (get_objects, get_referrers, garbage) needs the right to
 enumerate, takes time in proportion to all objects, and is for debugging: what others
-change meanwhile may be missing.
+change meanwhile may be missing. Records of classes that this process has not registered
+are missing everywhere.
 """
 
-from . import _notices, _store
+from . import _notices, _records, _store
 
 __all__ = [
     "DEBUG_SAVEALL", "callbacks", "collect", "disable", "drop_garbage", "enable",
@@ -310,5 +311,5 @@ class _Walk:
 def _has_proxies(heap, name):
     try:
         return not hasattr(heap._wrap(name), "_value")
-    except _store.CorruptError:
+    except (_store.CorruptError, _records.NotRegisteredError):
         return False

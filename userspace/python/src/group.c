@@ -114,16 +114,18 @@ static PyObject *group_get_parts(PyObject *self, void *unused)
 	PyObject *parts;
 
 	(void)unused;
-	if (!group->parts && !session_begin(group->object.session)) {
-		parts = take_parts(&group->object);
-		session_end(group->object.session);
-		/* Another thread may have been faster */
-		if (group->parts)
-			Py_XDECREF(parts);
-		else
-			group->parts = parts;
-	}
-	return Py_XNewRef(group->parts);
+	if (group->parts)
+		return Py_NewRef(group->parts);
+	if (session_begin(group->object.session))
+		return NULL;
+	parts = take_parts(&group->object);
+	session_end(group->object.session);
+	/* Another thread may have been faster */
+	if (parts && group->parts)
+		Py_DECREF(parts);
+	else if (parts)
+		group->parts = parts;
+	return parts ? Py_NewRef(group->parts) : NULL;
 }
 
 static int group_traverse(PyObject *self, visitproc visit, void *arg)

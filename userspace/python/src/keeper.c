@@ -76,6 +76,12 @@ static int create_thread(void)
 	return -ret;
 }
 
+/* Then it can own nothing more until something is given back. */
+bool keeper_is_full(void)
+{
+	return nr_nodes >= MAX_NODES;
+}
+
 /**
  * keeper_start() - start the keeper, if there is none
  *
@@ -87,7 +93,7 @@ uint32_t keeper_start(void)
 	static bool prepared;
 	int ret = 0;
 
-	if (nr_nodes >= MAX_NODES) {
+	if (keeper_is_full()) {
 		PyErr_SetString(PyExc_RuntimeError, "too many locks are locked");
 		return 0;
 	}

@@ -33,6 +33,7 @@ struct keeper_node {
 	struct robust_list *previous;
 };
 
+bool keeper_is_full(void);
 uint32_t keeper_start(void);
 uint32_t keeper_number(void);
 void keeper_add(struct keeper_node *node);

@@ -211,21 +211,32 @@ static int create_empty(struct session *session, uint32_t type,
 	return refstore_create(session->store, &spec, handle, id);
 }
 
-static int create_zeroed(struct session *session, uint32_t type, size_t length,
+static int create_zeroed(struct refstore *store, uint32_t type, size_t length,
 			 uint64_t *handle, uint64_t *id)
 {
-	struct refstore *store = session->store;
 	int fd, ret;
+
+	ret = refstore_large_new(store, type, length, handle, &fd);
+	if (ret)
+		return ret;
+	close(fd);
+	ret = get_id(store, *handle, id);
+	if (ret)
+		refstore_release(store, *handle);
+	return ret;
+}
+
+static int large_create_zeroed(struct session *session, uint32_t type,
+			       size_t length, uint64_t *handle, uint64_t *id)
+{
+	struct refstore *store = session->store;
+	int ret;
 
 	session->calls++;
 	Py_BEGIN_ALLOW_THREADS
-	ret = refstore_large_new(store, type, length, handle, &fd);
-	if (!ret)
-		ret = get_id(store, *handle, id);
+	ret = create_zeroed(store, type, length, handle, id);
 	Py_END_ALLOW_THREADS
 	session->calls--;
-	if (!ret)
-		close(fd);
 	return ret;
 }
 
@@ -247,7 +258,8 @@ static PyObject *large_make(PyObject *class, PyObject *args)
 		return NULL;
 	}
 	if (length)
-		ret = create_zeroed(session, type, (size_t)length, &handle, &id);
+		ret = large_create_zeroed(session, type, (size_t)length, &handle,
+					  &id);
 	else
 		ret = create_empty(session, type, &handle, &id);
 	if (ret)

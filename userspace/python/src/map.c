@@ -761,15 +761,30 @@ static PyObject *map_update_key(PyObject *self, PyObject *const *args,
 	return value;
 }
 
+/* -1 with an exception if there are more than Python can count. */
+static Py_ssize_t length_of(const struct map_views *views)
+{
+	uint64_t total = map_views_total(views);
+
+	if (total <= PY_SSIZE_T_MAX)
+		return (Py_ssize_t)total;
+	error_set_corrupt("a container has more entries than can be");
+	return -1;
+}
+
 static Py_ssize_t map_length(PyObject *self)
 {
+	struct map *map = (struct map *)self;
 	struct map_views views;
-	Py_ssize_t length;
+	Py_ssize_t length = -1;
 
-	if (map_views_open(&views, (struct map *)self, false))
+	if (object_check(&map->object) || session_begin(map->object.session))
 		return -1;
-	length = (Py_ssize_t)map_views_total(&views);
-	map_views_close(&views);
+	if (!map_views_open(&views, map, false)) {
+		length = length_of(&views);
+		map_views_close(&views);
+	}
+	session_end(map->object.session);
 	return length;
 }
 

@@ -19,7 +19,7 @@
 #include "siphash.h"
 #include "view.h"
 
-#define MAP_BUCKETS	64	/* no more than REFSTORE_MAX_COPY */
+#define MAP_BUCKETS	64
 #define MAP_SHIFT	58	/* of a hash, for its bucket */
 #define MAP_WIDEN	256
 

@@ -148,6 +148,25 @@ static int iter_traverse(PyObject *self, visitproc visit, void *arg)
 	return 0;
 }
 
+/* By the path from the top; as map_take_value(). */
+static PyObject *take_by_path(struct view *view, const struct spot *spot)
+{
+	struct path path;
+	PyObject *value = NULL;
+	int ret = view_find_hash(view, &path,
+				 node_hash(spot->leaf, spot->entry));
+
+	if (!ret && path.length &&
+	    path.nodes[path.length - 1]->id == spot->leaf->id) {
+		path.index[path.length - 1] = spot->entry;
+		value = map_take_value(view, &path);
+	} else if (!PyErr_Occurred()) {
+		error_set_corrupt("the nodes of a container are in disorder");
+	}
+	path_clear(&path);
+	return value;
+}
+
 /* The path to an entry is found again only if its value refers to objects. */
 static PyObject *value_at(struct map_iter *iter, const struct spot *spot)
 {
@@ -157,22 +176,14 @@ static PyObject *value_at(struct map_iter *iter, const struct spot *spot)
 	struct view *view = map_views_find(&iter->views,
 					   node_hash(spot->leaf, spot->entry));
 	PyObject *value;
-	int ret;
 
 	if (node_slot(spot->leaf, spot->entry) ==
 	    node_slot(spot->leaf, spot->entry + 1))
-		return map_take_value(view, &path);
-	ret = view_find_hash(view, &path,
-			     node_hash(spot->leaf, spot->entry));
-	if (ret || !path.length ||
-	    path.nodes[path.length - 1]->id != spot->leaf->id) {
-		path_clear(&path);
-		return PyErr_Occurred() ? NULL :
-		       error_set_corrupt("the nodes of a container are in disorder");
-	}
-	path.index[path.length - 1] = spot->entry;
-	value = map_take_value(view, &path);
-	path_clear(&path);
+		value = map_take_value(view, &path);
+	else
+		value = take_by_path(view, spot);
+	if (!value && !PyErr_Occurred())
+		error_set_corrupt("a version that is kept is gone");
 	return value;
 }
 

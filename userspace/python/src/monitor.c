@@ -265,31 +265,50 @@ static void unkeep(struct monitor *monitor)
 	Py_DECREF((PyObject *)monitor);
 }
 
-/* Those that were locked here and given back by somebody else. */
+/* One that was locked here and given back by somebody else; or NULL. */
+static struct monitor *find_other(void)
+{
+	struct monitor *monitor = kept;
+
+	while (monitor && word_ours(load(&monitor->page->word)))
+		monitor = monitor->next;
+	return monitor;
+}
+
+/*
+ * Where one goes, Python may run, and so may other threads, which keep and unkeep what
+ * they like: so each search begins anew.
+ */
 static void unkeep_others(void)
 {
-	struct monitor *monitor = kept, *next;
+	struct monitor *monitor;
 
-	for (; monitor; monitor = next) {
-		uint32_t *word = &monitor->page->word;
+	while ((monitor = find_other())) {
+		struct keeper_node *node = node_of(&monitor->page->word);
 
-		next = monitor->next;
-		if (word_ours(load(word)))
-			continue;
-		if (keeper_has(node_of(word)))
-			keeper_remove(node_of(word));
+		if (keeper_has(node))
+			keeper_remove(node);
 		unkeep(monitor);
 	}
 	enough = 2 * nr_kept + 64;
 }
 
+/* As keeper_start(); but where the keeper is full, what others gave back goes before. */
+static uint32_t start_keeper(void)
+{
+	if (keeper_is_full())
+		unkeep_others();
+	return keeper_start();
+}
+
 /* What is locked must stay mapped, so that the kernel finds it. */
 static void keep(struct monitor *monitor)
 {
+	if (!monitor->kept && nr_kept >= enough)
+		unkeep_others();
+	/* Meanwhile another thread may have locked it, too */
 	if (monitor->kept)
 		return;
-	if (nr_kept >= enough)
-		unkeep_others();
 	monitor->kept = true;
 	monitor->next = kept;
 	monitor->link = &kept;
@@ -335,7 +354,7 @@ static int lock(struct monitor *monitor, const struct timespec *deadline,
 		int wait)
 {
 	uint32_t *word = &monitor->page->word, waiters = 0;
-	uint32_t owner = keeper_start();
+	uint32_t owner = start_keeper();
 	int ret = 0;
 
 	if (!owner)
@@ -489,7 +508,7 @@ static PyObject *monitor_locked(PyObject *self, PyObject *unused)
 
 static struct waiter *waiter_new(struct page *page)
 {
-	uint32_t owner = keeper_start();
+	uint32_t owner = start_keeper();
 	struct waiter *waiter = page->waiter;
 
 	if (!owner)

@@ -98,7 +98,7 @@ static PyObject *forked(PyObject *module, PyObject *value)
 		PyErr_SetString(PyExc_TypeError, "this is no session");
 		return NULL;
 	}
-	((struct session *)value)->calls = 0;
+	session_forked((struct session *)value);
 	transaction_forked((struct session *)value);
 	Py_RETURN_NONE;
 }

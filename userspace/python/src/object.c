@@ -142,7 +142,7 @@ static PyObject *read_data(struct object *object, size_t length)
 	Py_BEGIN_ALLOW_THREADS
 	n = refstore_read(store, handle, 0, data, length);
 	Py_END_ALLOW_THREADS
-	session_end(object->session);
+	object->session->calls--;
 	if (n == (ssize_t)length)
 		return bytes;
 	Py_DECREF(bytes);
@@ -150,22 +150,47 @@ static PyObject *read_data(struct object *object, size_t length)
 		       error_set_corrupt("an object is shorter than it says");
 }
 
+/* How many bytes of data there are; 0, or -1 with an exception. */
+static int get_length(struct object *object, uint64_t *length)
+{
+	struct refstore_stat stat;
+	int ret;
+
+	if (object_check(object))
+		return -1;
+	ret = refstore_stat(object->session->store, object->handle, &stat);
+	if (ret) {
+		error_set(ret);
+		return -1;
+	}
+	*length = stat.data_len;
+	return 0;
+}
+
 /* read(): all of the data. */
 static PyObject *object_read(PyObject *self, PyObject *unused)
 {
 	struct object *object = (struct object *)self;
-	struct refstore_stat stat;
-	int ret;
+	uint64_t length;
 
 	(void)unused;
-	if (object_check(object))
+	if (get_length(object, &length))
 		return NULL;
-	ret = refstore_stat(object->session->store, object->handle, &stat);
-	if (ret)
-		return error_set(ret);
-	if (stat.data_len > PY_SSIZE_T_MAX)
+	if (length > PY_SSIZE_T_MAX)
 		return PyErr_NoMemory();
-	return read_data(object, (size_t)stat.data_len);
+	return read_data(object, (size_t)length);
+}
+
+/* What Session.value() has packed, which never makes a large value of it. */
+static PyObject *read_packed(struct object *object)
+{
+	uint64_t length;
+
+	if (get_length(object, &length))
+		return NULL;
+	if (length <= object->session->max_data)
+		return read_data(object, (size_t)length);
+	return error_set_corrupt("an object contains more than a value can");
 }
 
 /* Whether a handle is of a value that is itself unpacked, without end perhaps. */
@@ -205,8 +230,9 @@ static PyObject *object_unpack(PyObject *self, PyObject *unused)
 	struct unpacker unpacker = {
 		.resolve = resolve_slot, .context = object,
 	};
-	PyObject *bytes = object_read(self, unused), *value;
+	PyObject *bytes = read_packed(object), *value;
 
+	(void)unused;
 	if (!bytes)
 		return NULL;
 	unpacker.reader.at = (unsigned char *)PyBytes_AsString(bytes);

@@ -253,6 +253,8 @@ static int replace(struct view *view, uint64_t place, uint64_t remove,
 
 	if (!left && !remove)
 		return 0;
+	if (seq_check_count(view, remove))
+		return -1;
 	do {
 		before = left;
 		ret = splice_at(view, place, &remove, entries, &left);

@@ -35,20 +35,35 @@ int session_check(struct session *session)
 	return -1;
 }
 
+/* What this thread has begun and not ended, of all sessions. */
+static _Thread_local unsigned int begun;
+
 /* Nobody closes the session until session_end(); 0, or -1 with a ValueError. */
 int session_begin(struct session *session)
 {
 	if (session_check(session))
 		return -1;
 	session->calls++;
+	begun++;
 	return 0;
 }
 
-/* A child that was forked meanwhile has none under way. */
 void session_end(struct session *session)
 {
-	if (session->calls)
-		session->calls--;
+	session->calls--;
+	begun--;
+}
+
+/*
+ * In a child, where what other threads had under way never ends. What this one has does:
+ * it may have forked in a function that we have called. If it is in the middle of
+ * something with several heaps, that may be more than it is with this one; then the child
+ * cannot close it, at worst.
+ */
+void session_forked(struct session *session)
+{
+	if (session->calls > begun)
+		session->calls = begun;
 }
 
 /* Where it stands what a slot of a container referred to; or something else does. */
@@ -149,7 +164,7 @@ ssize_t session_submit(struct session *session,
 	Py_BEGIN_ALLOW_THREADS
 	ret = refstore_builder_submit(builder, store, flags);
 	Py_END_ALLOW_THREADS
-	session_end(session);
+	session->calls--;
 	return ret;
 }
 

@@ -114,6 +114,7 @@ void session_give_builder(struct session *session,
 			  struct refstore_builder *builder);
 int session_begin(struct session *session);
 void session_end(struct session *session);
+void session_forked(struct session *session);
 ssize_t session_submit(struct session *session,
 		       struct refstore_builder *builder, unsigned int flags);
 

@@ -321,7 +321,11 @@ static PyObject *take_data(struct reader *reader)
 	return PyBytes_FromStringAndSize(data, length);
 }
 
-/* A value takes a byte at least, so no more memory is taken than was read. */
+/*
+ * A value takes a byte at least, so a tuple takes no more memory than a pointer for each
+ * byte that is left to be read. But of VALUE_DEPTH tuples in each other, all may say that
+ * the rest is theirs: so what is read must be short, as what is in one object is.
+ */
 static PyObject *take_tuple(struct unpacker *unpacker)
 {
 	struct reader *reader = &unpacker->reader;

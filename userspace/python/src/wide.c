@@ -8,6 +8,9 @@
 #include "map.h"
 #include "transaction.h"
 
+_Static_assert(MAP_BUCKETS <= REFSTORE_MAX_COPY,
+	       "the buckets' slots are not read at one moment");
+
 /* Whether a map, as this thread sees it, is known to be wide. */
 static bool *wide_of(struct map *map)
 {
@@ -242,13 +245,16 @@ struct view *map_views_find(struct map_views *views, uint64_t hash)
 	return &views->view[views->nr > 1 ? hash >> MAP_SHIFT : 0];
 }
 
-/* How many entries there are. */
+/*
+ * How many entries there are; if tops say more than PY_SSIZE_T_MAX, some number above
+ * that. One top alone says less than 2^62, so the sum does not begin anew at 0.
+ */
 uint64_t map_views_total(const struct map_views *views)
 {
 	uint64_t total = 0;
 	uint32_t i;
 
-	for (i = 0; i < views->nr; i++)
+	for (i = 0; i < views->nr && total <= PY_SSIZE_T_MAX; i++)
 		if (views->view[i].top)
 			total += node_total(views->view[i].top);
 	return total;

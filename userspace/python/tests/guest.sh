@@ -21,7 +21,11 @@ mkdir -p /run/refstore
 mount -t refstore none /run/refstore
 /usr/bin/python3 -X faulthandler "$here/run.py" "$@" || status=$?
 if [ "${REFSTORE_LONG-}" ] && ! [ "${1-}" ]; then
-	/usr/bin/python3 "$here/run_cpython.py" || status=$?
+	for method in fork spawn forkserver; do
+		echo "# --- Python's own tests, $method"
+		REFSTORE_METHOD=$method /usr/bin/python3 "$here/run_cpython.py" ||
+			status=$?
+	done
 fi
 umount /run/refstore
 rmmod refstore

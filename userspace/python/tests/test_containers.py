@@ -9,6 +9,7 @@ import threading
 import unittest
 
 import refstore
+from support import wait
 
 SEED = int(os.environ.get("REFSTORE_SEED", "0")) or random.randrange(1 << 32)
 
@@ -68,6 +69,15 @@ class Values(TestCase):
         d = self.dict(enumerate(VALUES))
         for i, value in enumerate(VALUES):
             self.assertTrue(same(d[i], value), value)
+
+    def test_largest(self):
+        """A tuple takes what one object does, and is none if it takes more."""
+        most = (None,) * (65536 - 4)
+        self.heap.root = most
+        self.assertEqual(self.heap.root, most)
+        with self.assertRaises(refstore.Error):
+            self.heap.root = most + (None,)
+        self.assertEqual(self.heap.root, most)
 
     def test_what_cannot_be_kept(self):
         d = self.dict()
@@ -353,6 +363,53 @@ class Strange(TestCase):
         self.heap.close()
         with self.assertRaises(ValueError):
             keys["a"]
+
+    def fork_inside(self, use):
+        """What a child ends with that is forked by a function which is called."""
+        pids = []
+
+        def inside(value):
+            if not pids:
+                pids.append(os.fork())
+                if not pids[0]:
+                    self.assertRaises(RuntimeError, self.heap.close)
+            return value
+
+        status = 1
+        try:
+            use(inside)
+            if pids == [0]:
+                self.heap.close()
+            status = 0
+        finally:
+            if pids == [0]:
+                os._exit(status)
+        return wait(pids[0])
+
+    def test_forked_inside(self):
+        """A child is in the middle of it as well, but of nothing other threads do."""
+        d = self.dict(keys={"n": 1}, values=[2, 1], set={1, 2}, other={"n": 1})
+        keys, values, set_ = d["keys"], d["values"], d["set"]
+        begun, end = threading.Event(), threading.Event()
+
+        def wait_inside(value):
+            begun.set()
+            end.wait()
+            return value
+
+        thread = threading.Thread(target=d["other"].update_key, args=("n", wait_inside))
+        thread.start()
+        begun.wait()
+        try:
+            for use in (lambda inside: keys.update_key("n", lambda n: inside(n) + 1),
+                        lambda inside: values.sort(key=inside),
+                        lambda inside: set_._filter(inside)):
+                self.assertEqual(self.fork_inside(use), 0)
+        finally:
+            end.set()
+            thread.join()
+        self.assertEqual((keys, values, set_), ({"n": 3}, [1, 2], {1, 2}))
+        self.heap.close()
 
     def test_closed_by_what_is_copied(self):
         closing = self.heap

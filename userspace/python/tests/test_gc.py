@@ -11,6 +11,7 @@ import unittest
 
 import refstore
 from refstore import _store, gc
+from support import fork, wait
 
 
 class TestCase(unittest.TestCase):
@@ -239,6 +240,27 @@ class Graph(TestCase):
         root.append(root)
         self.assertTrue(same(gc.get_referrers(root), [root]))
         self.assertTrue(same(gc.get_referents(root), [root]))
+
+    def test_classes_of_others(self):
+        """Records whose class is known elsewhere alone are passed over, the rest not."""
+        gc.disable(self.heap)
+        self.heap.root = {"list": []}
+        root, values = self.heap.root, self.heap.root["list"]
+
+        def put():
+            @refstore.register("test.gc.Elsewhere")
+            class Elsewhere(refstore.Record):
+                pass
+
+            root["record"] = Elsewhere(values=values)
+            assert len(gc.get_objects(self.heap)) == 3
+            assert same(gc.get_referrers(values), [root, root["record"]])
+
+        self.assertEqual(wait(fork(put)), 0)
+        self.assertTrue(same(gc.get_objects(self.heap), [root, values]))
+        self.assertTrue(same(gc.get_referrers(values), [root]))
+        self.assertTrue(same(gc.get_referents(root), [values]))
+        self.assertEqual(gc.garbage(self.heap), [])
 
     def test_plain(self):
         """What is no object of a heap has no part in it."""

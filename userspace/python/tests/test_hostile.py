@@ -9,11 +9,13 @@ import copy
 import ctypes
 import os
 import random
+import resource
 import signal
 import struct
 import unittest
 
 import refstore
+from refstore import _store
 from support import TestCase, fork, wait
 
 SEED = int(os.environ.get("REFSTORE_SEED", "0")) or random.randrange(1 << 32)
@@ -21,6 +23,8 @@ ROUNDS = int(os.environ.get("REFSTORE_ROUNDS", "40"))
 
 SEAL_DATA, SEAL_SLOTS = 1, 2
 TUPLE, OBJECT = 8, 9    # see value.h
+DEPTH = 64              # of tuples in each other
+BUCKETS = 64            # see map.h
 
 
 class Spec(ctypes.Structure):
@@ -68,6 +72,25 @@ class Writer:
                    ctypes.byref(handle), None)
         return handle.value
 
+    def make_large(self, type_, data):
+        """The same, a large value."""
+        number, handle = ctypes.c_uint32(), ctypes.c_uint64()
+        fd = ctypes.c_int()
+        self._call("type_register", self._store, type_.encode(),
+                   ctypes.byref(number))
+        self._call("large_new", self._store, number, ctypes.c_size_t(len(data)),
+                   ctypes.byref(handle), ctypes.byref(fd))
+        with open(fd.value, "wb") as file:
+            file.write(data)
+        self._call("seal", self._store, handle, SEAL_DATA)
+        return handle.value
+
+    def find(self, id_):
+        """A handle of the object that has an id."""
+        handle = ctypes.c_uint64()
+        self._call("find", self._store, ctypes.c_uint64(id_), ctypes.byref(handle))
+        return handle.value
+
     def set_slot(self, object_, index, value):
         self._call("set_slot", self._store, ctypes.c_uint64(object_),
                    ctypes.c_size_t(index), ctypes.c_uint64(value))
@@ -76,15 +99,20 @@ class Writer:
         self._call("set_root", self._store, ctypes.c_uint64(value))
 
 
-def leaf(entries, hashes=None):
-    """The data of a leaf, whose entries refer to nothing."""
+def leaf(entries, hashes=None, slots=None):
+    """The data of a leaf.
+
+    slots  how many are an entry's and those before it; of nothing that they refer to
+    """
     ends, at = b"", 0
     for entry in entries:
         at += len(entry)
         ends += struct.pack("<I", at)
     numbers = b"".join(struct.pack("<Q", number) for number in hashes or ())
     return (struct.pack("<BBHB3x", 1, 0, len(entries), hashes is not None) +
-            numbers + ends + b"\0\0" * len(entries) + b"".join(entries))
+            numbers + ends + struct.pack(f"<{len(entries)}H",
+                                         *slots or [0] * len(entries)) +
+            b"".join(entries))
 
 
 def inner(level, counts, hashes=None):
@@ -151,7 +179,9 @@ class Hostile(Case):
         self.assertEqual(values[count - 1], 1)
         for what in (list, copy.copy, lambda values: values[:],
                      lambda values: values[::2], sorted,
-                     lambda values: values.sort()):
+                     lambda values: values.sort(),
+                     lambda values: values.__delitem__(slice(None)),
+                     lambda values: values.__setitem__(slice(1, None), [5])):
             self.refused(what, values)
 
     def test_keys_that_are_there_several_times(self):
@@ -167,6 +197,47 @@ class Hostile(Case):
             # Who asks for memory for all entries gets none.
             with self.assertRaises((refstore.CorruptError, MemoryError)):
                 what(self.dict_of(node))
+
+    def test_more_keys_than_can_be_counted(self):
+        """What the buckets of a dict say, added up, is below 0, or 0 anew."""
+        self.named.root = dict.fromkeys(range(300))
+        node = self.writer.make("py-node", leaf([b"\0" * 9 + b"\x03\x02\0"], [0]))
+        for number in (1 << 63) // (BUCKETS << 48), (1 << 64) // (BUCKETS << 48):
+            top = self.writer.make("py-node", inner(1, [1 << 48] * number,
+                                                    [0] * number), [node] * number)
+            for bucket in range(BUCKETS):
+                self.writer.set_slot(self.writer.root(), 1 + bucket, top)
+            for what in len, bool, list, copy.copy:
+                self.refused(what, self.named.root)
+
+    def test_entries_without_slots(self):
+        """A value that refers to what is not its entry's: no walk just ends there."""
+        text = self.writer.make("str", b"text")
+        keys = [b"\0" * 9 + b"\x06\x01" + key + bytes([OBJECT]) for key in (b"a", b"b")]
+        node = self.writer.make("py-node", leaf(keys, [1, 2], [0, 1]), [text])
+        top = self.writer.make("py-node", inner(1, [2], [1]), [node])
+        for what in (copy.copy, lambda d: list(d.values()), lambda d: list(d.items())):
+            self.refused(what, self.dict_of(top))
+
+    def nodes(self):
+        """Ids of all nodes in the heap."""
+        session, cursor, ids = self.named._session, (0, 0), []
+        types = {number for number, name in _store.types(session).items()
+                 if name == "py-node"}
+        while cursor:
+            found, cursor = _store.walk_ids(session, cursor, None, types)
+            ids += found
+        return ids
+
+    def test_what_an_iterator_keeps(self):
+        """What it walks over is taken away from it: it does not just end, either."""
+        self.named.root = {i: [i] for i in range(300)}
+        values = iter(self.named.root.values())
+        # What was made last is what keeps the version.
+        keeper = self.writer.find(max(self.nodes()))
+        for bucket in range(BUCKETS):
+            self.writer.set_slot(keeper, bucket, 0)
+        self.refused(list, values)
 
     def test_deep(self):
         """As many levels as can be, and one more."""
@@ -208,6 +279,32 @@ class Hostile(Case):
             value = self.writer.make(
                 "py-value", bytes([TUPLE, 10]) + bytes([OBJECT]) * 10, [value] * 10)
         self.writer.set_root(value)
+        self.refused(lambda: self.named.root)
+
+    def test_tuples_that_claim_everything(self):
+        """Each of many in each other says that all the rest is its own."""
+        data, size = bytearray(), 4 << 20
+        for _ in range(DEPTH):
+            number = size - len(data) - 5
+            data += bytes([TUPLE, *(number >> shift & 0x7f | 0x80
+                                    for shift in (0, 7, 14)), number >> 21])
+        self.writer.set_root(self.writer.make_large("py-value", data.ljust(size, b"\0")))
+
+        def read():
+            with open("/proc/self/statm") as file:
+                pages = int(file.read().split()[0])
+            most = pages * resource.getpagesize() + (256 << 20)
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
+            self.refused(lambda: self.named.root)
+
+        self.assertEqual(wait(fork(read)), 0)
+
+    def test_large_values_of_values(self):
+        """Those that this package packs are none."""
+        self.writer.set_root(self.writer.make("py-value", b"\x03\x02"))
+        self.assertEqual(self.named.root, 1)
+        self.writer.set_root(self.writer.make_large("py-value",
+                                                    b"\x03\x02".ljust(70000)))
         self.refused(lambda: self.named.root)
 
     def test_classes_nobody_knows(self):

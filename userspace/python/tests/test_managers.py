@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import unittest
+import weakref
 
 import refstore
 from refstore import managers, sync
@@ -307,6 +308,77 @@ class Locks(TestCase):
 
         self.assertEqual(wait(fork(use)), 0)
 
+    def lock_until(self, done):
+        """Locks others, until it is looked which ones were given back."""
+        while not done:
+            sync.Lock(self.heap).acquire()
+
+    def test_released_when_another_goes(self):
+        """What is called when one goes that others gave back may give back another."""
+        def use():
+            locks = [sync.Lock(self.heap) for _ in range(100)]
+            for lock in locks:
+                lock.acquire()
+            ours, others = locks[::2], locks[1::2]
+            assert wait(fork(lambda: [lock.release() for lock in others])) == 0
+            gone = []
+
+            def release(reference):
+                gone.append(reference)
+                ours.pop().release()
+
+            references = [weakref.ref(lock, release) for lock in others]
+            del locks, lock
+            others.clear()
+            self.lock_until(gone)
+            assert len(gone) == len(references) and not ours
+
+        self.assertEqual(wait(fork(use)), 0)
+
+    def test_locked_when_another_goes(self):
+        """It may even be the one that is being locked: that is not kept twice."""
+        def use():
+            first = sync.Lock(self.heap)
+            first.acquire()
+            assert wait(fork(first.release)) == 0
+            locks, gone = [], []
+
+            def lock_again(reference):
+                locks[-1].release()
+                locks[-1].acquire()
+                gone.append(weakref.ref(locks[-1]))
+
+            reference = weakref.ref(first, lock_again)
+            del first
+            while not gone:
+                locks.append(sync.Lock(self.heap))
+                locks[-1].acquire()
+            assert reference() is None and locks[-1].locked()
+            for lock in locks:
+                lock.release()
+            del lock
+            locks.clear()
+            assert gone[0]() is None
+
+        self.assertEqual(wait(fork(use)), 0)
+
+    def test_as_many_as_can_be(self):
+        """Who has locked them can lock others when these are given back, by whomever."""
+        def use():
+            locks = []
+            with self.assertRaises(RuntimeError):
+                while len(locks) < 3000:
+                    locks.append(sync.Lock(self.heap))
+                    locks[-1].acquire()
+            assert len(locks) == 2001 and not locks.pop().locked()
+            assert wait(fork(lambda: [lock.release() for lock in locks])) == 0
+            for _ in range(100):
+                assert sync.Lock(self.heap).acquire()
+            event = sync.Event(self.heap)
+            assert not event.wait(0)
+
+        self.assertEqual(wait(fork(use)), 0)
+
     def test_other_threads_run(self):
         """Who waits for a lock keeps no other thread from giving it back."""
         lock = sync.Lock(self.heap)
@@ -428,6 +500,30 @@ class Conditions(TestCase):
             self.assertEqual(wait(pid), 0)
         with self.assertRaises(RuntimeError):
             condition.release()
+
+    def test_parts_that_are_there(self):
+        """Who finds no parts is told why, although others have found them meanwhile."""
+        path = tempfile.mktemp(dir=DIRECTORY)
+
+        class Heap(refstore.Heap):
+            failed = False
+
+            def _wrap(self, name):
+                class_ = super()._wrap(name)
+                if name == "py-bell" and not self.failed:
+                    self.failed = True
+                    assert len(self.condition._parts) == 2
+                    raise KeyError(name)
+                return class_
+
+        with refstore.open(path, create=True) as heap, Heap(path) as other:
+            self.addCleanup(os.unlink, path)
+            heap.root = sync.Condition(heap)
+            other.condition = other.root
+            with self.assertRaises(KeyError):
+                other.condition.acquire()
+            with other.condition:
+                other.condition.notify()
 
     def test_event(self):
         event = sync.Event(self.heap)

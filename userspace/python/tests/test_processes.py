@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What several processes do at once, and what is left when they are killed."""
 
+import itertools
 import os
 import random
 import signal
@@ -83,6 +84,34 @@ class Together(unittest.TestCase):
                     assert len(set(d.values())) == 1
 
         self.run_all(write_or_read)
+
+    def test_closed_while_others_write(self):
+        """By a signal's handler, which runs when what others changed is read anew."""
+        keys = [f"key {i}" for i in range(500)]
+        self.heap.root = dict.fromkeys(keys, 0)
+        d = self.heap.root
+
+        def write():
+            for i in itertools.count():
+                d.update(dict.fromkeys(random.sample(keys, 100), i))
+
+        def count():
+            signal.signal(signal.SIGALRM, lambda *_: self.heap.close())
+            signal.setitimer(signal.ITIMER_REAL, random.random() / 50 + 1e-3)
+            try:
+                while True:
+                    assert len(d) == 500
+            except (RuntimeError, ValueError):
+                pass
+
+        pids = [fork(write) for _ in range(PROCESSES // 2)]
+        try:
+            for _ in range(30):
+                self.assertEqual(wait(fork(count)), 0)
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+                wait(pid)
 
 
 class Killed(unittest.TestCase):

@@ -161,15 +161,18 @@ class Alone(unittest.TestCase):
     def test_too_much_was_looked_at(self):
         """It is refused, and not half forgotten."""
         self.list.clear()
-        self.list.extend([{i: i for i in range(300)} for _ in range(6)])
+        self.list.extend([{i: i for i in range(300)} for _ in range(4)])
         wide = list(self.list)
+
+        def count(dicts, n):
+            for keys in dicts:
+                len(keys)
+            self.a["n"] = n
+
+        self.heap.atomically(count, wide[:3], 4)
         with self.assertRaises(refstore.Error):
-            for attempt in self.heap.transaction():
-                with attempt:
-                    for keys in wide:
-                        len(keys)
-                    self.a["n"] = 5
-        self.assertEqual(self.a["n"], 1)
+            self.heap.atomically(count, wide, 5)
+        self.assertEqual(self.a["n"], 4)
 
     def test_becomes_wide_meanwhile(self):
         interfere = self.change_in(1, lambda: self.a.update(
@@ -181,17 +184,35 @@ class Alone(unittest.TestCase):
                 self.a["more"] = 1
         self.assertEqual((len(self.a), self.a["n"], self.a["more"]), (502, 2, 1))
 
-    def test_left_before_it_was_done(self):
-        """Who leaves by break or return is told that nothing was done."""
-        interfere = self.change_in(1, lambda: self.a.update({"n": 7}))
+    def unraisable(self):
+        """A list of what is raised to nobody, from now on."""
         told = []
         self.addCleanup(setattr, sys, "unraisablehook", sys.unraisablehook)
         sys.unraisablehook = lambda what: told.append(what.exc_type)
+        return told
+
+    def test_left_before_it_was_done(self):
+        """Who leaves by break or return is told that nothing was done."""
+        interfere = self.change_in(1, lambda: self.a.update({"n": 7}))
+        told = self.unraisable()
         for attempt in self.heap.transaction():
             with attempt:
                 self.a["n"] += 1
                 interfere()
                 break
+        del attempt
+        self.assertEqual((told, self.a["n"]), ([RuntimeError], 7))
+
+    def test_left_after_what_was_not_raised(self):
+        """So is who leaves behind an exception that came of others' changes."""
+        interfere = self.change_in(1, lambda: self.a.update({"n": 7}))
+        told = self.unraisable()
+        for attempt in self.heap.transaction():
+            with attempt:
+                self.a["n"] += 1
+                interfere()
+                raise KeyError("of two moments")
+            break
         del attempt
         self.assertEqual((told, self.a["n"]), ([RuntimeError], 7))
 
