@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs the tests: static checks, the scanner's model, KUnit on User Mode Linux,
 # KUnit and programs on the checking kernel, programs on Debian's kernels, the package
-# for Python, packages in a fresh Debian. With --all, longer forms, programs of both
-# sizes on all kernels, and a Debian that starts; but the model's longer form is "make
-# model" alone. The last line is "N passed, N failed, N skipped".
+# for Python, packages in a fresh Debian, and a minute each of fuzzing and of soaking.
+# With --all, longer forms, programs of both sizes on all kernels, and a Debian that
+# starts; but the model's longer form is "make model" alone. The last line is "N passed,
+# N failed, N skipped".
 set -euo pipefail
 
 # Stages are called by name.
@@ -132,6 +133,7 @@ install_in() {
 
 parse_arguments() {
 	time=2700
+	minutes=1
 	each=
 	longer=
 	# Those with threads: User Mode Linux runs all, but has one processor.
@@ -143,6 +145,7 @@ parse_arguments() {
 	installing=(chroot.sh)
 	[[ ${1-} == --all ]] || return 0
 	time=7200
+	minutes=10
 	each=3600
 	longer=long
 	suites='refstore*'
@@ -156,7 +159,7 @@ parse_arguments() {
 # The longest come first. What needs the checking kernel, which takes longest to
 # build as well, comes early in one lane and late in the other.
 STAGES=(programs_check static model kunit_uml kunit_check programs_6_12
-	installing python_6_12 programs_6_1)
+	installing soaking fuzzing python_6_12 programs_6_1)
 
 programs_check() {
 	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
@@ -194,6 +197,15 @@ python_6_12() {
 
 installing() {
 	stage 'installing' '' install_in "${installing[@]}"
+}
+
+soaking() {
+	stage 'soaking' '' "$PROJECT/tests/torture/run.sh" --soak "$minutes" \
+		stock-6.12:2
+}
+
+fuzzing() {
+	stage 'fuzzing' '' "$PROJECT/tests/fuzz/run.sh" "$minutes"
 }
 
 # Sets taken to the next stage, for one lane; false if none is left.
@@ -238,15 +250,23 @@ summary() {
 		}' "$RESULTS"
 }
 
+# What it came to, for the README.
+note_summary() {
+	local passed failed skipped
+	read -r passed _ failed _ skipped _ <"$LOGS/summary"
+	"$PROJECT/tests/figures.py" note "test${longer:+-all}" "passed=$passed" \
+		"failed=$failed" "skipped=$skipped"
+}
+
 main() {
-	local time each longer suites on_check on_6_12 on_6_1 userspace
+	local time each longer minutes suites on_check on_6_12 on_6_1 userspace
 	local installing source
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	: >"$RESULTS"
 	: >"$FAILURES"
 	echo 0 >"$NEXT"
-	"$VM_DIR/deps.sh" build vm kernels check python model packaging \
+	"$VM_DIR/deps.sh" build vm source-6.12 check python model packaging \
 		${longer:+trace cpython}
 	make -s -j2 -C "$PROJECT/userspace"
 	make -s -j2 -C "$PROJECT/userspace/python"
@@ -258,7 +278,8 @@ main() {
 	lane || true
 	wait "$second" || true
 	cat "$FAILURES"
-	summary "${#STAGES[@]}"
+	summary "${#STAGES[@]}" | tee "$LOGS/summary"
+	note_summary
 }
 
 main "$@"

@@ -4,13 +4,16 @@
 # can follow each other; and that without each of its rules it does not, in the
 # way that the rule is there to prevent. Prints TAP, with the number of states, the
 # greatest depth and the time of each run. JOBS runs go at a time, two by default,
-# on as many processors.
+# on as many processors. What the quick form has found is kept, as long as nothing that
+# it depends on changes.
 # usage: run.sh [--quick]
 set -euo pipefail
 set -m # each run is a process group, which can be ended
 
-FOLDER=$(cd "$(dirname "$0")" && pwd)
-MODEL=$FOLDER/scan.pml
+# shellcheck source-path=SCRIPTDIR source=../vm/lib.sh
+. "$(dirname "$0")/../vm/lib.sh"
+
+MODEL=$PROJECT/tests/model/scan.pml
 MEMORY=10000 # MB that a run may take
 JOBS=${JOBS:-2}
 number=0 # of the last run that was started
@@ -87,7 +90,7 @@ report() {
 show() {
 	while [[ -e $top/$((shown + 1)).result ]]; do
 		shown=$((shown + 1))
-		cat "$top/$shown.result"
+		tee -a "$top/shown" <"$top/$shown.result"
 		! grep -q '^not ok' "$top/$shown.result" || failed=$((failed + 1))
 	done
 }
@@ -232,16 +235,44 @@ full() {
 		-DOPS=5 -DINIT=0 -DBITSTATE
 }
 
-main() {
-	"$FOLDER/../vm/deps.sh" model
-	if [[ ${1-} == --quick ]]; then
-		quick
-	else
-		full
-	fi
+# all FUNCTION: what it checks, that all ends, and what each rule is for.
+all() {
+	"$1"
 	liveness
 	rules
 	finish
+}
+
+# The same model, checker and compiler say the same again.
+quick_once() {
+	local kept
+	kept=$CACHE/model-$( (cat "$MODEL" "${BASH_SOURCE[0]}"; spin -V
+		"${CC:-gcc}" -dumpfullversion) | short_hash)
+	if [[ -e $kept ]]; then
+		echo "# the model is what it was on $(date -r "$kept" +%F):"
+		cat "$kept"
+		return
+	fi
+	mkdir -p "$CACHE"
+	all quick
+	{ cat "$top/shown"; echo "1..$number"; } >"$kept.new"
+	mv "$kept.new" "$kept"
+}
+
+states() {
+	sed -n 's/^ok .*[( ]\([0-9.e+]*\) states.*/\1/p' "$top/shown" |
+		awk '{ n += $1 } END { printf "%.0f", n }'
+}
+
+main() {
+	"$VM_DIR/deps.sh" model
+	if [[ ${1-} == --quick ]]; then
+		quick_once
+	else
+		all full
+		"$PROJECT/tests/figures.py" note model "states=$(states)" \
+			"runs=$number"
+	fi
 }
 
 main "$@"

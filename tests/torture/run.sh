@@ -63,10 +63,10 @@ run() {
 	echo "== $name: $seconds s"
 	if torture "$kernel" "$processors" 2>&1 </dev/null | tee "$log"; then
 		passed=$((passed + 1))
-		echo "ok - $name ($((SECONDS - start)) s)"
+		echo "ok $((passed + failed)) - $name ($((SECONDS - start)) s)"
 	else
 		failed=$((failed + 1))
-		echo "not ok - $name ($((SECONDS - start)) s)"
+		echo "not ok $((passed + failed)) - $name ($((SECONDS - start)) s)"
 	fi
 	add_sums "$log"
 }
@@ -93,7 +93,7 @@ main() {
 	done
 	seconds=$((minutes * 60 / ${#RUNS[@]}))
 	mkdir -p "$PROJECT/build/logs"
-	"$VM_DIR/deps.sh" build vm kernels check
+	"$VM_DIR/deps.sh" build vm source-6.12 check
 	make -s -C "$PROJECT/userspace"
 	make -s -C "$PROJECT/tests/torture" \
 		KSELFTEST="$("$VM_DIR/kernel.sh" source-6.12)/tools/testing/selftests"
