@@ -83,12 +83,15 @@ def flat(value):
 
 
 def has_bytes(value):
-    """Whether a value has the buffer protocol."""
+    """Whether a value is bytes that others can use: it has the buffer protocol.
+
+    Single numbers of NumPy have it as well, and arrays of references to objects.
+    """
     try:
-        memoryview(value).release()
-    except (TypeError, BufferError):
+        with memoryview(value) as view:
+            return getattr(value, "ndim", view.ndim) > 0 and "O" not in view.format
+    except (TypeError, ValueError, BufferError):
         return False
-    return True
 
 
 def make(session, value):

@@ -251,7 +251,8 @@ class Heap:
             copies[id(value)] = value, copy
             copy._fill(value)
             return copy
-        raise TypeError(f"{type(value).__name__} cannot be kept in a heap")
+        raise TypeError(f"{type(value).__name__} cannot be kept in a heap: its class is "
+                        "neither plain nor registered")
 
     def _type(self, name):
         """The number that the type of a record has in the heap."""

@@ -307,6 +307,23 @@ class Pickles(TestCase):
         self.assertEqual(self.loads()[5], 3.5)
 
     @unittest.skipUnless(numpy, "NumPy is not installed")
+    def test_numpy_scalars(self):
+        self.heap.root = d = self.heap.new(dict, n=1)
+        for value in (numpy.int64(3), numpy.int32(10**6), numpy.int64(-3),
+                      numpy.float32(1.5), numpy.bool_(True),
+                      numpy.datetime64("2026-11-30"), numpy.array(7),
+                      numpy.array([d, "text"], dtype=object)):
+            with self.assertRaisesRegex(TypeError, "cannot be kept in a heap"):
+                d["n"] = value
+            with self.assertRaises(TypeError):
+                d["list"] = [value]
+            with self.assertRaises(TypeError):
+                d.update_key("n", lambda _, value=value: value)
+        self.assertEqual(d, {"n": 1})
+        d["n"] = numpy.float64(1.5)     # which is a float of Python's
+        self.assertEqual(d, {"n": 1.5})
+
+    @unittest.skipUnless(numpy, "NumPy is not installed")
     def test_numpy_on_buffer(self):
         self.heap.root = self.heap.buffer(numpy.ones((4, 5), order="F"))
         b = self.heap.root
