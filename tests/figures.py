@@ -24,15 +24,6 @@ BEGIN, END = "<!-- figures: made by make figures -->\n", "<!-- figures end -->\n
 
 #: For each test: its target, what the last run's figures say, and what is summed up.
 ROWS = {
-    "coverage": (
-        "make coverage",
-        "{lines} of {all_lines} lines of the module ({lines%} %), {branches} of "
-        "{all_branches} branches ({branches%} %); {library} of {all_library} lines of "
-        "the library ({library%} %)", ""),
-    "faults": (
-        "make faults",
-        "{points} points failed one by one; {sites} of {all_sites} places where the "
-        "module allocates or copies", ""),
     "fuzz": (
         "make fuzz",
         "{calls} calls, {points} of {all_points} points of the module ({points%} %), "

@@ -266,7 +266,7 @@ main() {
 	: >"$RESULTS"
 	: >"$FAILURES"
 	echo 0 >"$NEXT"
-	"$VM_DIR/deps.sh" build vm source-6.12 check python model packaging \
+	"$VM_DIR/deps.sh" build vm kernels check python model packaging \
 		${longer:+trace cpython}
 	make -s -j2 -C "$PROJECT/userspace"
 	make -s -j2 -C "$PROJECT/userspace/python"

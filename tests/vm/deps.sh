@@ -13,7 +13,7 @@ usage() {
 
 	build    compilers and tools for modules, kernels and programs
 	vm       the virtual machine
-	source-6.12  the kernel's source
+	kernels  the kernels' sources
 	check    g++, sparse, clang and clang-tidy, coccinelle, cppcheck,
 	         shellcheck, abidiff, mandoc, graphviz, 32-bit libraries
 	python   python3, and what builds, checks and measures its package
@@ -34,7 +34,7 @@ group_packages() {
 			libjson-c-dev libncurses-dev
 		;;
 	vm) echo qemu-system-x86 busybox-static kmod cpio ;;
-	source-6.12) echo linux-source-6.12 ;;
+	kernels) echo linux-source-6.12 ;;
 	check)
 		echo g++ sparse clang clang-tidy coccinelle cppcheck lld llvm \
 			gcc-multilib shellcheck \

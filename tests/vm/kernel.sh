@@ -179,7 +179,7 @@ build_source() {
 # Sets source.
 source_tree() {
 	local series=$1 archive=/usr/src/linux-source-$1.tar.xz version name
-	[[ -e $archive ]] || "$VM_DIR/deps.sh" "source-$series" >&2
+	[[ -e $archive ]] || "$VM_DIR/deps.sh" kernels >&2
 	version=$(dpkg-query -W -f '${Version}' "linux-source-$series")
 	name=source-$series-$(recipe "$version" "" add_graft_line add_lock_prefix build_source)
 	cache_entry "$name" build_source "$archive"

@@ -111,7 +111,11 @@ PyObject *map_iter_new(struct map *map, int what)
 		return NULL;
 	iter->map = (struct map *)Py_NewRef((PyObject *)map);
 	iter->what = what;
-	session_begin(map->object.session);
+	/* Making it may have run Python, and closed the heap */
+	if (session_begin(map->object.session)) {
+		Py_DECREF((PyObject *)iter);
+		return NULL;
+	}
 	ret = map_views_open(&iter->views, map, true) || find_spots(iter);
 	session_end(map->object.session);
 	if (!ret)

@@ -191,30 +191,28 @@ class Alone(unittest.TestCase):
         sys.unraisablehook = lambda what: told.append(what.exc_type)
         return told
 
-    def test_left_before_it_was_done(self):
-        """Who leaves by break or return is told that nothing was done."""
+    def leave(self, way):
+        """What is told of a transaction that is left when somebody was faster."""
         interfere = self.change_in(1, lambda: self.a.update({"n": 7}))
         told = self.unraisable()
         for attempt in self.heap.transaction():
             with attempt:
                 self.a["n"] += 1
                 interfere()
-                break
-        del attempt
-        self.assertEqual((told, self.a["n"]), ([RuntimeError], 7))
-
-    def test_left_after_what_was_not_raised(self):
-        """So is who leaves behind an exception that came of others' changes."""
-        interfere = self.change_in(1, lambda: self.a.update({"n": 7}))
-        told = self.unraisable()
-        for attempt in self.heap.transaction():
-            with attempt:
-                self.a["n"] += 1
-                interfere()
+                if way == "break":
+                    break
                 raise KeyError("of two moments")
             break
         del attempt
-        self.assertEqual((told, self.a["n"]), ([RuntimeError], 7))
+        return told
+
+    def test_left_before_it_was_done(self):
+        """Who leaves by break or return is told that nothing was done."""
+        self.assertEqual((self.leave("break"), self.a["n"]), ([RuntimeError], 7))
+
+    def test_left_after_what_was_not_raised(self):
+        """So is who leaves behind an exception that came of others' changes."""
+        self.assertEqual((self.leave("raise"), self.a["n"]), ([RuntimeError], 7))
 
     def test_forked(self):
         """A child has no part in a transaction of another thread."""
