@@ -30,7 +30,6 @@
 #include "heap.h"
 #include "limit.h"
 
-#define RS_FS_MAGIC	0x72656673	/* "refs" */
 #define RS_FS_MODE	0755
 
 /**
@@ -361,7 +360,7 @@ static int rs_fs_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_maxbytes = MAX_LFS_FILESIZE;
 	sb->s_blocksize = PAGE_SIZE;
 	sb->s_blocksize_bits = PAGE_SHIFT;
-	sb->s_magic = RS_FS_MAGIC;
+	sb->s_magic = REFSTORE_SUPER_MAGIC;
 	sb->s_op = &rs_fs_super_ops;
 	sb->s_time_gran = 1;
 	root = rs_fs_inode(sb, NULL, S_IFDIR | fs->mode);

@@ -14,7 +14,6 @@
 #define OTHER	"/tmp/refstore-other"
 #define A	PLACE "/a"
 #define B	PLACE "/b"
-#define MAGIC	0x72656673
 #define NOBODY	65534
 
 static int mount_at(const char *place, const char *options)
@@ -274,7 +273,7 @@ TEST_F(named, stat)
 	EXPECT_EQ(figures.bytes, stat.st_size);
 	EXPECT_EQ((figures.bytes + 511) / 512, stat.st_blocks);
 	ASSERT_EQ(0, statfs(PLACE, &fs));
-	EXPECT_EQ(MAGIC, fs.f_type);
+	EXPECT_EQ(REFSTORE_SUPER_MAGIC, fs.f_type);
 }
 
 TEST_F(named, directories)

@@ -120,6 +120,9 @@
 
 #define REFSTORE_IOC_MAGIC 0xBC
 
+/* What statfs(2) tells as the type of a file system of named heaps. */
+#define REFSTORE_SUPER_MAGIC 0x72656673
+
 enum {
 	REFSTORE_CMD_QUERY = 0x40,
 	REFSTORE_CMD_CREATE,

@@ -811,8 +811,11 @@ static void check_named(void)
 	const struct refstore_spec spec = { .type = REFSTORE_TYPE_LIST };
 
 	CHECK(mkdtemp(place));
-	CHECK(!mount("none", place, "refstore", 0, NULL));
 	snprintf(path, sizeof(path), "%s/heap", place);
+	CHECK(refstore_open_heap(path, O_RDWR | O_CREAT, 0600, &writer) ==
+	      -ENOTTY);
+	CHECK(access(path, F_OK) && errno == ENOENT);
+	CHECK(!mount("none", place, "refstore", 0, NULL));
 	CHECK(refstore_open_path(path, &writer) == -ENOENT);
 	CHECK(!refstore_open_heap(path, O_RDWR | O_CREAT | O_EXCL, 0600,
 				  &writer));
@@ -821,7 +824,7 @@ static void check_named(void)
 	CHECK(!refstore_create(writer, &spec, &cell, NULL));
 	CHECK(!refstore_set_root(writer, cell));
 	refstore_close(writer);
-	CHECK(!refstore_open_heap(path, O_RDONLY, 0, &reader));
+	CHECK(!refstore_open_heap(path, O_RDONLY | O_CREAT, 0, &reader));
 	CHECK(!refstore_get_root(reader, &root) && root);
 	CHECK(refstore_set_root(reader, 0) == -EACCES);
 	refstore_close(reader);

@@ -171,8 +171,8 @@ int refstore_open_path(const char *path, struct refstore **store);
  * makes it should give O_CREAT: see fs.protected_regular in proc(5).
  * Errors: those of open(2); -EDQUOT (the file system has as many names as it may
  * have, or the user as many heaps); -EACCES (O_WRONLY, too); -EPERM (O_TRUNC);
- * -ENOTTY if the file is something else, as one that O_CREAT made where no such
- * file system is mounted.
+ * -ENOTTY if the file is something else, or O_CREAT is to make one where no such
+ * file system is mounted, which makes none.
  */
 int refstore_open_heap(const char *path, int flags, mode_t mode,
 		       struct refstore **store);

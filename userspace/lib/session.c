@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "fork.h"
@@ -124,15 +127,48 @@ struct opening {
 	mode_t mode;
 };
 
+static int check_parent(const char *path)
+{
+	struct statfs parent;
+	char *copy = strdup(path);
+	int ret = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	if (statfs(dirname(copy), &parent))
+		ret = -errno;
+	else if (parent.f_type != REFSTORE_SUPER_MAGIC)
+		ret = -ENOTTY;
+	free(copy);
+	return ret;
+}
+
+static int open_file(struct opening *opening, int flags)
+{
+	int fd = open(opening->path, flags | O_CLOEXEC, opening->mode);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * What is there may lie anywhere, as by a link; but what is made elsewhere than in
+ * a file system of heaps would be an empty file that nobody asked for.
+ */
 static int open_heap(void *data)
 {
 	struct opening *opening = data;
-	int fd = open(opening->path, opening->flags | O_CLOEXEC, opening->mode);
+	int flags = opening->flags, fd = -ENOENT;
 
-	if (fd < 0)
-		return -errno;
+	if (!(flags & O_EXCL))
+		fd = open_file(opening, flags & ~O_CREAT);
+	if (fd == -ENOENT && flags & O_CREAT) {
+		fd = check_parent(opening->path);
+		if (!fd)
+			fd = open_file(opening, flags);
+	}
 	/* A heap that this made is there if it has to be opened again. */
-	opening->flags &= ~O_EXCL;
+	if (fd >= 0)
+		opening->flags &= ~O_EXCL;
 	return fd;
 }
 

@@ -157,11 +157,14 @@ class Heap:
         len(), iteration, update(), popitem() and whatever else concerns the whole take
         all. So it can do that with three of them; with a fourth, it ends with an Error.
 
+        What the loop has outside of with is part of nothing: it is done at once, and
+        again with each try.
+
         The block below with must come to its end: who leaves it by return, break or
         continue of an outer loop leaves the tries, too, done or not. A function that
         returns something is for atomically().
         """
-        return _transaction.attempts(self._session)
+        return _transaction.Attempts(self._session)
 
     def atomically(self, function, *args):
         """Call a function in a transaction, again until it is done; its result."""
@@ -280,6 +283,8 @@ def open(path=None, *, create=False, readonly=False, mode=0o666):
     readonly  to read alone; who may not write the file must say so
     mode      permissions of a file that is made, less the umask
 
-    Raises OSError as open() does: FileNotFoundError, PermissionError and so on.
+    Raises OSError as open() does: FileNotFoundError, PermissionError and so on, with
+    the name of the file, which is the device's for a heap that has none; one with
+    ENOTTY where the file is no heap, or none can be made.
     """
     return Heap(path, create=create, readonly=readonly, mode=mode)

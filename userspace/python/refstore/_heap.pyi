@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
@@ -11,7 +11,7 @@ from ._buffer import Buffer
 from ._notices import Notices
 from ._records import Record
 from ._store import Object, Session
-from ._transaction import Attempt
+from ._transaction import Attempts
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -46,7 +46,7 @@ class Heap:
     def root(self) -> Any: ...
     @root.setter
     def root(self, value: Any) -> None: ...
-    def transaction(self) -> Iterator[Attempt]: ...
+    def transaction(self) -> Attempts: ...
     def atomically(self, function: Callable[..., _T], *args: Any) -> _T: ...
     def buffer(self, value: int | ReadableBuffer) -> Buffer: ...
     # An object of the heap, whose class depends on that of Python's object; a record is

@@ -324,6 +324,8 @@ def register(name):
     same one. Registering another class by the name takes its place in what is read
     afterwards. A heap can have about 4,000 names.
     """
+    if not isinstance(name, str):
+        raise TypeError('a name is needed, as in @refstore.register("app.User")')
     if not (0 < len(name) <= _NAME_MAX and name.isascii() and name.isprintable()
             and " " not in name):
         raise ValueError(f"1 to {_NAME_MAX} printable ASCII characters are needed, "

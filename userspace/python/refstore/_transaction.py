@@ -32,21 +32,35 @@ class Attempt:
         return self.conflict
 
 
-def attempts(session):
-    """Yield tries until one is done, with random pauses that grow."""
-    pause = 0.0001
-    while True:
-        attempt = Attempt(session)
-        try:
-            yield attempt
-        except GeneratorExit:
-            # By return or break, perhaps. There is nobody to raise it to, but it is said.
-            if attempt.conflict:
-                raise RuntimeError("a transaction was left before it was done") from None
-            raise
-        if attempt.done:
-            return
-        if attempt._transaction is None:
-            raise RuntimeError("an attempt is entered by with")
-        time.sleep(random.uniform(0, pause))
-        pause = min(2 * pause, _LONGEST_PAUSE)
+class Attempts:
+    """Tries until one is done, to be gone through by for."""
+
+    def __init__(self, session):
+        self._session = session
+
+    def __iter__(self):
+        pause = 0.0001
+        while True:
+            attempt = Attempt(self._session)
+            try:
+                yield attempt
+            except GeneratorExit:
+                # By return or break, perhaps. Nobody is there to raise it to, but it is
+                # said.
+                if attempt.conflict:
+                    raise RuntimeError(
+                        "a transaction was left before it was done") from None
+                raise
+            if attempt.done:
+                return
+            if attempt._transaction is None:
+                raise RuntimeError("an attempt is entered by with")
+            time.sleep(random.uniform(0, pause))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def __enter__(self):
+        raise TypeError("a transaction may have to be tried again: for attempt in "
+                        "heap.transaction(): with attempt: ...")
+
+    def __exit__(self, *exception):
+        pass

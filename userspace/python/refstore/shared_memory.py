@@ -37,10 +37,19 @@ def _make_filename():
 def _create(path, size):
     """A new heap whose root is a Buffer: under its name only when it is complete."""
     unfinished = os.path.join(os.path.dirname(path), f".new-{secrets.token_hex(8)}")
+    try:
+        return _create_at(unfinished, path, size)
+    except OSError as error:
+        if error.filename != unfinished:
+            raise
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _create_at(unfinished, path, size):
     fd = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         try:
-            heap = _heap.Heap(fd=fd)
+            heap = _heap.Heap(path, fd=fd)
         except BaseException:
             os.close(fd)
             raise

@@ -355,9 +355,9 @@ class _Number:
 
 
 class Barrier(threading.Barrier, _Monitor):
-    """As threading.Barrier. The action is not in the heap: it is called if the one who
-    comes last has it, as he has made the barrier, or a child of his that has it from
-    him."""
+    """As threading.Barrier. The action is not in the heap, but in the process: it is
+    called if the one who comes last has it, as he has made the barrier, or is a child of
+    his that was forked, or has got the barrier as a pickle, which the action is in."""
 
     _NAME = "py-barrier"
     _action = None
@@ -374,6 +374,13 @@ class Barrier(threading.Barrier, _Monitor):
 
     def __init__(self, *args, **kwargs):
         pass    # All is in the heap.
+
+    def __reduce__(self):
+        return *super().__reduce__(), self._action
+
+    def __setstate__(self, action):
+        if self._action is None:
+            self._action = action
 
     __repr__ = _Monitor.__repr__
 

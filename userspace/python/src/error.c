@@ -31,16 +31,31 @@ int error_init(PyObject *module)
 	return error_limit && error_corrupt ? 0 : -1;
 }
 
-/* Of a call that has no file: with errno, and the subclass that Python has for it. */
-static PyObject *set_os_error(PyObject *type, int error)
+/**
+ * error_set_os() - raise an OSError, or the subclass that Python has for its errno
+ * @type: OSError or a class that derives from it
+ * @error: the errno
+ * @why: what it means
+ * @path: of the file that it concerns; NULL: none
+ *
+ * Return: NULL.
+ */
+PyObject *error_set_os(PyObject *type, int error, const char *why,
+		       const char *path)
 {
-	PyObject *value = PyObject_CallFunction(type, "is", error,
-						strerror(error));
+	PyObject *value = path ?
+		PyObject_CallFunction(type, "iss", error, why, path) :
+		PyObject_CallFunction(type, "is", error, why);
 
 	if (value)
 		PyErr_SetObject((PyObject *)Py_TYPE(value), value);
 	Py_XDECREF(value);
 	return NULL;
+}
+
+static PyObject *set_errno(PyObject *type, int error)
+{
+	return error_set_os(type, error, strerror(error), NULL);
 }
 
 /**
@@ -55,16 +70,16 @@ PyObject *error_set(int error)
 	case -ENOMEM:
 		return PyErr_NoMemory();
 	case -EDQUOT:
-		return set_os_error(error_limit, EDQUOT);
+		return set_errno(error_limit, EDQUOT);
 	case -EACCES:
 	case -EPERM:
-		return set_os_error(PyExc_PermissionError, -error);
+		return set_errno(PyExc_PermissionError, -error);
 	case -EINTR:
 		if (PyErr_CheckSignals())
 			return NULL;
 		break;
 	}
-	return set_os_error(error_base, -error);
+	return set_errno(error_base, -error);
 }
 
 PyObject *error_set_corrupt(const char *what)

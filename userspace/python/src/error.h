@@ -13,6 +13,8 @@ extern PyObject *error_corrupt;	/* refstore.CorruptError: what only others can w
 
 int error_init(PyObject *module);
 PyObject *error_set(int error);
+PyObject *error_set_os(PyObject *type, int error, const char *why,
+		       const char *path);
 PyObject *error_set_corrupt(const char *what);
 
 #endif /* REFSTORE_PYTHON_ERROR_H */

@@ -304,13 +304,16 @@ static int open_store(struct session *session, const char *path, int flags,
 	return ret;
 }
 
-static int set_open_error(int error, const char *path)
+/* With the file's name; a heap without one is made by the device. */
+static int set_open_error(int error, const char *path, int fd)
 {
-	errno = -error;
-	if (path)
-		PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
-	else
-		PyErr_SetFromErrno(PyExc_OSError);
+	PyObject *type = error == -EDQUOT ? error_limit : PyExc_OSError;
+	const char *why = error == -ENOTTY ?
+		"Not in a file system of refstore" : strerror(-error);
+
+	if (!path && fd < 0)
+		path = REFSTORE_DEVICE;
+	error_set_os(type, -error, why, path);
 	return -1;
 }
 
@@ -336,7 +339,7 @@ static int session_init_(PyObject *self, PyObject *args, PyObject *kwds)
 	}
 	ret = open_store(session, path, flags, mode, fd);
 	if (ret)
-		return set_open_error(ret, path);
+		return set_open_error(ret, path, fd);
 	ret = refstore_query(session->store, &query);
 	if (ret) {
 		error_set(ret);

@@ -392,6 +392,10 @@ class Registering(TestCase):
         for name in "", "two words", "x" * 29, "grün", "a\n":
             with self.assertRaises(ValueError):
                 refstore.register(name)
+        with self.assertRaisesRegex(TypeError, "a name is needed"):
+            @refstore.register
+            class Nameless(refstore.Record):
+                pass
         refstore.register("x" * 28)(make(__slots__=()))
 
     def test_hostile_attributes(self):

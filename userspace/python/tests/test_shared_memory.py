@@ -2,6 +2,7 @@
 """SharedMemory and ShareableList, of several processes that fork or spawn."""
 
 import ctypes
+import errno
 import multiprocessing
 import os
 import pickle
@@ -65,8 +66,10 @@ class SharedMemory(unittest.TestCase):
 
     def test_names(self):
         memory = self.create(10)
-        with self.assertRaises(FileExistsError):
+        with self.assertRaises(FileExistsError) as caught:
             shared_memory.SharedMemory(memory.name, create=True, size=10)
+        self.assertEqual((caught.exception.filename, caught.exception.filename2),
+                         (f"{DIRECTORY}/{memory.name}", None))
         for name in "", "a/b", "..", ".":
             with self.assertRaises(ValueError):
                 shared_memory.SharedMemory(name, create=True, size=10)
@@ -76,9 +79,15 @@ class SharedMemory(unittest.TestCase):
         """Where no heap can be, nothing is left."""
         with tempfile.TemporaryDirectory() as directory:
             with unittest.mock.patch.dict(os.environ, REFSTORE_DIR=directory):
-                with self.assertRaises(OSError):
-                    shared_memory.SharedMemory(create=True, size=10)
+                with self.assertRaises(OSError) as caught:
+                    shared_memory.SharedMemory("wrong", create=True, size=10)
+            self.assertEqual((caught.exception.errno, caught.exception.filename),
+                             (errno.ENOTTY, f"{directory}/wrong"))
             self.assertEqual(os.listdir(directory), [])
+        with unittest.mock.patch.dict(os.environ, REFSTORE_DIR=directory):
+            with self.assertRaises(FileNotFoundError) as caught:
+                shared_memory.SharedMemory("wrong", create=True, size=10)
+        self.assertEqual(caught.exception.filename, f"{directory}/wrong")
 
     def test_no_memory(self):
         """Another heap is no shared memory."""

@@ -6,9 +6,11 @@ import functools
 import multiprocessing
 import os
 import signal
+import time
 import unittest
 
 import refstore
+from refstore import sync
 from support import TestCase
 
 METHODS = "fork", "spawn", "forkserver"
@@ -81,6 +83,16 @@ def pickle_and_wait(connection, heap):
     del value
     connection.send((number, bytes(data)))
     connection.recv()
+
+
+def append_pid(values):
+    values.append(os.getpid())
+
+
+def come_last(barrier):
+    while not barrier.n_waiting:
+        time.sleep(0.01)
+    barrier.wait()
 
 
 _global = None
@@ -185,6 +197,19 @@ class StartMethods(TestCase):
         for job, own in zip(jobs, self.named.root):
             self.assertIs(job, own)
             self.assertNotEqual(job.done, os.getpid())
+
+
+    @each_method
+    def test_action_of_a_barrier(self, context):
+        """Who comes last calls it, be it another process."""
+        self.heap.root = []
+        barrier = sync.Barrier(self.heap, 2,
+                               functools.partial(append_pid, self.heap.root))
+        process = self.start(context, come_last, barrier)
+        barrier.wait()
+        pid = process.pid
+        self.join(process)
+        self.assertEqual(self.heap.root, [pid])
 
 
 class WhatIsLeft(TestCase):

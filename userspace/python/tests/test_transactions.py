@@ -50,6 +50,18 @@ class Alone(unittest.TestCase):
                     self.b["new"] = 1 / 0
         self.assertEqual((self.a, self.b), ({"n": 1}, {"n": 2}))
 
+    def test_entered_without_a_loop(self):
+        with self.assertRaisesRegex(TypeError, "for attempt in"):
+            with self.heap.transaction():
+                self.fail("it must be tried")
+
+    def test_outside_of_the_attempt(self):
+        """That is no part of it, and is done, whatever comes of the rest."""
+        with self.assertRaises(RuntimeError):
+            for _ in self.heap.transaction():
+                self.a["n"] = 5
+        self.assertEqual(self.a, {"n": 5})
+
     def change_in(self, times, what):
         """A function that changes something, from outside, so many times."""
         left = [times]
