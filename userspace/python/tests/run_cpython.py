@@ -74,6 +74,9 @@ replace()
 
 from test import _test_multiprocessing      # noqa: E402
 
+# A server that forks has loaded it before it came to this file.
+_test_multiprocessing.shared_memory = refstore.shared_memory
+
 # Children that are spawned import this file, and find the classes here.
 METHOD = os.environ.setdefault("REFSTORE_METHOD", "fork")
 _test_multiprocessing.install_tests_in_module_dict(globals(), METHOD)
