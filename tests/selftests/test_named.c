@@ -351,6 +351,29 @@ TEST_F(named, instances)
 	ASSERT_EQ(0, umount(OTHER));
 }
 
+/* What /proc/mounts has is what it takes to mount it again. */
+static bool shows(const char *options)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "grep -q ' %s refstore rw,relatime,%s 0 0$' /proc/mounts",
+		 OTHER, options);
+	return !system(command);
+}
+
+TEST_F(named, options_are_shown)
+{
+	ASSERT_EQ(0, mount_at(OTHER, "mode=0700,uid=1,gid=2,size=1m,"
+				     "nr_objects=100,max_heaps=7"));
+	EXPECT_TRUE(shows("mode=700,uid=1,gid=2,size=1048576,"
+			  "nr_objects=100,max_heaps=7"));
+	ASSERT_EQ(0, umount(OTHER));
+	ASSERT_EQ(0, mount_at(OTHER, "max_heaps=5"));
+	EXPECT_TRUE(shows("mode=755,max_heaps=5"));
+	ASSERT_EQ(0, umount(OTHER));
+}
+
 /* How many heaps can be made, of up to so many; all that can be are removed. */
 static int count_heaps(int most)
 {
