@@ -71,11 +71,10 @@ static const char *set_up_faults(void)
 	write_file("fail_page_alloc", "ignore-gfp-wait", "N");
 	write_file("fail_page_alloc", "ignore-gfp-highmem", "N");
 	write_file("fail_page_alloc", "min-order", "0");
-	/* The log is for what goes wrong, but if somebody asks what failed. */
+	/* The log is for what goes wrong. */
 	while ((entry = readdir(debugfs)))
 		if (!strncmp(entry->d_name, "fail", 4))
-			write_file(entry->d_name, "verbose",
-				   rs_env("REFSTORE_STACKS", 0) ? "2" : "0");
+			write_file(entry->d_name, "verbose", "0");
 	closedir(debugfs);
 	return NULL;
 }
@@ -1122,6 +1121,156 @@ TEST_F_TIMEOUT(scenario, all_commands, RS_TIMEOUT_LONG)
 	}
 	TH_LOG("%u of %u places", tried, nth - 1);
 	EXPECT_GT(MOST, nth);
+}
+
+/* --- The scanner ------------------------------------------------------- */
+
+/*
+ * It runs in one of the kernel's workers, and nobody knows in which: what tells it is
+ * the function that it begins with, on the stack of who allocates.
+ */
+#define SCANNER "rs_scan_work"
+
+static const char *const kinds[] = { "failslab", "fail_page_alloc" };
+
+/* More than a page of references to it. */
+enum { GARBAGE = 1200 };
+
+FIXTURE(scanner)
+{
+	FIXTURE_DATA(fault) fault;
+	unsigned long begin, end;
+	/* Of each kind, how often the kernel has counted. */
+	unsigned long count[ARRAY_SIZE(kinds)];
+};
+
+/* Where the scanner's function is, and the next one. */
+static bool find_scanner(FIXTURE_DATA(scanner) *self)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	unsigned long address;
+	char line[300], name[200];
+
+	self->begin = 0;
+	self->end = -1UL;
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%lx %*c %199s", &address, name) == 2 &&
+		    !strcmp(name, SCANNER))
+			self->begin = address;
+	if (file)
+		rewind(file);
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%lx", &address) == 1 &&
+		    address > self->begin && address < self->end)
+			self->end = address;
+	if (file)
+		fclose(file);
+	return self->begin;
+}
+
+static void write_number(const char *kind, const char *file,
+			 unsigned long number)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%#lx", number);
+	write_file(kind, file, text);
+}
+
+/*
+ * The kernel lets each interval-th place fail, counted from its start. So the interval
+ * is to be what that count will be at the nth place from now.
+ */
+static void arm_scanner(FIXTURE_DATA(scanner) *self, size_t kind,
+			unsigned int nth)
+{
+	write_number(kinds[kind], "require-start", self->begin);
+	write_number(kinds[kind], "require-end", self->end);
+	write_file(kinds[kind], "stacktrace-depth", "32");
+	write_number(kinds[kind], "interval", self->count[kind] + nth);
+	write_file(kinds[kind], "times", "1");
+	write_file(kinds[kind], "probability", "100");
+}
+
+/* Whether a place failed since then. */
+static bool disarm_scanner(FIXTURE_DATA(scanner) *self, size_t kind,
+			   unsigned int nth)
+{
+	char name[100], text[16] = "";
+	bool injected;
+
+	write_file(kinds[kind], "probability", "0");
+	snprintf(name, sizeof(name), DEBUGFS "/%s/times", kinds[kind]);
+	rs_read_file(name, text, sizeof(text));
+	injected = !atoi(text);
+	/* It does not count for an interval of 1. */
+	if (injected && self->count[kind] + nth > 1)
+		self->count[kind] += nth;
+	write_file(kinds[kind], "interval", "1");
+	write_file(kinds[kind], "times", "1");
+	write_file(kinds[kind], "require-start", "0");
+	write_number(kinds[kind], "require-end", -1UL);
+	return injected;
+}
+
+FIXTURE_SETUP(scanner)
+{
+	memset(self, 0, sizeof(*self));
+	if (access(DEBUGFS "/failslab/require-start", W_OK))
+		SKIP(return, "the kernel cannot tell who allocates");
+	ASSERT_TRUE(find_scanner(self));
+	fault_setup(_metadata, &self->fault, NULL);
+}
+
+FIXTURE_TEARDOWN(scanner)
+{
+	if (!self->begin)
+		return;
+	fault_teardown(_metadata, &self->fault, NULL);
+}
+
+/* Whatever a scan lacked, it said so, and the next one finds what it did not. */
+static bool scan_without(struct __test_metadata *_metadata,
+			 FIXTURE_DATA(scanner) *self, size_t kind,
+			 unsigned int nth)
+{
+	FIXTURE_DATA(fault) *fault = &self->fault;
+	__u64 ring, objects;
+	bool injected;
+	int ret;
+
+	make_heap(_metadata, fault);
+	objects = rs_stats_value("objects");
+	EXPECT_EQ(0, rs_ring(fault->fd, GARBAGE, 1, &ring));
+	EXPECT_EQ(0, rs_release(fault->fd, ring));
+	arm_scanner(self, kind, nth);
+	ret = rs_collect(fault->fd, NULL);
+	injected = disarm_scanner(self, kind, nth);
+	EXPECT_TRUE(!ret || (injected && ret == -ENOMEM)) {
+		TH_LOG("%d: %s", ret, strerror(-ret));
+	}
+	EXPECT_EQ(0, rs_collect(fault->fd, NULL));
+	EXPECT_TRUE(rs_wait_until(rs_stats_value("objects") == objects,
+				  RS_SOON));
+	end_heap(_metadata, fault);
+	return injected;
+}
+
+TEST_F_TIMEOUT(scanner, each, RS_TIMEOUT_LONG)
+{
+	unsigned int nth, places = 0;
+	size_t kind;
+
+	for (kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
+		for (nth = 1; nth < MOST && !_metadata->exit_code; nth++)
+			if (!scan_without(_metadata, self, kind, nth))
+				break;
+		TH_LOG("%s: %u places", kinds[kind], nth - 1);
+		EXPECT_GT(MOST, nth);
+		places += nth - 1;
+	}
+	/* A scan of that much needs memory. */
+	EXPECT_LT(0, places);
 }
 
 int main(int argc, char **argv)
