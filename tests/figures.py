@@ -22,27 +22,31 @@ KEPT = PROJECT / "tests" / "figures"
 README = PROJECT / "README.md"
 BEGIN, END = "<!-- figures: made by make figures -->\n", "<!-- figures end -->\n"
 
-#: For each test: its target, what the last run's figures say, and what is summed up.
+#: For each test: its target, on what it runs, what the last run's figures say, and what is
+#: summed up.
 ROWS = {
     "fuzz": (
-        "make fuzz",
+        "make fuzz", "checking kernel, with KCOV",
         "{calls} calls, {points} of {all_points} points of the module ({points%} %), "
         "{findings} findings", "{calls} calls"),
     "parsers": (
-        "make fuzz-parsers", "{inputs} inputs to {parsers} parsers, no finding",
+        "make fuzz-parsers", "ASan, UBSan", "{inputs} inputs to {parsers} parsers, no finding",
         "{inputs} inputs"),
     "soak": (
-        "make soak",
+        "make soak", "6.12, checking kernel",
         "{operations} operations, {kills} kills, {scans} scans, nothing left over",
         "{operations} operations, {kills} kills, {scans} scans"),
     "torture": (
-        "make torture",
+        "make torture", "checking kernel; 6.12 with KCSAN",
         "{operations} operations, {kills} kills, {scans} scans, no error",
         "{operations} operations, {kills} kills, {scans} scans"),
-    "model": ("make model", "{states} states in {runs} runs", ""),
-    "test": ("make test", "{passed} passed, {failed} failed, {skipped} skipped", ""),
+    "model": ("make model", "spin", "{states} states in {runs} runs", ""),
+    "test": (
+        "make test", "User Mode Linux with KASAN, checking kernel, 6.12, 6.1; ASan, UBSan, "
+        "TSan", "{passed} passed, {failed} failed, {skipped} skipped", ""),
     "test-all": (
-        "make test-all", "{passed} passed, {failed} failed, {skipped} skipped", ""),
+        "make test-all", "these; checking kernel of 6.1, KCSAN, 6.1 with full preemption",
+        "{passed} passed, {failed} failed, {skipped} skipped", ""),
 }
 
 
@@ -101,12 +105,13 @@ def keep():
 
 def row(what, runs):
     """A line of the table."""
-    target, last, altogether = ROWS[what]
+    target, where, last, altogether = ROWS[what]
     date, commit, figures = runs[-1]
     total = Figures((name, grouped(sum(run.number(name) for _, _, run in runs)))
                     for name in figures)
     sums = f"{altogether.format_map(total)} ({len(runs)})" if altogether else ""
-    return f"| `{target}` | {date}, {commit} | {last.format_map(figures)} | {sums} |\n"
+    return (f"| `{target}` | {where} | {date}, {commit} | {last.format_map(figures)} | "
+            f"{sums} |\n")
 
 
 def table():
@@ -115,7 +120,8 @@ def table():
     text = README.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    lines = "| what | last run | its figures | all runs (how many) |\n| --- | --- | --- | --- |\n"
+    lines = "| what | on | last run | its figures | all runs (how many) |\n"
+    lines += "| --- | --- | --- | --- | --- |\n"
     lines += "".join(row(what, runs[what]) for what in ROWS if what in runs)
     README.write_text(before + BEGIN + lines + END + after, encoding="utf-8")
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs the tests: static checks, the scanner's model, KUnit on User Mode Linux,
 # KUnit and programs on the checking kernel, programs on Debian's kernels, the package
-# for Python, packages in a fresh Debian, and a minute each of fuzzing and of soaking.
-# With --all, longer forms, programs of both sizes on all kernels, and a Debian that
-# starts; but the model's longer form is "make model" alone. The last line is "N passed,
-# N failed, N skipped".
+# for Python, packages in a fresh Debian, a minute each of fuzzing and of soaking, and
+# what of the sources that has run. With --all, longer forms, programs of both sizes on
+# all kernels, and a Debian that starts; but the model's longer form is "make model"
+# alone. The last line is "N passed, N failed, N skipped".
 set -euo pipefail
 
 # Stages are called by name.
@@ -65,12 +65,12 @@ stage() {
 	echo "== $name: $p passed, $f failed, $s skipped ($((SECONDS - start)) s)"
 }
 
-kunit_on_check() {
-	local module
-	module=$("$VM_DIR/module.sh" check kunit)
+kunit_on() {
+	local kernel=$1 module
+	module=$("$VM_DIR/module.sh" "$kernel" kunit)
 	# shellcheck disable=SC2016 # for the guest's shell
 	"$VM_DIR/run.sh" --time 2700 --append "kunit.filter_glob=$suites" \
-		check -- sh -c \
+		"$kernel" -- sh -c \
 		'insmod "$1" "$2" &&
 		 cat /sys/kernel/debug/kunit/refstore_*/results &&
 		 rmmod refstore' sh "$module" "$NO_DELAYED_SCANS"
@@ -80,7 +80,9 @@ kunit_on_check() {
 # which those of 32 bits on the checking kernel do not.
 sizes() {
 	case "$longer $1 $2" in
-	'long check m32' | ' check '*) echo REFSTORE_SIZE=8 REFSTORE_KILLS=8 ;;
+	'long check m32' | 'long check-6.1 '* | ' check '*)
+		echo REFSTORE_SIZE=8 REFSTORE_KILLS=8
+		;;
 	long*) echo REFSTORE_LONG=1 REFSTORE_KILLS=400 REFSTORE_OPS=50000 ;;
 	*) echo REFSTORE_SIZE=20 ;;
 	esac
@@ -97,6 +99,7 @@ programs() {
 	esac
 }
 
+# programs_on KERNEL SIZES...: with more for the kernel's command line, if append says so.
 programs_on() {
 	local kernel=$1 bits module sizes options=()
 	shift
@@ -104,7 +107,7 @@ programs_on() {
 	module=$("$VM_DIR/module.sh" "$kernel")
 	for bits in "$@"; do
 		read -ra sizes < <(sizes "$kernel" "$bits")
-		"$VM_DIR/run.sh" --time "$time" "$kernel" -- \
+		"$VM_DIR/run.sh" --time "$time" --append "$append" "$kernel" -- \
 			env "${sizes[@]}" \
 			REFSTORE_PROGRAMS="$(programs "$kernel")" \
 			tests/guest.sh "${options[@]}" \
@@ -136,6 +139,7 @@ parse_arguments() {
 	minutes=1
 	each=
 	longer=
+	append=
 	# Those with threads: User Mode Linux runs all, but has one processor.
 	suites='refstore_?[hlo]*'
 	on_check=(m64)
@@ -154,12 +158,15 @@ parse_arguments() {
 	on_6_1=(m64 m32)
 	userspace=(check stock-6.12 stock-6.1)
 	installing=(chroot.sh run.sh)
+	STAGES+=("${MORE_STAGES[@]}")
 }
 
 # The longest come first. What needs the checking kernel, which takes longest to
 # build as well, comes early in one lane and late in the other.
 STAGES=(programs_check static model kunit_uml kunit_check programs_6_12
 	installing soaking fuzzing python_6_12 programs_6_1)
+# With --all.
+MORE_STAGES=(programs_check_6_1 programs_preempted kunit_race)
 
 programs_check() {
 	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
@@ -180,7 +187,7 @@ kunit_uml() {
 }
 
 kunit_check() {
-	stage 'KUnit, checking kernel' '    ' kunit_on_check
+	stage 'KUnit, checking kernel' '    ' kunit_on check
 }
 
 programs_6_12() {
@@ -206,6 +213,25 @@ soaking() {
 
 fuzzing() {
 	stage 'fuzzing' '' "$PROJECT/tests/fuzz/run.sh" "$minutes"
+}
+
+programs_check_6_1() {
+	stage 'programs, checking kernel of 6.1' '' programs_on check-6.1 m64
+}
+
+programs_preempted() {
+	local append=preempt=full
+	stage 'programs, 6.1 with full preemption' '' programs_on stock-6.1 m64
+}
+
+kunit_race() {
+	local suites='refstore_?[hlo]*'
+	stage 'KUnit, kernel that looks for data races' '    ' kunit_on race
+}
+
+# When all else has run.
+coverage() {
+	stage 'coverage' '' "$PROJECT/tests/coverage/run.sh"
 }
 
 # Sets taken to the next stage, for one lane; false if none is left.
@@ -259,15 +285,15 @@ note_summary() {
 }
 
 main() {
-	local time each longer minutes suites on_check on_6_12 on_6_1 userspace
-	local installing source
+	local time each longer minutes append suites on_check on_6_12 on_6_1
+	local userspace installing source
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	: >"$RESULTS"
 	: >"$FAILURES"
 	echo 0 >"$NEXT"
-	"$VM_DIR/deps.sh" build vm kernels check python model packaging \
-		${longer:+trace cpython}
+	"$VM_DIR/deps.sh" build vm source-6.12 check python model packaging \
+		coverage ${longer:+trace cpython}
 	make -s -j2 -C "$PROJECT/userspace"
 	make -s -j2 -C "$PROJECT/userspace/python"
 	source=$("$VM_DIR/kernel.sh" source-6.12)
@@ -277,8 +303,9 @@ main() {
 	# Whatever ends a lane early: the summary misses its stage.
 	lane || true
 	wait "$second" || true
+	coverage
 	cat "$FAILURES"
-	summary "${#STAGES[@]}" | tee "$LOGS/summary"
+	summary $((${#STAGES[@]} + 1)) | tee "$LOGS/summary"
 	note_summary
 }
 

@@ -8,7 +8,7 @@ set -euo pipefail
 
 main() {
 	mkdir -p "$OUT"
-	"$VM_DIR/deps.sh" build vm kernels python
+	"$VM_DIR/deps.sh" build vm source-6.12 python
 	with_progress 'how long operations take' "$OUT/report.latency" \
 		scan_guest latency
 	with_progress 'how much garbage there is' "$OUT/report.floating" \

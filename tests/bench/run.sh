@@ -65,7 +65,7 @@ figures() {
 main() {
 	local files
 	mkdir -p "$OUT"
-	"$VM_DIR/deps.sh" build vm kernels python
+	"$VM_DIR/deps.sh" build vm source-6.12 python
 	measure calls 'system calls, in instructions (6.12)' calls
 	measure native 'native speed (User Mode Linux)' native
 	measure cpython 'CPython' cpython

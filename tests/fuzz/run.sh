@@ -68,7 +68,7 @@ main() {
 	[[ -z ${REFSTORE_SEED-} ]] || settings+=("REFSTORE_SEED=$REFSTORE_SEED")
 	seconds=$((minutes * 60))
 	mkdir -p "$PROJECT/build/logs"
-	"$VM_DIR/deps.sh" build vm kernels check
+	"$VM_DIR/deps.sh" build vm source-6.12 check
 	make -s -C "$PROJECT/tests/fuzz" \
 		KSELFTEST="$("$VM_DIR/kernel.sh" source-6.12)/tools/testing/selftests"
 	module=$("$VM_DIR/module.sh" check kcov)

@@ -93,7 +93,7 @@ main() {
 	done
 	seconds=$((minutes * 60 / ${#RUNS[@]}))
 	mkdir -p "$PROJECT/build/logs"
-	"$VM_DIR/deps.sh" build vm kernels check
+	"$VM_DIR/deps.sh" build vm source-6.12 check
 	make -s -C "$PROJECT/userspace"
 	make -s -C "$PROJECT/tests/torture" \
 		KSELFTEST="$("$VM_DIR/kernel.sh" source-6.12)/tools/testing/selftests"

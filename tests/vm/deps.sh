@@ -13,12 +13,13 @@ usage() {
 
 	build    compilers and tools for modules, kernels and programs
 	vm       the virtual machine
-	kernels  the kernels' sources
+	source-6.12, source-6.1  a kernel's source
 	check    g++, sparse, clang and clang-tidy, coccinelle, cppcheck,
 	         shellcheck, abidiff, mandoc, graphviz, 32-bit libraries
 	python   python3, and what builds, checks and measures its package
 	cpython  CPython's own tests
 	trace    bpftrace
+	coverage lcov
 	pictures graphviz
 	model    spin
 	packaging  making packages, and fresh systems to install them in
@@ -34,7 +35,7 @@ group_packages() {
 			libjson-c-dev libncurses-dev
 		;;
 	vm) echo qemu-system-x86 busybox-static kmod cpio ;;
-	kernels) echo linux-source-6.12 ;;
+	source-*) echo "linux-$1" ;;
 	check)
 		echo g++ sparse clang clang-tidy coccinelle cppcheck lld llvm \
 			gcc-multilib shellcheck \
@@ -46,6 +47,7 @@ group_packages() {
 		;;
 	cpython) echo libpython3.11-testsuite ;;
 	trace) echo bpftrace ;;
+	coverage) echo lcov ;;
 	pictures) echo graphviz ;;
 	model) echo gcc libc6-dev spin ;;
 	packaging)

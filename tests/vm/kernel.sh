@@ -18,11 +18,14 @@ usage() {
 	stock-6.1   the same
 	check       6.12 with KUnit, KASAN, lockdep, kmemleak and their like, KCOV,
 	            gcov, SMP
+	check-6.1   the same of 6.1
 	race        6.12 with KCSAN, SMP
-	uml-kasan   6.12 as a program (User Mode Linux) with KUnit, KASAN, lockdep
+	uml-kasan   6.12 as a program (User Mode Linux) with KUnit, KASAN, lockdep,
+	            gcov
 	uml-bench   6.12 as a program, without checkers, with real lock prefixes
 	llvm-6.12   the packaged 6.12 prepared for modules built by clang
-	source-6.12 the source that the last five are built from
+	source-6.12 the source of 6.12 that those are built from
+	source-6.1  the same of 6.1
 
 	The folder holds, as the case may be: vmlinuz, lib/modules/, kdir (for
 	make -C), linux (User Mode Linux), make-args (for make, one to a line).
@@ -179,7 +182,7 @@ build_source() {
 # Sets source.
 source_tree() {
 	local series=$1 archive=/usr/src/linux-source-$1.tar.xz version name
-	[[ -e $archive ]] || "$VM_DIR/deps.sh" kernels >&2
+	[[ -e $archive ]] || "$VM_DIR/deps.sh" "source-$series" >&2
 	version=$(dpkg-query -W -f '${Version}' "linux-source-$series")
 	name=source-$series-$(recipe "$version" "" add_graft_line add_lock_prefix build_source)
 	cache_entry "$name" build_source "$archive"
@@ -223,38 +226,47 @@ build_kernel() {
 	fi
 }
 
-# own_kernel FRAGMENTS... -- TARGETS...; make_args set before.
+# Of lines for the same option, the last one counts.
+fragments() {
+	grep -h '^CONFIG_' "$@" | tac | awk -F= '!seen[$1]++' | tac
+}
+
+# own_kernel SERIES FRAGMENTS... -- TARGETS...; make_args set before.
 own_kernel() {
-	local fragments=() fragment name
+	local series=$1 fragments=() fragment name
+	shift
 	while [[ $1 != -- ]]; do
 		fragments+=("$VM_DIR/config/$1.config")
 		shift
 	done
 	shift
 	"$VM_DIR/deps.sh" build
-	source_tree 6.12
+	source_tree "$series"
 	# Comments do not count here either.
-	fragment=$(cat "${fragments[@]}" | grep '^CONFIG_')
+	fragment=$(fragments "${fragments[@]}")
 	name=$NAME-$(recipe "${source#"$CACHE"/source-}" \
 		"$fragment ${make_args[*]} $* $(gcc -dumpfullversion)" build_kernel)
 	cache_entry "$name" build_kernel "$fragment" "$@"
 	entry=$CACHE/$name
 }
 
-# guest_kernel FRAGMENTS...
+# guest_kernel SERIES FRAGMENTS...
 guest_kernel() {
 	make_args=()
-	own_kernel common guest "$@" -- bzImage modules
+	own_kernel "$1" common guest "${@:2}" -- bzImage modules
 }
 
+# Only the module is to count what is run: see Kbuild. And the library that does it has
+# a function of the name of a kernel's.
 uml_kasan() {
-	make_args=(ARCH=um)
-	own_kernel common uml uml-kasan -- linux
+	local flags='-g0 -fno-profile-arcs -fno-test-coverage'
+	make_args=(ARCH=um "KCFLAGS=$flags -Dmangle_path=kernel_mangle_path")
+	own_kernel 6.12 common uml uml-kasan -- linux
 }
 
 uml_bench() {
 	make_args=(ARCH=um KCFLAGS=-DUML_REAL_LOCKS)
-	own_kernel common uml uml-bench -- linux
+	own_kernel 6.12 common uml uml-bench -- linux
 }
 
 # --- For clang --------------------------------------------------------------
@@ -305,12 +317,13 @@ main() {
 	NAME=$1
 	case $NAME in
 	stock-6.12 | stock-6.1) stock "${NAME#stock-}" ;;
-	check) guest_kernel check ;;
-	race) guest_kernel race ;;
+	check) guest_kernel 6.12 check ;;
+	check-6.1) guest_kernel 6.1 check check-6.1 ;;
+	race) guest_kernel 6.12 race ;;
 	uml-kasan) uml_kasan ;;
 	uml-bench) uml_bench ;;
 	llvm-6.12) llvm ;;
-	source-6.12) source_tree 6.12; entry=$source ;;
+	source-6.12 | source-6.1) source_tree "${NAME#source-}"; entry=$source ;;
 	prune) prune; exit ;;
 	*)
 		say "$NAME: no such kernel"

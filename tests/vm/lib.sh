@@ -95,7 +95,7 @@ cache_entry() {
 sync_sources() {
 	local folder=$1 part
 	mkdir -p "$folder/tests"
-	for part in Kbuild module uapi tests/kunit tests/bench; do
+	for part in Kbuild module uapi tests/kunit tests/bench tests/coverage; do
 		if [[ -d $PROJECT/$part ]]; then
 			rsync -rc --delete --exclude='*.o' --exclude='.*.cmd' \
 				--exclude='*.mod*' --exclude='*.ko' \

@@ -10,9 +10,10 @@ usage() {
 	cat <<-EOF
 	usage: $PROGRAM KERNEL [FLAVOUR] [VAR=VALUE...]
 
-	KERNEL       stock-6.12, stock-6.1, check, race or llvm-6.12
+	KERNEL       stock-6.12, stock-6.1, check, check-6.1, race or llvm-6.12
 	FLAVOUR      kunit: with the tests of tests/kunit/ in the module
 	             kcov: a module that tells where it was, for fuzzing
+	             gcov: one that counts what is run
 	VAR=VALUE    for make: C=2 and so on
 
 	The module is built in build/module/KERNEL[-FLAVOUR]/ of the checkout.
@@ -44,6 +45,7 @@ main() {
 	case ${1-} in
 	kunit) flavour=(REFSTORE_KUNIT=y) ;;
 	kcov) flavour=(KCOV_INSTRUMENT=y) ;;
+	gcov) flavour=(GCOV_PROFILE=y) ;;
 	esac
 	if ((${#flavour[@]})); then
 		folder+=-$1

@@ -61,12 +61,15 @@ memory_folder() {
 	fi
 }
 
-# Everything the kernel says goes to the log, the results to standard output.
+# Everything the kernel says goes to the log, the results to standard output. What it
+# has run, it counts in a folder.
 run_tests() {
 	local log=$1 guest status=0
 	shift
 	: >"$log"
-	TMPDIR=$(memory_folder) timeout -k 5 "$time" "$program" mem="$memory" \
+	rm -rf "$program.counts"
+	TMPDIR=$(memory_folder) GCOV_PREFIX=$program.counts \
+		timeout -k 5 "$time" "$program" mem="$memory" \
 		console=tty con=null con0=fd:0,fd:1 panic=-1 noreboot \
 		kunit.enable=1 kunit_shutdown=halt \
 		kunit.filter_glob="$glob" "$@" >"$log" 2>&1 </dev/null &
