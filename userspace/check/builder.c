@@ -276,14 +276,58 @@ static void check_nothing(struct refstore_builder *builder)
 	CHECK(refstore_builder_release_many(builder, &handle, 0) == 2);
 	CHECK(refstore_builder_create_many(builder, &(struct refstore_spec){},
 					   0, &handle) == 3);
+	CHECK(refstore_builder_cas_many(builder, NULL, 0) == 4);
 	CHECK(!refstore_open_fd(new_session_fd(), &store));
 	CHECK(refstore_builder_submit(builder, store, 0) == 0);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 5; i++)
 		CHECK(!refstore_builder_error(builder, i) &&
 		      !refstore_builder_result(builder, i));
 	CHECK(!refstore_builder_op(builder, 0)->slots.done);
 	CHECK(!refstore_builder_op(builder, 1)->slots.done);
 	CHECK(!refstore_builder_op(builder, 3)->create_many.done);
+	refstore_close(store);
+}
+
+/* What does not fit is refused at once, and the batch then, as it would be another one. */
+static void check_refused(struct refstore_builder *builder)
+{
+	const size_t big = 1ULL << 32;
+	static struct refstore_cas_entry entries[REFSTORE_MAX_CAS + 1];
+	static struct record none;
+	struct refstore *store;
+	uint64_t one = 1;
+
+	record = &none;
+	CHECK(!refstore_open_fd(new_session_fd(), &store));
+
+#define REFUSED(ERROR, FUNCTION, ...) do { \
+	refstore_builder_reset(builder); \
+	CHECK(refstore_builder_##FUNCTION(builder, __VA_ARGS__) == (ERROR)); \
+	CHECK(refstore_builder_submit(builder, store, 0) == (ERROR)); \
+} while (0)
+
+	REFUSED(-ERANGE, get_slot, 1, big);
+	REFUSED(-ERANGE, match_slot, 1, big, 1);
+	REFUSED(-ERANGE, set_slot, 1, big, 1);
+	REFUSED(-ERANGE, cas_slot, 1, big, 1, 1);
+	REFUSED(-ERANGE, read_slots, 1, big, &one, 1);
+	REFUSED(-ERANGE, peek_slots, 1, 0, &one, big);
+	REFUSED(-ERANGE, write_slots, 1, big, &one, 1);
+	REFUSED(-ERANGE, copy_slots, 1, big, 1, 0, 1);
+	REFUSED(-ERANGE, read, 1, 0, &one, big);
+	REFUSED(-ERANGE, write, 1, 0, &one, big);
+	REFUSED(-E2BIG, resize, 1, big);
+	REFUSED(-E2BIG, release_many, &one, big);
+	REFUSED(-E2BIG, cas_many, entries, REFSTORE_MAX_CAS + 1);
+	REFUSED(-E2BIG, create, &(struct refstore_spec){ .nr_slots = big });
+	REFUSED(-E2BIG, create_many, &(struct refstore_spec){}, big, &one);
+	REFUSED(-EINVAL, create_many,
+		(&(struct refstore_spec){ .nr_slots = 1, .slots = &one }), 1,
+		&one);
+	CHECK(!none.nr_ops);
+	refstore_builder_reset(builder);
+	CHECK(refstore_builder_submit(builder, store, 0) == 0);
+	CHECK(refstore_builder_get_root(builder) == -EBUSY);
 	refstore_close(store);
 }
 
@@ -298,6 +342,7 @@ int main(void)
 		compare(seed, builder, 0);
 	}
 	check_nothing(builder);
+	check_refused(builder);
 	refstore_builder_reset(builder);
 	CHECK(refstore_builder_result(builder, 0) == 0);
 	CHECK(refstore_builder_error(builder, 0) == -ECANCELED);

@@ -540,6 +540,46 @@ static void check_builder_many(void)
 	refstore_builder_free(builder);
 }
 
+/* In a batch, the root and data of what it makes. */
+static void check_builder_data(void)
+{
+	const struct refstore_spec list = {
+		.type = REFSTORE_TYPE_LIST, .nr_slots = 1,
+	};
+	const struct refstore_spec bytes = {
+		.type = REFSTORE_TYPE_BYTES, .data = "abc", .data_len = 3,
+	};
+	struct refstore_builder *builder;
+	struct refstore_stat stat, stat_of_root;
+	uint64_t root, made;
+	char data[3] = "";
+
+	CHECK(!refstore_builder_new(&builder));
+	CHECK(refstore_builder_create(builder, &list) == 0);
+	CHECK(refstore_builder_resize(builder, REFSTORE_RESULT(0), 3) == 1);
+	CHECK(refstore_builder_create(builder, &bytes) == 2);
+	CHECK(refstore_builder_write(builder, REFSTORE_RESULT(2), 1, "XY",
+				     2) == 3);
+	CHECK(refstore_builder_read(builder, REFSTORE_RESULT(2), 0, data,
+				    3) == 4);
+	CHECK(refstore_builder_cas_root(builder, 0, REFSTORE_RESULT(0)) == 5);
+	CHECK(refstore_builder_cas_root(builder, 0, 0) == 6);
+	CHECK(refstore_builder_submit(builder, store,
+				      REFSTORE_BATCH_CONTINUE) == 1);
+	CHECK(refstore_builder_error(builder, 6) == -EAGAIN);
+	CHECK(!memcmp(data, "aXY", 3));
+	made = refstore_builder_result(builder, 0);
+	CHECK(!refstore_stat(store, made, &stat) && stat.nr_slots == 3);
+	CHECK(!refstore_get_root(store, &root));
+	CHECK(!refstore_stat(store, root, &stat_of_root));
+	CHECK(stat_of_root.id == stat.id);
+	CHECK(!refstore_set_root(store, 0));
+	CHECK(!refstore_release(store, root));
+	CHECK(!refstore_release(store, made));
+	CHECK(!refstore_release(store, refstore_builder_result(builder, 2)));
+	refstore_builder_free(builder);
+}
+
 /* A ring of so many that the kernel cannot take them in one batch. */
 static void check_builder(void)
 {
@@ -815,6 +855,8 @@ static void check_named(void)
 	CHECK(refstore_open_heap(path, O_RDWR | O_CREAT, 0600, &writer) ==
 	      -ENOTTY);
 	CHECK(access(path, F_OK) && errno == ENOENT);
+	CHECK(refstore_open_heap("/tmp/missing/heap", O_RDWR | O_CREAT, 0600,
+				 &writer) == -ENOENT);
 	CHECK(!mount("none", place, "refstore", 0, NULL));
 	CHECK(refstore_open_path(path, &writer) == -ENOENT);
 	CHECK(!refstore_open_heap(path, O_RDWR | O_CREAT | O_EXCL, 0600,
@@ -858,6 +900,7 @@ int main(void)
 	check_limit();
 	check_builder();
 	check_builder_many();
+	check_builder_data();
 	check_sessions();
 	check_fork();
 	check_socket();
