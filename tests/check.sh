@@ -222,7 +222,7 @@ main() {
 	check 'the library and the command' userspace
 	check 'the library and the command, with ASan and UBSan' sanitized
 	check 'the Python package has the types that it says' stubs
-	check 'what tests of a longer form consist of' other_programs
+	check 'the demonstration, torture, fuzzing, and the benchmarks' other_programs
 	plan
 }
 

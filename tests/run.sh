@@ -15,6 +15,8 @@ set -euo pipefail
 . "$(dirname "$0")/vm/lib.sh"
 
 LOGS=$PROJECT/build/logs
+# KUnit's suites that have threads.
+WITH_THREADS='refstore_?[hlo]*'
 # KUnit counts scans: none shall come by itself because a machine is slow.
 NO_DELAYED_SCANS=scan_delay_ms=600000
 # "PASSED FAILED SKIPPED" of each stage that has ended.
@@ -140,8 +142,8 @@ parse_arguments() {
 	each=
 	longer=
 	append=
-	# Those with threads: User Mode Linux runs all, but has one processor.
-	suites='refstore_?[hlo]*'
+	# User Mode Linux runs all, but has one processor.
+	suites=$WITH_THREADS
 	on_check=(m64)
 	on_6_12=(m32)
 	on_6_1=(m64)
@@ -225,7 +227,7 @@ programs_preempted() {
 }
 
 kunit_race() {
-	local suites='refstore_?[hlo]*'
+	local suites=$WITH_THREADS
 	stage 'KUnit, kernel that looks for data races' '    ' kunit_on race
 }
 

@@ -1178,8 +1178,9 @@ static void write_number(const char *kind, const char *file,
 }
 
 /*
- * The kernel lets each interval-th place fail, counted from its start. So the interval
- * is to be what that count will be at the nth place from now.
+ * The kernel lets each interval-th place fail, counted from its start; nobody but this
+ * test makes it count, once in a boot. So the interval is to be what that count will be
+ * at the nth place from now.
  */
 static void arm_scanner(FIXTURE_DATA(scanner) *self, size_t kind,
 			unsigned int nth)
