@@ -124,9 +124,9 @@ class Killed(unittest.TestCase):
         d = self.heap.root
         n = d[number]
         while True:
+            os.pwrite(log, n.to_bytes(8, "little"), 8 * number)
             n += 1
             d[number] = n
-            os.pwrite(log, n.to_bytes(8, "little"), 8 * number)
 
     def test_killed(self):
         """Of each call that has returned, the effect is there."""
