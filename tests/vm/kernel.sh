@@ -20,6 +20,7 @@ usage() {
 	            gcov, SMP
 	check-6.1   the same of 6.1
 	race        6.12 with KCSAN, SMP
+	rt          6.12 with PREEMPT_RT and lockdep, SMP
 	uml-kasan   6.12 as a program (User Mode Linux) with KUnit, KASAN, lockdep,
 	            gcov
 	uml-bench   6.12 as a program, without checkers, with real lock prefixes
@@ -320,6 +321,7 @@ main() {
 	check) guest_kernel 6.12 check ;;
 	check-6.1) guest_kernel 6.1 check check-6.1 ;;
 	race) guest_kernel 6.12 race ;;
+	rt) guest_kernel 6.12 rt ;;
 	uml-kasan) uml_kasan ;;
 	uml-bench) uml_bench ;;
 	llvm-6.12) llvm ;;

@@ -10,7 +10,7 @@ usage() {
 	cat <<-EOF
 	usage: $PROGRAM KERNEL [FLAVOUR] [VAR=VALUE...]
 
-	KERNEL       stock-6.12, stock-6.1, check, check-6.1, race or llvm-6.12
+	KERNEL       stock-6.12, stock-6.1, check, check-6.1, race, rt or llvm-6.12
 	FLAVOUR      kunit: with the tests of tests/kunit/ in the module
 	             kcov: a module that tells where it was, for fuzzing
 	             gcov: one that counts what is run

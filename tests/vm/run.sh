@@ -13,7 +13,7 @@ usage() {
 	cat <<-EOF
 	usage: $PROGRAM [OPTION...] KERNEL -- COMMAND [ARGUMENT...]
 
-	KERNEL            stock-6.12, stock-6.1, check, check-6.1 or race
+	KERNEL            stock-6.12, stock-6.1, check, check-6.1, race or rt
 	--smp N           processors (2)
 	--mem M           memory, as qemu takes it (2G)
 	--time SECONDS    stop after that long (600)
@@ -139,7 +139,7 @@ kernel_arguments() {
 		stock-6.12) arguments+=(slub_debug=FZPU kfence.sample_interval=1) ;;
 		stock-*) arguments+=(slub_debug=FZPU) ;;
 		# Emulated, it is slow enough to look locked up.
-		check*) arguments+=(watchdog_thresh=30) ;;
+		check* | rt) arguments+=(watchdog_thresh=30) ;;
 		esac
 	fi
 	printf '%s ' "${arguments[@]}" "$append"
