@@ -68,10 +68,14 @@ status=0
 read -ra programs <<<"${REFSTORE_PROGRAMS-}"
 tests/selftests/run.sh ${3:+-t "$3"} "build/selftests/$2" "${programs[@]}" ||
 	status=1
-[[ ! $userspace ]] || sh userspace/check/module.sh build/userspace || status=1
-# bpftrace takes a while to compile under emulation.
-[[ ! $userspace || ! ${REFSTORE_LONG-} ]] ||
-	sh userspace/check/bpftrace.sh build/userspace || status=1
+if [[ $userspace ]]; then
+	# In memory, as the command is started hundreds of times.
+	cp -a build/userspace "$work/"
+	sh userspace/check/module.sh "$work/userspace" || status=1
+	# bpftrace takes a while to compile under emulation.
+	[[ ! ${REFSTORE_LONG-} ]] ||
+		sh userspace/check/bpftrace.sh "$work/userspace" || status=1
+fi
 rmmod refstore
 unload_often "$1"
 ((!failed && !status))

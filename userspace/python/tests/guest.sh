@@ -7,23 +7,31 @@
 # own tests are run as well.
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
-build=$(cd "$here/../../../build" && pwd)
+project=$(cd "$(dirname "$0")/../../.." && pwd)
+# shellcheck source=userspace/check/end.sh
+. "$project/userspace/check/end.sh"
 module=$1
 shift
 
-export LD_LIBRARY_PATH="$build/userspace/lib"
-export PYTHONPATH="$build/python" PYTHONDONTWRITEBYTECODE=1
-export PATH="$build/userspace/tools:$PATH"
+# In memory, as many a test starts Python many times.
+make_work
+mkdir "$work/package" "$work/userspace"
+cp -a "$project/build/python/refstore" "$work/package/"
+cp -a "$project/userspace/python" "$project/userspace/packaging" "$work/userspace/"
+tests=$work/userspace/python/tests
+
+export LD_LIBRARY_PATH="$project/build/userspace/lib"
+export PYTHONPATH="$work/package"
+export PATH="$project/build/userspace/tools:$PATH"
 status=0
 insmod "$module"
 mkdir -p /run/refstore
 mount -t refstore none /run/refstore
-/usr/bin/python3 -X faulthandler "$here/run.py" "$@" || status=$?
+/usr/bin/python3 -X faulthandler "$tests/run.py" "$@" || status=$?
 if [ "${REFSTORE_LONG-}" ] && ! [ "${1-}" ]; then
 	for method in fork spawn forkserver; do
 		echo "# --- Python's own tests, $method"
-		REFSTORE_METHOD=$method /usr/bin/python3 "$here/run_cpython.py" ||
+		REFSTORE_METHOD=$method /usr/bin/python3 "$tests/run_cpython.py" ||
 			status=$?
 	done
 fi
