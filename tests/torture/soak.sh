@@ -48,9 +48,11 @@ reclaim() {
 
 # Heaps with names that somebody uses for a moment only; and, in a memory cgroup that is
 # too small for them, some that cannot be filled. Whoever has no memory may be killed.
+# Between them is a pause: where processors are emulated, starting programs would take
+# all of these.
 names() {
 	local n=0
-	while :; do
+	while sleep 0.5; do
 		n=$((n + 1))
 		mkdir -p "$MOUNT/d$((n % 4))"
 		: <>"$MOUNT/d$((n % 4))/heap-$n"
@@ -64,7 +66,7 @@ names() {
 
 glutton() {
 	echo "$BASHPID" >"$CGROUP/soak-small/cgroup.procs"
-	while :; do
+	while sleep 0.5; do
 		: <>"$MOUNT/glutton"
 		timeout -s KILL 2 "$REFSTORE" restore -H "$MOUNT/glutton" \
 			"$work/dump" || :
