@@ -24,8 +24,9 @@ script = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 .PHONY: all module userspace install uninstall modules_install \
 	modules_uninstall python python-install python-uninstall \
 	dkms-source dkms-install dkms-uninstall deb check test \
-	test-all test-install torture soak fuzz fuzz-parsers figures \
-	demo pictures model bench bench-report kunit clean help
+	test-all test-install torture soak fuzz fuzz-parsers faults \
+	coverage figures demo pictures model bench bench-report kunit \
+	clean help
 
 ## all              the module, the library, the command (the default)
 all: module userspace
@@ -109,7 +110,7 @@ deb:
 check:
 	@$(script) tests/check.sh
 
-## test             the tests, in virtual machines: half an hour, more at first
+## test             the tests, in virtual machines: some twenty minutes, more at first
 test:
 	@$(script) tests/run.sh
 
@@ -136,6 +137,14 @@ fuzz:
 ## fuzz-parsers     fuzz what the command reads, for SECONDS (60) each
 fuzz-parsers:
 	@$(script) tests/fuzz/parsers.sh $(SECONDS)
+
+## faults           let each allocation fail in turn, in every call
+faults:
+	@$(script) tests/fault/run.sh
+
+## coverage         which lines of the module and of the library the tests run
+coverage:
+	@$(script) tests/coverage/run.sh
 
 ## figures          put what long tests have come to into the README
 figures:

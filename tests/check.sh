@@ -24,6 +24,11 @@ TIDY+=,-bugprone-suspicious-string-compare,-performance-no-int-to-ptr
 IGNORED_TRACE=$IGNORED,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,TRAILING_STATEMENTS
 IGNORED_TRACE+=,MULTISTATEMENT_MACRO_USE_DO_WHILE,COMPLEX_MACRO,SPACING
 
+# in_parallel N COMMAND...: for N at a time of the words that come in, on all processors.
+in_parallel() {
+	xargs -P "$(nproc)" -n "$@"
+}
+
 tracked() {
 	git -C "$PROJECT" ls-files -co --exclude-standard -- "$@"
 }
@@ -54,7 +59,7 @@ shell() {
 	local files
 	# What bash reads by itself has no first line that says so.
 	mapfile -t files < <(shell_scripts; tracked userspace/completion)
-	cd "$PROJECT" && shellcheck -x "${files[@]}"
+	cd "$PROJECT" && in_parallel 12 shellcheck -x <<<"${files[*]}"
 }
 
 # The head of the model says which step stands for which function.
@@ -121,8 +126,9 @@ checkpatch() {
 	shift
 	source=$("$VM_DIR/kernel.sh" source-6.12)
 	mapfile -t files < <(tracked "$@")
-	cd "$PROJECT" && perl "$source/scripts/checkpatch.pl" --no-tree --strict \
-		--terse --show-types --quiet --ignore "$ignored" -f "${files[@]}"
+	cd "$PROJECT" && in_parallel 12 perl "$source/scripts/checkpatch.pl" \
+		--no-tree --strict --terse --show-types --quiet \
+		--ignore "$ignored" -f <<<"${files[*]}"
 }
 
 module() {
@@ -153,8 +159,8 @@ cppcheck_userspace() {
 
 tidy_userspace() {
 	# shellcheck disable=SC2016 # for the shell that xargs starts
-	cd "$PROJECT/userspace" && printf '%s\0' lib/*.c tools/*.c |
-		xargs -0 -P "$(nproc)" -n 12 sh -c 'checks=$1 && shift &&
+	cd "$PROJECT/userspace" && echo lib/*.c tools/*.c |
+		in_parallel 12 sh -c 'checks=$1 && shift &&
 			clang-tidy --quiet --warnings-as-errors="*" \
 			--checks="$checks" "$@" -- -std=gnu11 -D_GNU_SOURCE \
 			-DVERSION="\"0\"" -I../uapi -Ilib -Itools \
@@ -163,7 +169,7 @@ tidy_userspace() {
 
 # One of these looks for races, in a build of its own.
 userspace() {
-	make -C "$PROJECT/userspace" check
+	make -j"$(nproc)" -C "$PROJECT/userspace" check
 }
 
 # With what finds wrong accesses, leaks and undefined behaviour; and counting what is run,
@@ -171,7 +177,7 @@ userspace() {
 sanitized() {
 	local flags='-O1 -g --coverage -fsanitize=address,undefined'
 	rm -f "$PROJECT"/build/sanitized/*/*.gcda
-	make -C "$PROJECT/userspace" O="$PROJECT/build/sanitized" \
+	make -j"$(nproc)" -C "$PROJECT/userspace" O="$PROJECT/build/sanitized" \
 		CFLAGS="$flags -fno-sanitize-recover=all" check
 }
 
@@ -179,8 +185,8 @@ sanitized() {
 other_programs() {
 	local source folder
 	source=$("$VM_DIR/kernel.sh" source-6.12)
-	for folder in demo torture fuzz; do
-		make -C "$PROJECT/tests/$folder" \
+	for folder in demo torture fuzz fault; do
+		make -j"$(nproc)" -C "$PROJECT/tests/$folder" \
 			KSELFTEST="$source/tools/testing/selftests" || return
 	done
 	benchmarks

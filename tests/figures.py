@@ -25,6 +25,15 @@ BEGIN, END = "<!-- figures: made by make figures -->\n", "<!-- figures end -->\n
 #: For each test: its target, on what it runs, what the last run's figures say, and what is
 #: summed up.
 ROWS = {
+    "faults": (
+        "make faults", "checking kernel",
+        "{points} points, at {sites} of the {all_sites} places where the module allocates or "
+        "copies", ""),
+    "coverage": (
+        "make coverage", "User Mode Linux, checking kernel",
+        "{lines} of {all_lines} lines of the module ({lines%} %), {branches} of "
+        "{all_branches} branches ({branches%} %); {library} of {all_library} lines of "
+        "the library ({library%} %)", ""),
     "fuzz": (
         "make fuzz", "checking kernel, with KCOV",
         "{calls} calls, {points} of {all_points} points of the module ({points%} %), "
@@ -45,7 +54,8 @@ ROWS = {
         "make test", "User Mode Linux with KASAN, checking kernel, 6.12, 6.1; ASan, UBSan, "
         "TSan", "{passed} passed, {failed} failed, {skipped} skipped", ""),
     "test-all": (
-        "make test-all", "these; checking kernel of 6.1, KCSAN, 6.1 with full preemption",
+        "make test-all", "these; checking kernel of 6.1, KCSAN, 6.1 with full preemption, "
+        "PREEMPT_RT",
         "{passed} passed, {failed} failed, {skipped} skipped", ""),
 }
 

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Runs the tests: static checks, the scanner's model, KUnit on User Mode Linux,
-# KUnit and programs on the checking kernel, programs on Debian's kernels, the package
-# for Python, packages in a fresh Debian, a minute each of fuzzing and of soaking, and
-# what of the sources that has run. With --all, longer forms, programs of both sizes on
-# all kernels, and a Debian that starts; but the model's longer form is "make model"
-# alone. The last line is "N passed, N failed, N skipped".
+# KUnit, programs and some fuzzing on the checking kernel, programs on Debian's kernels,
+# the package for Python, packages in a fresh Debian, some soaking, and what of the
+# sources that has run. With --all, longer forms, programs of both sizes on all kernels,
+# and a Debian that starts; but the model's longer form is "make model" alone. The last
+# line is "N passed, N failed, N skipped". usage: run.sh [--all] [STAGE...]
 set -euo pipefail
 
 # Stages are called by name.
@@ -67,6 +67,20 @@ stage() {
 	echo "== $name: $p passed, $f failed, $s skipped ($((SECONDS - start)) s)"
 }
 
+# To start the checking kernel, and to look for leaks, takes two minutes: all that is to
+# run on it in the short form does so one after the other.
+all_on_check() {
+	local kunit module fuzzed sizes
+	make -s -C "$PROJECT/tests/fuzz" KSELFTEST="$source/tools/testing/selftests"
+	kunit=$("$VM_DIR/module.sh" check kunit)
+	module=$("$VM_DIR/module.sh" check)
+	fuzzed=$("$VM_DIR/module.sh" check kcov)
+	read -ra sizes < <(sizes check m64)
+	"$VM_DIR/run.sh" --time "$time" --append "kunit.filter_glob=$suites" check -- \
+		env "${sizes[@]}" REFSTORE_PROGRAMS="$(programs check)" \
+		tests/check-guest.sh "$kunit" "$module" "$fuzzed" "$NO_DELAYED_SCANS"
+}
+
 kunit_on() {
 	local kernel=$1 module
 	module=$("$VM_DIR/module.sh" "$kernel" kunit)
@@ -82,7 +96,7 @@ kunit_on() {
 # which those of 32 bits on the checking kernel do not.
 sizes() {
 	case "$longer $1 $2" in
-	'long check m32' | 'long check-6.1 '* | ' check '*)
+	'long check m32' | 'long check-6.1 '* | 'long rt '* | ' check '*)
 		echo REFSTORE_SIZE=8 REFSTORE_KILLS=8
 		;;
 	long*) echo REFSTORE_LONG=1 REFSTORE_KILLS=400 REFSTORE_OPS=50000 ;;
@@ -90,12 +104,14 @@ sizes() {
 	esac
 }
 
-# Which programs. Without --all, what other kernels run as well is left out where it
-# takes long: the rules of the interface and timers where all is checked, and on 6.1
-# what does not touch anything in which that differs from 6.12.
+# Which programs. Without --all, each runs on one kernel at least: the rules of the
+# interface, timers and threats not where all is checked, which takes ten times as long;
+# on 6.12 these, and what a program of 32 bits may see otherwise; on 6.1 what touches
+# anything in which that differs from 6.12.
 programs() {
 	case "$longer $1" in
-	' check') echo 'test_[!tu]*' test_threat test_trace ;;
+	' check') echo 'test_[!tu]*' test_trace ;;
+	' stock-6.12') echo test_{batch,handle,object,slot,threat,tune,uapi,walk} ;;
 	' stock-6.1') echo test_{account,kill,label,large,limit,named,proc,trace} ;;
 	*) echo 'test_*' ;;
 	esac
@@ -137,6 +153,8 @@ install_in() {
 }
 
 parse_arguments() {
+	local stage
+	whole=yes
 	time=2700
 	minutes=1
 	each=
@@ -144,34 +162,49 @@ parse_arguments() {
 	append=
 	# User Mode Linux runs all, but has one processor.
 	suites=$WITH_THREADS
-	on_check=(m64)
 	on_6_12=(m32)
 	on_6_1=(m64)
 	userspace=(stock-6.12)
 	installing=(chroot.sh)
-	[[ ${1-} == --all ]] || return 0
+	if [[ ${1-} == --all ]]; then
+		be_thorough
+		shift
+	fi
+	(($#)) || return 0
+	whole=
+	STAGES=("$@")
+	for stage in "$@"; do
+		[[ $(type -t "$stage") == function ]] || die "$stage: no such stage"
+	done
+}
+
+be_thorough() {
 	time=7200
 	minutes=10
 	each=3600
 	longer=long
 	suites='refstore*'
-	on_check=(m64 m32)
 	on_6_12=(m64 m32)
 	on_6_1=(m64 m32)
 	userspace=(check stock-6.12 stock-6.1)
 	installing=(chroot.sh run.sh)
-	STAGES+=("${MORE_STAGES[@]}")
+	STAGES=("${ALL_STAGES[@]}")
 }
 
-# The longest come first. What needs the checking kernel, which takes longest to
-# build as well, comes early in one lane and late in the other.
-STAGES=(programs_check static model kunit_uml kunit_check programs_6_12
-	installing soaking fuzzing python_6_12 programs_6_1)
+# The longest come first, and what needs the kernel that takes longest to build.
+STAGES=(checking static model kunit_uml programs_6_12 python_6_12 installing
+	programs_6_1 soaking)
 # With --all.
-MORE_STAGES=(programs_check_6_1 programs_preempted kunit_race)
+ALL_STAGES=(programs_check static model kunit_uml kunit_check programs_6_12
+	installing soaking fuzzing python_6_12 programs_6_1 programs_check_6_1
+	programs_preempted programs_rt kunit_race older)
+
+checking() {
+	stage 'checking kernel' '' all_on_check
+}
 
 programs_check() {
-	stage 'programs, checking kernel' '' programs_on check "${on_check[@]}"
+	stage 'programs, checking kernel' '' programs_on check m64 m32
 }
 
 static() {
@@ -226,12 +259,21 @@ programs_preempted() {
 	stage 'programs, 6.1 with full preemption' '' programs_on stock-6.1 m64
 }
 
+programs_rt() {
+	stage 'programs, real-time kernel' '' programs_on rt m64
+}
+
+# Programs and modules of different ages.
+older() {
+	stage 'older programs, older module' '' "$PROJECT/tests/compat/run.sh"
+}
+
 kunit_race() {
 	local suites=$WITH_THREADS
 	stage 'KUnit, kernel that looks for data races' '    ' kunit_on race
 }
 
-# When all else has run.
+# When all else has run; of that.
 coverage() {
 	stage 'coverage' '' "$PROJECT/tests/coverage/run.sh"
 }
@@ -287,8 +329,8 @@ note_summary() {
 }
 
 main() {
-	local time each longer minutes append suites on_check on_6_12 on_6_1
-	local userspace installing source
+	local time each longer minutes append suites on_6_12 on_6_1
+	local userspace installing source whole stages
 	parse_arguments "$@"
 	mkdir -p "$LOGS"
 	: >"$RESULTS"
@@ -305,10 +347,14 @@ main() {
 	# Whatever ends a lane early: the summary misses its stage.
 	lane || true
 	wait "$second" || true
-	coverage
+	stages=${#STAGES[@]}
+	if [[ $whole ]]; then
+		coverage
+		stages=$((stages + 1))
+	fi
 	cat "$FAILURES"
-	summary $((${#STAGES[@]} + 1)) | tee "$LOGS/summary"
-	note_summary
+	summary "$stages" | tee "$LOGS/summary"
+	[[ ! $whole ]] || note_summary
 }
 
 main "$@"
