@@ -16,7 +16,7 @@ mkdir -p "${HEAP%/*}"
 mount -t refstore none "${HEAP%/*}"
 : <>"$HEAP"
 # Two objects that refer to each other, and one that nobody refers to.
-"$REFSTORE" restore -H "$HEAP" <<-EOF
+"$REFSTORE" restore -H "$HEAP" - <<-EOF
 	{"refstore":2}
 	{"id":1,"type":"node","slots":[2]}
 	{"id":2,"type":"node","slots":[1],"text":"two"}

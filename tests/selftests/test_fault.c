@@ -156,6 +156,16 @@ CALL(create_wide)
 	return rs_create(self->fd, &create);
 }
 
+/* As a program that was built when the struct was shorter does it. */
+CALL(query_older)
+{
+	struct refstore_query query = {
+		.size = offsetof(struct refstore_query, rights),
+	};
+
+	return ioctl(self->fd, REFSTORE_QUERY, &query) ? -errno : 0;
+}
+
 CALL(dup)
 {
 	return rs_dup(self->fd, self->leaf, &self->slots[0]);
@@ -239,6 +249,22 @@ CALL(cas_many)
 	return rs_cas_many(self->fd, entries, ARRAY_SIZE(entries));
 }
 
+/* More than the kernel has room for on its stack. */
+CALL(cas_more)
+{
+	struct refstore_cas_entry entries[20];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(entries); i++)
+		entries[i] = (struct refstore_cas_entry){
+			.object = self->wide,
+			.value = self->node,
+			.index = i,
+			.expected = rs_slot_id(self->fd, self->wide, i),
+		};
+	return rs_cas_many(self->fd, entries, ARRAY_SIZE(entries));
+}
+
 CALL(resize_up)
 {
 	return rs_resize(self->fd, self->node, SLOTS);
@@ -252,6 +278,16 @@ CALL(resize_down)
 CALL(read)
 {
 	return rs_read(self->fd, self->leaf, 0, LONG, self->data, &self->done);
+}
+
+CALL(prepare_sealed)
+{
+	return rs_seal(self->fd, self->leaf, REFSTORE_SEAL_DATA);
+}
+
+CALL(read_sealed)
+{
+	return call_read(self);
 }
 
 CALL(write)
@@ -798,6 +834,7 @@ CALL(read_event)
 	FIXTURE_VARIANT_ADD(fault, name) { .call = call_##name, __VA_ARGS__ }
 VARIANT(open);
 VARIANT(query);
+VARIANT(query_older);
 VARIANT(create_leaf);
 VARIANT(create_long);
 VARIANT(create_node);
@@ -815,9 +852,11 @@ VARIANT(write_slots, .stands = true);
 VARIANT(peek_slots, .stands = true);
 VARIANT(copy_slots);
 VARIANT(cas_many);
+VARIANT(cas_more);
 VARIANT(resize_up);
 VARIANT(resize_down);
 VARIANT(read);
+VARIANT(read_sealed, .prepare = call_prepare_sealed);
 VARIANT(write);
 VARIANT(seal);
 VARIANT(stat);
