@@ -110,7 +110,7 @@ deb:
 check:
 	@$(script) tests/check.sh
 
-## test             the tests, in virtual machines: some twenty minutes, more at first
+## test             the tests, in virtual machines: half an hour, more at first
 test:
 	@$(script) tests/run.sh
 

@@ -275,7 +275,7 @@ kunit_race() {
 
 # When all else has run; of that.
 coverage() {
-	stage 'coverage' '' "$PROJECT/tests/coverage/run.sh"
+	stage 'coverage' '' "$PROJECT/tests/coverage/run.sh" --counted
 }
 
 # Sets taken to the next stage, for one lane; false if none is left.
