@@ -42,7 +42,7 @@ ROWS = {
         "make fuzz-parsers", "ASan, UBSan", "{inputs} inputs to {parsers} parsers, no finding",
         "{inputs} inputs"),
     "soak": (
-        "make soak", "6.12, checking kernel",
+        "make soak", "6.12",
         "{operations} operations, {kills} kills, {scans} scans, nothing left over",
         "{operations} operations, {kills} kills, {scans} scans"),
     "torture": (
